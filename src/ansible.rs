@@ -1,0 +1,1 @@
+//! Runs Ansible and understands what it tells.

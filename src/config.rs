@@ -1,0 +1,1 @@
+//! Reads what operators and repositories write.

@@ -1,0 +1,1 @@
+//! The loop: listen, decide, remember, act.

@@ -1,0 +1,212 @@
+//! The language of the core: facts in ([`Event`]), orders out ([`Decision`]), and what must be kept ([`Fact`]).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CommitHash, Ending, Failure, HostEnd, HostLedger, HostName, Request, RunId, RunSpec, SourceFacts,
+    SourceName, SourcePolicy, Span, StackFacts, StackId, Tip,
+};
+
+/// What the operator says of the whole daemon, as far as the core decides by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The followed repositories, by name.
+    pub sources: Vec<SourcePolicy>,
+    /// How many runs may be live at once; at least 1.
+    pub max_live_runs: u32,
+    /// Pause before the first retry of a failed apply; doubled for each further one.
+    pub retry_base: Span,
+    /// The longest pause before a retry.
+    pub retry_max: Span,
+    /// How long live applies may go on after a stop was asked for.
+    pub drain_timeout: Span,
+}
+
+/// A fact about the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The timer fired.
+    Tick,
+    /// Something hinted that a source moved. Hints may be lost, repeated or wrong.
+    Hinted {
+        /// The source.
+        source: SourceName,
+    },
+    /// A fetch succeeded.
+    Fetched {
+        /// The source.
+        source: SourceName,
+        /// What it brought.
+        tip: Tip,
+    },
+    /// A fetch failed.
+    FetchFailed {
+        /// The source.
+        source: SourceName,
+        /// What it means.
+        failure: Failure,
+    },
+    /// A person accepts a revision that waits because it does not descend from the admitted one.
+    Approved {
+        /// The source.
+        source: SourceName,
+        /// The commit that was shown to the person; another one is not accepted by this.
+        commit: CommitHash,
+        /// Who.
+        by: String,
+    },
+    /// A person asks for a run.
+    RunRequested {
+        /// The stack.
+        stack: StackId,
+        /// What is asked for.
+        request: Request,
+    },
+    /// A person wants a live run ended.
+    CancelRequested {
+        /// The run.
+        run: RunId,
+        /// Who.
+        by: String,
+        /// Whether the stack is to be suspended as well.
+        suspend: bool,
+    },
+    /// Nothing of a run is left.
+    RunFinished {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        ending: Ending,
+        /// How it ended for each host that it had.
+        hosts: BTreeMap<HostName, HostEnd>,
+    },
+    /// A person wants no more runs of a stack. A live one goes on.
+    Suspended {
+        /// The stack.
+        stack: StackId,
+        /// Who.
+        by: String,
+    },
+    /// A person wants runs again. Also ends a hold.
+    Resumed {
+        /// The stack.
+        stack: StackId,
+        /// Who.
+        by: String,
+    },
+    /// The operator's configuration was read again.
+    Reconfigured {
+        /// What it says now.
+        settings: Settings,
+    },
+    /// The daemon is to stop.
+    ShutdownRequested,
+}
+
+/// An order to the daemon. It is recorded before it is carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    /// Fetch a source and compare its tip with the admitted commit.
+    Fetch {
+        /// The source.
+        source: SourceName,
+        /// The admitted commit.
+        admitted: Option<CommitHash>,
+    },
+    /// Start a run.
+    Start {
+        /// All it needs.
+        spec: Box<RunSpec>,
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// End a live run.
+    Stop {
+        /// The run.
+        run: RunId,
+        /// Whether a person wants it (`cancelled`) or the daemon stops (`interrupted`).
+        cancelled: bool,
+        /// Who and why, as a sentence.
+        reason: String,
+    },
+    /// Nothing is live any more and a stop was asked for.
+    Exit,
+}
+
+impl Decision {
+    /// Whether it begins something. Such a decision is dropped when it cannot be recorded; one that ends
+    /// something is carried out all the same.
+    pub fn is_starting(&self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::Start { .. })
+    }
+}
+
+/// Something that must survive the daemon. The core names what an event changed; the store keeps it in the same
+/// transaction as the event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// Of a source.
+    Source {
+        /// Which.
+        name: SourceName,
+        /// What.
+        facts: SourceFacts,
+    },
+    /// Of a stack.
+    Stack {
+        /// Which.
+        id: StackId,
+        /// What.
+        facts: Box<StackFacts>,
+    },
+    /// Of a host of a stack.
+    Host {
+        /// The stack.
+        stack: StackId,
+        /// The host.
+        host: HostName,
+        /// What.
+        ledger: HostLedger,
+    },
+    /// The number that the next run gets.
+    NextRun {
+        /// It.
+        run: RunId,
+    },
+}
+
+/// Everything that the core is rebuilt from after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Facts of sources, configured or not any more.
+    pub sources: BTreeMap<SourceName, SourceFacts>,
+    /// Facts of stacks, declared or not any more.
+    pub stacks: BTreeMap<StackId, StackFacts>,
+    /// The ledger.
+    pub hosts: BTreeMap<StackId, BTreeMap<HostName, HostLedger>>,
+    /// The number of the next run.
+    pub next_run: u64,
+}
+
+impl Memory {
+    /// Takes one fact in, as the store does.
+    pub fn learn(&mut self, fact: Fact) {
+        match fact {
+            Fact::Source { name, facts } => {
+                self.sources.insert(name, facts);
+            }
+            Fact::Stack { id, facts } => {
+                self.stacks.insert(id, *facts);
+            }
+            Fact::Host { stack, host, ledger } => {
+                self.hosts.entry(stack).or_default().insert(host, ledger);
+            }
+            Fact::NextRun { run } => self.next_run = run.0,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! One execution of `ansible-playbook`: what it is to do, and what is recorded of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ending, HostName, HostStats, Revision, RunId, Span, StackId, Timestamp};
+
+/// What Ansible calls check mode and normal mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Looks, changes nothing.
+    Check,
+    /// Changes.
+    Apply,
+}
+
+impl Mode {
+    /// `check` or `apply`: the value of the metrics label `mode`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Apply => "apply",
+        }
+    }
+}
+
+/// Why a run was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// A revision that was not attempted yet.
+    NewRevision,
+    /// The last apply of the same revision failed or was interrupted.
+    Retry,
+    /// Hosts were unreachable and are owed this revision.
+    OwedHosts,
+    /// A person asked.
+    Person,
+}
+
+impl Trigger {
+    /// Every trigger, for tables and documentation.
+    pub const ALL: [Self; 4] = [Self::NewRevision, Self::Retry, Self::OwedHosts, Self::Person];
+
+    /// The value of the metrics label `trigger`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NewRevision => "new_revision",
+            Self::Retry => "retry",
+            Self::OwedHosts => "owed_hosts",
+            Self::Person => "person",
+        }
+    }
+}
+
+macro_rules! display_as_str {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+display_as_str!(Mode, Trigger);
+
+/// Which Ansible runs a stack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RuntimeSpec {
+    /// The one that the operator installed on the control node.
+    #[default]
+    System,
+    /// One that the repository declares: built once, cached by the hash of what was declared.
+    Managed {
+        /// The exact version of ansible-core, as the Python package index writes it.
+        core: String,
+        /// A file of Python requirements, relative to the root of the repository.
+        requirements: Option<String>,
+        /// A file of collections and roles, relative to the root of the repository.
+        galaxy: Option<String>,
+    },
+}
+
+/// Which part of its stack a run covers. Only a full run tells what the stack's hosts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// All of it, as declared.
+    #[default]
+    Full,
+    /// A person gave a limit: the hosts it reaches are brought to the revision, the others are not touched.
+    SomeHosts,
+    /// A person gave tags: it counts as applied on no host.
+    SomeTasks,
+}
+
+/// All that one run needs. The executor has nothing left to choose, so this can be shown, recorded and compared
+/// before it is executed. It holds no secret: credentials are the operator's, found by source and stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSpec {
+    /// Its number.
+    pub run: RunId,
+    /// The stack it is of.
+    pub stack: StackId,
+    /// The admitted revision that is checked out.
+    pub revision: Revision,
+    /// Check or apply.
+    pub mode: Mode,
+    /// Why.
+    pub trigger: Trigger,
+    /// Who asked, where a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
+    /// How often this revision was attempted before without success.
+    #[serde(default)]
+    pub failures_before: u32,
+    /// Which part of the stack it covers.
+    pub selection: Selection,
+    /// The playbook, relative to the checkout.
+    pub playbook: String,
+    /// The inventory, relative to the checkout.
+    pub inventory: String,
+    /// `--limit`, already intersected with what a person gave.
+    #[serde(default)]
+    pub limit: Option<String>,
+    /// `--tags`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// `--skip-tags`.
+    #[serde(default)]
+    pub skip_tags: Vec<String>,
+    /// Extra variables as literal values.
+    #[serde(default)]
+    pub extra_vars: BTreeMap<String, serde_json::Value>,
+    /// `--forks`.
+    #[serde(default)]
+    pub forks: Option<u32>,
+    /// When it is ended as timed out.
+    pub timeout: Span,
+    /// The Ansible that runs it.
+    pub runtime: RuntimeSpec,
+}
+
+/// What is recorded of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// What it was to do.
+    pub spec: RunSpec,
+    /// When the decision to start it was recorded.
+    pub decided_at: Timestamp,
+    /// When `ansible-playbook` was started; `None` if it never was.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// When nothing of it was left.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
+    /// How it ended; `None` while it is live.
+    #[serde(default)]
+    pub ending: Option<Ending>,
+    /// Hash of the runtime that ran it: what was declared, or `system` with the version that answered.
+    #[serde(default)]
+    pub runtime: Option<String>,
+    /// The version of ansible-core that answered.
+    #[serde(default)]
+    pub ansible_version: Option<String>,
+    /// Counts per host, as far as they came in.
+    #[serde(default)]
+    pub hosts: BTreeMap<HostName, HostStats>,
+}
+
+impl Run {
+    /// A run that has only been decided.
+    pub fn decided(spec: RunSpec, at: Timestamp) -> Self {
+        Self {
+            spec,
+            decided_at: at,
+            started_at: None,
+            ended_at: None,
+            ending: None,
+            runtime: None,
+            ansible_version: None,
+            hosts: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_live(&self) -> bool {
+        self.ending.is_none()
+    }
+}

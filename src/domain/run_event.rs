@@ -1,0 +1,209 @@
+//! What Ansible tells while it runs, one event at a time.
+//!
+//! No arguments, no `msg`, no `stdout`, no diff: results may keep those once they can be redacted. Of a task with
+//! `no_log` only status and `changed` are here.
+
+use serde::{Deserialize, Serialize};
+
+use super::{HostName, HostStats, Timestamp};
+
+/// The number of a task within one run, given by the order in which tasks begin. Results refer to it.
+pub type TaskNumber = u32;
+
+/// What identifies a task across runs, and, with the line, within one revision.
+///
+/// The uuid that Ansible gives a task is new in each run, and the line moves with each edit above it (measured,
+/// `ansible-facts` F9), so neither is the identity alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct TaskIdentity {
+    /// The file, relative to the checkout.
+    pub path: String,
+    /// The line in that file.
+    pub line: u32,
+    /// The role it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The module or action, as the playbook writes it.
+    pub action: String,
+    /// Its name before templating; empty if it has none.
+    #[serde(default)]
+    pub name: String,
+    /// The how-manieth task with the same path, role, action and name in this run, from 0.
+    #[serde(default)]
+    pub occurrence: u32,
+}
+
+/// Which item of a loop. Items can hold secrets, so only their position and a keyed digest are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ItemId {
+    /// Position in the loop, from 0.
+    pub index: u32,
+    /// Keyed digest of the item's value, hexadecimal; empty for `no_log`.
+    #[serde(default)]
+    pub digest: String,
+}
+
+/// How a task ended on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultStatus {
+    /// It succeeded; `changed` says whether it changed something.
+    Ok,
+    /// It failed.
+    Failed,
+    /// It failed and the playbook tolerates that (`ignore_errors`).
+    Ignored,
+    /// It was not executed.
+    Skipped,
+    /// The host did not answer.
+    Unreachable,
+    /// The host did not answer and the playbook tolerates that (`ignore_unreachable`).
+    UnreachableIgnored,
+}
+
+/// One task on one host, or one item of its loop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskResult {
+    /// The host.
+    pub host: HostName,
+    /// The task, by its number in this run.
+    pub task: TaskNumber,
+    /// The loop item, where the result is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<ItemId>,
+    /// How it ended.
+    pub status: ResultStatus,
+    /// Whether it changed something, or would have in check mode.
+    #[serde(default)]
+    pub changed: bool,
+    /// Wall time in milliseconds, as far as it is known.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// The module after resolution (`ansible.builtin.copy`); the one that was executed.
+    #[serde(default)]
+    pub module: String,
+    /// Whether it was executed for real although the run is in check mode (`check_mode: false`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_real: bool,
+    /// Whether check mode could not simulate it: skipped without a condition (`ansible-facts` F3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blind: bool,
+    /// Whether its content is hidden by `no_log`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_log: bool,
+    /// The host that it was delegated to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated_to: Option<HostName>,
+}
+
+/// One thing that Ansible told, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEvent {
+    /// When, by the clock of the control node; milliseconds since 1970 in its written form.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub kind: RunEventKind,
+}
+
+/// What Ansible told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum RunEventKind {
+    /// The callback is loaded: the first event of every run.
+    Hello {
+        /// Version of ansible-core.
+        ansible: String,
+        /// Version of Python.
+        python: String,
+    },
+    /// The playbook begins.
+    PlaybookStarted {
+        /// How many plays it has, imported playbooks included.
+        plays: u32,
+    },
+    /// A play (or one `serial` batch of it) begins.
+    PlayStarted {
+        /// Its name, or its host pattern.
+        name: String,
+        /// How many hosts it has.
+        hosts: u32,
+        /// Terms of its host pattern and of the limit that name no known host or group: a typo, most likely.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unknown: Vec<String>,
+        /// Whether an earlier task made hosts or groups, so that an unknown term may be right.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dynamic: bool,
+    },
+    /// A play matched no host.
+    NoHostsMatched,
+    /// All hosts of a play failed.
+    NoHostsRemaining,
+    /// The playbook asks a person for input, which a daemon cannot give.
+    PromptRefused {
+        /// The variable asked for.
+        variable: String,
+    },
+    /// A task or handler begins.
+    TaskStarted {
+        /// Its number in this run.
+        task: TaskNumber,
+        /// What it is.
+        #[serde(flatten)]
+        identity: TaskIdentity,
+        /// Whether it is a handler.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        handler: bool,
+    },
+    /// A file was included.
+    Included {
+        /// The file, relative to the checkout.
+        path: String,
+        /// For how many hosts.
+        hosts: u32,
+    },
+    /// A changed task notified a handler.
+    Notified {
+        /// The host.
+        host: HostName,
+        /// Name of the handler.
+        handler: String,
+    },
+    /// A task failed and is tried again (`until`).
+    Retried {
+        /// The host.
+        host: HostName,
+        /// The task.
+        task: TaskNumber,
+        /// Which attempt failed, from 1.
+        attempt: u32,
+        /// How many are allowed.
+        retries: u32,
+    },
+    /// A task ended on a host.
+    TaskEnded(TaskResult),
+    /// One item of a loop ended on a host.
+    ItemEnded(TaskResult),
+    /// Ansible could not go on: it did not parse, an inventory was not readable.
+    Error {
+        /// Ansible's class of error, for example `AnsibleParserError`.
+        class: String,
+        /// Where, relative to the checkout, as `file:line`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<String>,
+        /// Its first line, only where it comes from parsing and so holds no result.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// An inventory source could not be read.
+    InventoryUnparsed {
+        /// The source, relative to the checkout.
+        source: String,
+    },
+    /// The end: Ansible's PLAY RECAP.
+    Stats {
+        /// Counts for each host.
+        hosts: Vec<(HostName, HostStats)>,
+    },
+}

@@ -1,0 +1,91 @@
+//! A Git repository followed at a reference: what the operator wants, what is known, what a fetch brought.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CommitHash, Failure, Reference, Revision, SourceName, Span, StackPolicy};
+
+/// What happens when a followed branch moves to something that does not descend from `admitted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewindPolicy {
+    /// It waits for a person (`driftless approve`).
+    #[default]
+    Ask,
+    /// It is followed like any other commit.
+    Follow,
+}
+
+/// What the operator says of a source, as far as the core decides by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePolicy {
+    /// The operator's name for it.
+    pub name: SourceName,
+    /// The followed branch.
+    pub reference: Reference,
+    /// How long after a fetch the next one is due, before jitter.
+    pub poll_every: Span,
+    /// What to do with rewritten history.
+    pub rewinds: RewindPolicy,
+}
+
+/// How a fetched tip relates to the revision that was admitted when the fetch was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "lineage", rename_all = "snake_case")]
+pub enum Lineage {
+    /// Nothing was admitted before.
+    First,
+    /// The tip is the admitted commit.
+    Same,
+    /// The tip descends from the admitted commit.
+    Descendant {
+        /// The admitted commit it was compared with.
+        of: CommitHash,
+    },
+    /// The tip does not descend from the admitted commit: a force-push, a reset, a branch made anew.
+    Rewound {
+        /// The admitted commit it was compared with.
+        from: CommitHash,
+    },
+}
+
+/// What the repository declares at one revision, merged with what the operator says: all its stacks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Declaration {
+    /// The stacks, in the order of their names.
+    pub stacks: Vec<StackPolicy>,
+    /// Whether `driftless.yml` was absent and the stack was inferred from the files.
+    #[serde(default)]
+    pub inferred: bool,
+    /// Why there is no stack, or what a person should know: several playbooks that could be meant, for example.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// What a successful fetch brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tip {
+    /// The commit that the reference names now.
+    pub revision: Revision,
+    /// How it relates to the admitted commit.
+    pub lineage: Lineage,
+    /// What is declared there, or why that cannot be read.
+    pub declaration: Result<Declaration, Failure>,
+}
+
+/// An admitted revision whose declaration is valid: what the stacks are measured against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The revision.
+    pub revision: Revision,
+    /// Its stacks.
+    pub declaration: Declaration,
+}
+
+/// What is kept of a source across restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// The last revision accepted: the base of the fast-forward rule. Never forgotten.
+    pub admitted: Option<CommitHash>,
+    /// The newest admitted revision with a valid declaration.
+    pub head: Option<Head>,
+}

@@ -1,0 +1,1 @@
+//! How the program ends: named exit codes.

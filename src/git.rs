@@ -1,0 +1,1 @@
+//! Follows repositories and lays out verified checkouts.

@@ -1,0 +1,20 @@
+//! driftless keeps fleets of hosts as Git says they should be, through `ansible-playbook`.
+//!
+//! `ARCHITECTURE.md` has the picture. In one sentence: adapters listen, [`reconciler`] decides, [`store`] remembers,
+//! adapters act, and only [`daemon`] sees them all.
+
+pub mod domain;
+
+pub mod reconciler;
+
+pub mod ansible;
+pub mod config;
+pub mod git;
+pub mod metrics;
+pub mod signals;
+pub mod store;
+pub mod web;
+
+pub mod cli;
+pub mod daemon;
+pub mod error;

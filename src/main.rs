@@ -1,0 +1,3 @@
+//! The `driftless` program: daemon and command line in one.
+
+fn main() {}

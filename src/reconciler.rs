@@ -1,0 +1,1 @@
+//! Decides. Pure: facts in, decisions out.
