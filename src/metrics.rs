@@ -1,1 +1,184 @@
 //! What Prometheus sees.
+//!
+//! Counters and histograms are observed as things happen. Everything about the present state is rendered from a
+//! [`Snapshot`] at each scrape, so a series cannot outlive its stack or source. Labels hold configured names only,
+//! never a revision, a task, a host or a run; the `_info` series are the exception for revisions.
+
+mod gauges;
+mod table;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{Encoder as _, HistogramVec, IntCounterVec, Registry, TextEncoder};
+
+use crate::domain::{Mode, Outcome, SourceName, SourceStatus, StackId, StackStatus, Timestamp, Trigger};
+
+pub use table::{Kind, METRICS, Metric};
+
+/// A metric could not be registered or written. Both are defects of driftless, not of its surroundings.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to make the metrics ready")]
+pub struct MetricsError(#[from] prometheus::Error);
+
+/// The present state, as far as metrics tell of it.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// All sources.
+    pub sources: Vec<SourceStatus>,
+    /// All stacks.
+    pub stacks: Vec<StackStatus>,
+    /// How many runs are live.
+    pub live_runs: u32,
+    /// How many may be.
+    pub run_limit: u32,
+    /// Whether the daemon is ready.
+    pub ready: bool,
+    /// Whether the journal can be written.
+    pub journal_writable: bool,
+    /// Bytes on disk of database and event files.
+    pub store_bytes: u64,
+}
+
+/// What is counted while the daemon lives.
+pub struct Metrics {
+    registry: Registry,
+    runs: IntCounterVec,
+    run_seconds: HistogramVec,
+    start_seconds: HistogramVec,
+    fetches: IntCounterVec,
+    known: Mutex<Known>,
+}
+
+/// Label values that were used, so that they can be forgotten.
+#[derive(Default)]
+struct Known {
+    sources: BTreeSet<SourceName>,
+    stacks: BTreeSet<StackId>,
+}
+
+impl Metrics {
+    /// Registers all counters and histograms.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        let metrics = Self {
+            runs: IntCounterVec::new(
+                table::opts("driftless_runs_total"),
+                table::labels("driftless_runs_total"),
+            )?,
+            run_seconds: table::histogram("driftless_run_duration_seconds")?,
+            start_seconds: table::histogram("driftless_run_start_delay_seconds")?,
+            fetches: IntCounterVec::new(
+                table::opts("driftless_git_fetches_total"),
+                table::labels("driftless_git_fetches_total"),
+            )?,
+            registry,
+            known: Mutex::default(),
+        };
+        metrics.registry.register(Box::new(metrics.runs.clone()))?;
+        metrics.registry.register(Box::new(metrics.run_seconds.clone()))?;
+        metrics.registry.register(Box::new(metrics.start_seconds.clone()))?;
+        metrics.registry.register(Box::new(metrics.fetches.clone()))?;
+        metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
+        Ok(metrics)
+    }
+
+    /// Counts a run that ended, with the time from its start, if it was started at all.
+    pub fn run_ended(
+        &self,
+        stack: &StackId,
+        mode: Mode,
+        trigger: Trigger,
+        outcome: Outcome,
+        took: Option<Duration>,
+    ) {
+        let (source, name) = (stack.source.as_str(), stack.stack.as_str());
+        self.runs.with_label_values(&[source, name, mode.as_str(), trigger.as_str(), outcome.as_str()]).inc();
+        if let Some(took) = took {
+            self.run_seconds.with_label_values(&[source, name, mode.as_str()]).observe(took.as_secs_f64());
+        }
+    }
+
+    /// Records how long it took from the decision to the start of `ansible-playbook`.
+    pub fn run_started(&self, stack: &StackId, mode: Mode, delay: Duration) {
+        let labels = [stack.source.as_str(), stack.stack.as_str(), mode.as_str()];
+        self.start_seconds.with_label_values(&labels).observe(delay.as_secs_f64());
+    }
+
+    /// Counts a fetch.
+    pub fn fetched(&self, source: &SourceName, success: bool) {
+        let result = if success { "success" } else { "error" };
+        self.fetches.with_label_values(&[source.as_str(), result]).inc();
+    }
+
+    /// Everything in Prometheus' text format.
+    pub fn render(&self, snapshot: &Snapshot) -> Result<String, MetricsError> {
+        self.prepare(snapshot);
+        let mut families = self.registry.gather();
+        families.extend(gauges::families(snapshot)?);
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&families, &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Forgets what is not configured any more, and shows zero for what has not happened yet: a counter that
+    /// appears only with its first increment hides that increment from `increase()`.
+    fn prepare(&self, snapshot: &Snapshot) {
+        let now = Known {
+            sources: snapshot.sources.iter().map(|it| it.name.clone()).collect(),
+            stacks: snapshot.stacks.iter().map(|it| it.id.clone()).collect(),
+        };
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for gone in known.stacks.difference(&now.stacks) {
+            self.forget_stack(gone);
+        }
+        for gone in known.sources.difference(&now.sources) {
+            for result in ["success", "error"] {
+                // An error only says that the series never was.
+                let _never_was = self.fetches.remove_label_values(&[gone.as_str(), result]);
+            }
+        }
+        for source in &now.sources {
+            for result in ["success", "error"] {
+                self.fetches.with_label_values(&[source.as_str(), result]);
+            }
+        }
+        for stack in &now.stacks {
+            for outcome in [Outcome::Changed, Outcome::InSync, Outcome::Failed] {
+                let labels =
+                    [stack.source.as_str(), stack.stack.as_str(), "apply", "new_revision", outcome.as_str()];
+                self.runs.with_label_values(&labels);
+            }
+        }
+        *known = now;
+    }
+
+    fn forget_stack(&self, stack: &StackId) {
+        let (source, name) = (stack.source.as_str(), stack.stack.as_str());
+        for mode in [Mode::Check, Mode::Apply] {
+            let _never_was = self.run_seconds.remove_label_values(&[source, name, mode.as_str()]);
+            let _never_was = self.start_seconds.remove_label_values(&[source, name, mode.as_str()]);
+            for trigger in Trigger::ALL {
+                for outcome in Outcome::ALL {
+                    let labels = [source, name, mode.as_str(), trigger.as_str(), outcome.as_str()];
+                    let _never_was = self.runs.remove_label_values(&labels);
+                }
+            }
+        }
+    }
+}
+
+/// Seconds since 1970, as Prometheus wants timestamps.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 fit into 53 bits until the year 287396"
+)]
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests;
