@@ -170,6 +170,15 @@ pub struct Run {
     /// Counts per host, as far as they came in.
     #[serde(default)]
     pub hosts: BTreeMap<HostName, HostStats>,
+    /// Why it was started, as a sentence.
+    #[serde(default)]
+    pub reason: String,
+    /// How many notable results are not in the record, because there were too many.
+    #[serde(default)]
+    pub results_left_out: u64,
+    /// How many events could not be recorded, because the disk was full or broken.
+    #[serde(default)]
+    pub events_lost: u64,
 }
 
 impl Run {
@@ -184,6 +193,9 @@ impl Run {
             runtime: None,
             ansible_version: None,
             hosts: BTreeMap::new(),
+            reason: String::new(),
+            results_left_out: 0,
+            events_lost: 0,
         }
     }
 
