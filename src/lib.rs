@@ -8,6 +8,7 @@ pub mod domain;
 pub mod reconciler;
 
 pub mod ansible;
+pub mod api;
 pub mod config;
 pub mod git;
 pub mod metrics;

@@ -1,1 +1,93 @@
-//! What is served: the API on a socket, metrics and health over HTTP.
+//! What is served: the API on a unix socket, metrics and health over TCP.
+//!
+//! The unix socket knows who is at the other end, so actions are there and only there. TCP serves what everybody may
+//! see: no API, no names that a repository made up, nothing that changes state.
+
+mod accounts;
+mod api_routes;
+mod events;
+mod listen;
+mod open_routes;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use accounts::{Accounts, Permission, Person};
+pub use api_routes::api_router;
+pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
+pub use open_routes::open_router;
+
+use crate::api::{
+    ActionReply, ApplyBody, ApproveBody, CancelBody, ErrorBody, EventChunk, EventPosition, Explanation,
+    RunFilter, RunList, RunView, Status,
+};
+use crate::domain::{RunId, SourceName, StackId, StackStatus};
+
+/// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
+///
+/// Names are resolved and values are checked before any of these is called. An action answers when it is recorded,
+/// not when it is done.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// Everything at a glance.
+    fn status(&self) -> impl Future<Output = Result<Status, ErrorBody>> + Send;
+    /// The names of all stacks, for finding the one that is meant.
+    fn stack_ids(&self) -> impl Future<Output = Result<Vec<StackId>, ErrorBody>> + Send;
+    /// All stacks, by source and name.
+    fn stacks(&self) -> impl Future<Output = Result<Vec<StackStatus>, ErrorBody>> + Send;
+    /// Why a stack did, does or does not run.
+    fn explain(&self, stack: StackId) -> impl Future<Output = Result<Explanation, ErrorBody>> + Send;
+    /// Runs, newest first.
+    fn runs(&self, filter: RunFilter) -> impl Future<Output = Result<RunList, ErrorBody>> + Send;
+    /// One run.
+    fn run(&self, run: RunId) -> impl Future<Output = Result<RunView, ErrorBody>> + Send;
+    /// Events of a run from a position on. Answers at once if there are any or the run is over; else waits for more,
+    /// at most for `wait`.
+    fn events(
+        &self,
+        run: RunId,
+        from: EventPosition,
+        wait: Duration,
+    ) -> impl Future<Output = Result<EventChunk, ErrorBody>> + Send;
+    /// Records a request for an apply.
+    fn apply(
+        &self,
+        stack: StackId,
+        body: ApplyBody,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Records that no more runs of a stack are wanted.
+    fn suspend(
+        &self,
+        stack: StackId,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Records that runs are wanted again.
+    fn resume(
+        &self,
+        stack: StackId,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Records that a live run is to end.
+    fn cancel(
+        &self,
+        run: RunId,
+        body: CancelBody,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Records that a waiting revision is accepted.
+    fn approve(
+        &self,
+        source: SourceName,
+        body: ApproveBody,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Metrics in the text format of Prometheus.
+    fn metrics(&self) -> impl Future<Output = String> + Send;
+    /// Whether the loop turns; else a sentence.
+    fn health(&self) -> impl Future<Output = Result<(), String>> + Send;
+    /// Whether work is done; else a sentence.
+    fn ready(&self) -> impl Future<Output = Result<(), String>> + Send;
+}

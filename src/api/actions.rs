@@ -1,0 +1,68 @@
+//! What a person may ask for, and the answer.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ErrorBody, RevisionAsked, check_limit, check_tags};
+use crate::domain::{CommitHash, RunId};
+
+/// `POST /api/v1/stacks/{source}/{stack}/apply`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyBody {
+    /// Another revision than the head, in one of the forms of [`RevisionAsked`]. It must be the admitted one or an
+    /// ancestor of it. The head is held afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Only these hosts, intersected with the limit of the stack. Only their ledger lines move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// Only tasks with these tags. The run counts as applied on no host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+impl ApplyBody {
+    /// Refuses values that could mean something else than a revision, hosts and tags. Nothing else may reach a
+    /// command line.
+    pub fn check(&self) -> Result<(), ErrorBody> {
+        if let Some(revision) = &self.revision {
+            revision.parse::<RevisionAsked>()?;
+        }
+        if let Some(limit) = &self.limit {
+            check_limit(limit)?;
+        }
+        check_tags(&self.tags)
+    }
+}
+
+/// `POST /api/v1/runs/{run}/cancel`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelBody {
+    /// Whether the stack is suspended as well.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// `POST /api/v1/sources/{source}/approve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveBody {
+    /// The full hash of the commit that waits. Another one is refused: what was not seen is not approved.
+    pub commit: CommitHash,
+}
+
+/// The answer to an action: it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionReply {
+    /// What happens now, as a sentence.
+    pub message: String,
+    /// Who acted, as the daemon recorded it.
+    pub by: String,
+    /// The run that was started, ended or concerned, if there is one already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The newest run of all when the action was recorded: a run that answers it has a greater number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<RunId>,
+}
