@@ -30,7 +30,7 @@ pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
 pub use run_event::{ItemId, ResultStatus, RunEvent, RunEventKind, TaskIdentity, TaskNumber, TaskResult};
 pub use secret::Secret;
 pub use source::{Declaration, Head, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip};
-pub use stack::{ApplyPolicy, Attempt, HealPolicy, Hold, Request, StackFacts, StackPolicy};
+pub use stack::{ApplyPolicy, Attempt, HealPolicy, Hold, Interruption, Request, StackFacts, StackPolicy};
 pub use status::{Applied, Explanation, HostCounts, SourceStatus, StackStatus, SyncStatus};
 
 /// A point in wall-clock time. Always an argument of the core, never read inside it.

@@ -69,7 +69,7 @@ fn unknown(wanted: &NameWanted, known: &[StackId]) -> ErrorBody {
     if known.is_empty() {
         return error.remedy("no source declares a stack yet; `driftless status` shows why");
     }
-    let near = nearest(&wanted.to_string(), known);
+    let near = nearest(wanted, known);
     if near.is_empty() {
         error.remedy("`driftless stacks` lists those that exist")
     } else {
@@ -77,16 +77,12 @@ fn unknown(wanted: &NameWanted, known: &[StackId]) -> ErrorBody {
     }
 }
 
-/// The known stacks whose full or short name is similar to `wanted`, the most similar first, at most three.
-fn nearest<'a>(wanted: &str, known: &'a [StackId]) -> Vec<&'a StackId> {
+/// The known stacks whose short name is similar to the wanted one, the most similar first, at most three.
+fn nearest<'a>(wanted: &NameWanted, known: &'a [StackId]) -> Vec<&'a StackId> {
     const SIMILAR: f64 = 0.8;
     let mut scored: Vec<(f64, &StackId)> = known
         .iter()
-        .map(|id| {
-            let full = strsim::jaro_winkler(wanted, &id.to_string());
-            let bare = wanted.rsplit('/').next().unwrap_or(wanted);
-            (full.max(strsim::jaro_winkler(bare, id.stack.as_str())), id)
-        })
+        .map(|id| (strsim::jaro_winkler(wanted.stack.as_str(), id.stack.as_str()), id))
         .filter(|(score, _)| *score >= SIMILAR)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));

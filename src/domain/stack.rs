@@ -113,6 +113,16 @@ pub struct Request {
     pub tags: Vec<String>,
 }
 
+/// Runs of a stack that were interrupted, one after the other. Not failures of what they ran, so counted apart, but
+/// counted: a playbook that ends the daemon must not do so in a tight loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interruption {
+    /// How many runs in a row; at least 1.
+    pub in_row: u32,
+    /// When what was interrupted may be started again.
+    pub retry_at: Timestamp,
+}
+
 /// What is kept of a stack across restarts. The applied revision is not here: it is derived from the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StackFacts {
@@ -122,6 +132,12 @@ pub struct StackFacts {
     pub live: Option<RunSpec>,
     /// A person's request that no run has answered yet.
     pub request: Option<Request>,
+    /// The request that the live run answers: owed again if the run is interrupted.
+    #[serde(default)]
+    pub answering: Option<Request>,
+    /// Set while the last run of it was interrupted.
+    #[serde(default)]
+    pub interrupted: Option<Interruption>,
     /// A revision that waits for a person or a newer commit.
     pub hold: Option<Hold>,
     /// Whether a person stopped all runs of it, and who and since when.
