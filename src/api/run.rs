@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ErrorBody;
 use crate::domain::{
     Ending, HostName, Mode, ResultStatus, Revision, Run, RunEvent, RunId, Selection, StackId, TaskIdentity,
-    Timestamp, Trigger,
+    TaskResult, Timestamp, Trigger,
 };
 
 /// Which runs are wanted, newest first.
@@ -116,9 +116,6 @@ pub struct NotableResult {
     pub host: HostName,
     /// The task.
     pub task: TaskIdentity,
-    /// Whether the task is a handler.
-    #[serde(default)]
-    pub handler: bool,
     /// Position of the loop item, from 0, where the result is of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<u32>,
@@ -130,6 +127,9 @@ pub struct NotableResult {
     /// Whether check mode could not simulate it.
     #[serde(default)]
     pub blind: bool,
+    /// Whether it was executed for real although the run is in check mode.
+    #[serde(default)]
+    pub for_real: bool,
     /// Whether its content is hidden by `no_log`.
     #[serde(default)]
     pub no_log: bool,
@@ -139,6 +139,24 @@ pub struct NotableResult {
     /// The host that it was delegated to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegated_to: Option<HostName>,
+}
+
+impl NotableResult {
+    /// A result together with what its task is.
+    pub fn new(task: TaskIdentity, result: &TaskResult) -> Self {
+        Self {
+            host: result.host.clone(),
+            task,
+            item: result.item.as_ref().map(|it| it.index),
+            status: result.status,
+            changed: result.changed,
+            blind: result.blind,
+            for_real: result.for_real,
+            no_log: result.no_log,
+            duration_ms: result.duration_ms,
+            delegated_to: result.delegated_to.clone(),
+        }
+    }
 }
 
 /// All that is told of one run: `GET /api/v1/runs/{run}`.
@@ -155,7 +173,8 @@ pub struct RunView {
     pub events_expired: bool,
 }
 
-/// A place in the event stream of a run: the number of events before it.
+/// A place in the event stream of a run. 0 is its beginning; every other value was told by the daemon and means
+/// nothing to anybody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EventPosition(pub u64);
@@ -174,19 +193,20 @@ pub struct EventChunk {
 }
 
 /// One line of `GET /api/v1/runs/{run}/events`. The last one is `end` or `error`; if neither came, the connection
-/// broke and the client goes on at the position after the last event.
+/// broke and the client goes on at the last position that it was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
 pub enum EventLine {
     /// An event.
     Event {
-        /// Its position.
-        position: EventPosition,
         /// It.
         event: RunEvent,
     },
-    /// Nothing happened for a while and the run is still live.
-    Quiet,
+    /// All events before this position were told. Comes after each part, and when nothing happened for a while.
+    Position {
+        /// Where to go on after a broken connection.
+        next: EventPosition,
+    },
     /// Nothing more comes in this answer.
     End {
         /// Where to go on.

@@ -43,7 +43,7 @@ pub(super) async fn events<B: Backend>(
     let first = backend.events(run, from, Duration::ZERO).await?;
     let (sender, body) = Channel::<Bytes, Infallible>::new(AHEAD);
     let stream = Stream { backend, run, follow: query.follow, sender };
-    drop(tokio::spawn(stream.send(from, first)));
+    drop(tokio::spawn(stream.send(first)));
     let mut response = Response::new(Body::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
@@ -59,14 +59,14 @@ struct Stream<B> {
 
 impl<B: Backend> Stream<B> {
     /// Writes until nothing more comes or the caller is gone.
-    async fn send(mut self, mut from: EventPosition, mut chunk: EventChunk) {
+    async fn send(mut self, mut chunk: EventChunk) {
         loop {
             let ends = chunk.events.is_empty() && !(self.follow && chunk.live);
-            let text = lines(from, &chunk, ends);
+            let text = lines(&chunk, ends);
             if self.sender.send_data(text.into()).await.is_err() || ends {
                 return;
             }
-            from = chunk.next;
+            let from = chunk.next;
             let wait = if self.follow { QUIET } else { Duration::ZERO };
             chunk = match self.backend.events(self.run, from, wait).await {
                 Ok(chunk) => chunk,
@@ -82,16 +82,17 @@ impl<B: Backend> Stream<B> {
     }
 }
 
-fn lines(from: EventPosition, chunk: &EventChunk, ends: bool) -> String {
+fn lines(chunk: &EventChunk, ends: bool) -> String {
     let mut text = String::new();
-    for (position, event) in (from.0..).zip(&chunk.events) {
-        line(&mut text, &EventLine::Event { position: EventPosition(position), event: event.clone() });
+    for event in &chunk.events {
+        line(&mut text, &EventLine::Event { event: event.clone() });
     }
-    if ends {
-        line(&mut text, &EventLine::End { next: chunk.next, over: !chunk.live, lost: chunk.lost });
-    } else if chunk.events.is_empty() {
-        line(&mut text, &EventLine::Quiet);
-    }
+    let last = if ends {
+        EventLine::End { next: chunk.next, over: !chunk.live, lost: chunk.lost }
+    } else {
+        EventLine::Position { next: chunk.next }
+    };
+    line(&mut text, &last);
     text
 }
 
