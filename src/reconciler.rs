@@ -1,1 +1,296 @@
 //! Decides. Pure: facts in, decisions out.
+//!
+//! [`Reconciler::step`] learns one fact and then decides from all facts; [`Reconciler::next_wakeup`] is the only timer
+//! that the daemon needs. Nothing here reads a clock, does I/O or draws randomness: time and seed are arguments, so
+//! the same inputs give the same decisions, and every question of policy is a test.
+//!
+//! What the daemon owes the core in return: each [`Decision::Fetch`] is answered by one `Fetched` or `FetchFailed`,
+//! each [`Decision::Start`] by one `RunFinished`, whatever happens to source or stack meanwhile; and after a restart,
+//! each run of [`Reconciler::live_runs`] by a `RunFinished` as soon as nothing is left of it.
+
+mod backoff;
+mod drain;
+mod ending;
+mod explain;
+mod fetch;
+mod ledger;
+mod limit;
+mod recovery;
+mod source;
+mod spec;
+mod stack;
+mod status;
+mod wants;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{
+    Decision, Ending, Event, Fact, Head, HostEnd, HostName, RunId, RunSpec, Settings, SourceFacts,
+    SourceName, SourcePolicy, Span, StackId, Timestamp,
+};
+
+pub use limit::intersect_limits;
+
+use backoff::Jitter;
+use drain::Drain;
+use ending::{Ended, Pace};
+use source::Source;
+use stack::Stack;
+use wants::{Waiting, Want, World};
+
+/// The core: all that is known, and what follows from it.
+#[derive(Debug)]
+pub struct Reconciler {
+    settings: Settings,
+    jitter: Jitter,
+    sources: BTreeMap<SourceName, Source>,
+    next_run: u64,
+    next_run_changed: bool,
+    drain: Option<Drain>,
+    /// When it last decided: what was due then was dealt with, what came due later was not.
+    decided_at: Timestamp,
+}
+
+impl Reconciler {
+    /// Takes in one fact and returns what to do about it, in order.
+    ///
+    /// Late, repeated and unknown events change nothing.
+    #[must_use = "decisions that are dropped are lost"]
+    pub fn step(&mut self, now: Timestamp, event: Event) -> Vec<Decision> {
+        self.learn(now, event);
+        self.decide(now)
+    }
+
+    /// When to send the next [`Event::Tick`] if nothing happens before. Always later than `now`.
+    ///
+    /// A deadline that has passed was weighed by the last [`Reconciler::step`]; what still blocks it (the run limit, a
+    /// missing base) ends with an event, not with time.
+    pub fn next_wakeup(&self, now: Timestamp) -> Option<Timestamp> {
+        let next = match &self.drain {
+            Some(drain) => self.has_undrained_apply().then_some(drain.deadline),
+            None => self.next_fetch().into_iter().chain(self.next_retry()).min(),
+        };
+        let soonest = now.saturating_add(Span::from_millis(1)).unwrap_or(now);
+        next.map(|it| it.max(soonest))
+    }
+
+    /// What must be kept of what changed since this was last asked. The daemon journals it together with the event
+    /// and the decisions, in one transaction.
+    #[must_use = "facts that are dropped are forgotten after a restart"]
+    pub fn take_facts(&mut self) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for (name, source) in &mut self.sources {
+            if std::mem::take(&mut source.changed) {
+                facts.push(Fact::Source { name: name.clone(), facts: source.facts.clone() });
+            }
+            for (stack_name, stack) in &mut source.stacks {
+                let id = || StackId { source: name.clone(), stack: stack_name.clone() };
+                if std::mem::take(&mut stack.changed) {
+                    facts.push(Fact::Stack { id: id(), facts: Box::new(stack.facts.clone()) });
+                }
+                let lines = stack.ledger.take_changed().into_iter();
+                facts.extend(lines.map(|(host, ledger)| Fact::Host { stack: id(), host, ledger }));
+            }
+        }
+        if std::mem::take(&mut self.next_run_changed) {
+            facts.push(Fact::NextRun { run: RunId(self.next_run) });
+        }
+        facts
+    }
+
+    /// What the operator says, as the core knows it.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The runs that were started and have not finished, of stacks declared or not.
+    pub fn live_runs(&self) -> Vec<&RunSpec> {
+        self.all_stacks().filter_map(|it| it.facts.live.as_ref()).collect()
+    }
+
+    fn all_stacks(&self) -> impl Iterator<Item = &Stack> {
+        self.sources.values().flat_map(|it| it.stacks.values())
+    }
+
+    fn learn(&mut self, now: Timestamp, event: Event) {
+        let jitter = self.jitter;
+        match event {
+            Event::Tick => {}
+            Event::Hinted { source } => self.with_source(&source, |it| it.fetches.hint()),
+            Event::Fetched { source, tip } => self.with_source(&source, |it| it.fetched(now, tip, jitter)),
+            Event::FetchFailed { source, failure } => {
+                self.with_source(&source, |it| it.fetch_failed(now, failure, jitter));
+            }
+            Event::Approved { source, commit, by: _ } => self.with_source(&source, |it| it.approved(&commit)),
+            Event::RunRequested { stack, request } => {
+                if let Some(source) = self.sources.get_mut(&stack.source)
+                    && let Some((head, policy, stack)) = source.declared_mut(&stack.stack)
+                {
+                    stack.requested(now, request, head, policy);
+                }
+            }
+            Event::CancelRequested { run, by, suspend } => {
+                if let Some((source, stack)) = self.live_stack(run) {
+                    stack.cancelled(now, &by, suspend, source.as_ref().map(|it| &it.revision));
+                }
+            }
+            Event::RunFinished { run, ending, hosts } => self.run_finished(now, run, &ending, &hosts),
+            Event::Suspended { stack, by } => self.with_stack(&stack, |it| it.suspended(now, by)),
+            Event::Resumed { stack, by: _ } => self.with_stack(&stack, Stack::resumed),
+            Event::Reconfigured { settings } => self.reconfigured(now, settings),
+            Event::ShutdownRequested => {
+                let drain_timeout = self.settings.drain_timeout;
+                self.drain.get_or_insert_with(|| Drain::new(now, drain_timeout));
+            }
+        }
+    }
+
+    fn with_source(&mut self, name: &SourceName, change: impl FnOnce(&mut Source)) {
+        if let Some(source) = self.sources.get_mut(name) {
+            change(source);
+        }
+    }
+
+    fn with_stack(&mut self, id: &StackId, change: impl FnOnce(&mut Stack)) {
+        let stack = self.sources.get_mut(&id.source).and_then(|it| it.stacks.get_mut(&id.stack));
+        if let Some(stack) = stack.filter(|it| it.declared.is_some()) {
+            change(stack);
+        }
+    }
+
+    /// The stack that a live run is of, with the head of its source.
+    fn live_stack(&mut self, run: RunId) -> Option<(&Option<Head>, &mut Stack)> {
+        self.sources.values_mut().find_map(|source| {
+            let live = |it: &&mut Stack| it.facts.live.as_ref().is_some_and(|it| it.run == run);
+            Some((&source.facts.head, source.stacks.values_mut().find(live)?))
+        })
+    }
+
+    fn run_finished(
+        &mut self,
+        now: Timestamp,
+        run: RunId,
+        ending: &Ending,
+        hosts: &BTreeMap<HostName, HostEnd>,
+    ) {
+        let (retry_base, retry_max, jitter) =
+            (self.settings.retry_base, self.settings.retry_max, self.jitter);
+        let Some((head, stack)) = self.live_stack(run) else { return };
+        let Some(id) = stack.facts.live.as_ref().map(|it| it.stack.clone()) else { return };
+        let ended = Ended { now, ending, hosts, head: head.as_ref().map(|it| &it.revision) };
+        stack.finished(&ended, &Pace { retry_base, retry_max, jitter, stack: &id });
+    }
+
+    fn reconfigured(&mut self, now: Timestamp, settings: Settings) {
+        let wanted: BTreeMap<&SourceName, &SourcePolicy> =
+            settings.sources.iter().map(|it| (&it.name, it)).collect();
+        for (name, source) in &mut self.sources {
+            source.reconfigured(now, wanted.get(name).map(|it| (*it).clone()));
+        }
+        for (name, policy) in wanted {
+            if !self.sources.contains_key(name) {
+                let source = Source::new(Some(policy.clone()), SourceFacts::default(), now);
+                self.sources.insert(name.clone(), source);
+            }
+        }
+        self.settings = settings;
+    }
+
+    fn decide(&mut self, now: Timestamp) -> Vec<Decision> {
+        self.decided_at = now;
+        let mut decisions = Vec::new();
+        if self.drain.is_some() {
+            self.order_drain(now);
+        }
+        self.pass_on_stops(&mut decisions);
+        if self.drain.is_some() {
+            self.exit_once(&mut decisions);
+        } else {
+            self.start_fetches(now, &mut decisions);
+            self.start_runs(now, &mut decisions);
+        }
+        decisions
+    }
+
+    fn start_fetches(&mut self, now: Timestamp, decisions: &mut Vec<Decision>) {
+        let configured = self.sources.iter_mut().filter(|(_, it)| it.policy.is_some());
+        for (name, source) in configured.filter(|(_, it)| it.fetches.due_at().is_some_and(|at| at <= now)) {
+            let admitted = source.facts.admitted.clone();
+            source.fetches.began(admitted.clone());
+            decisions.push(Decision::Fetch { source: name.clone(), admitted });
+        }
+    }
+
+    /// Whoever waits longest gets the next free place; a person who waits for a change goes first.
+    fn start_runs(&mut self, now: Timestamp, decisions: &mut Vec<Decision>) {
+        let world = self.world(now);
+        let mut candidates = BTreeSet::new();
+        for (name, source) in &mut self.sources {
+            let owing: Vec<Option<bool>> =
+                source.stacks.values().map(|it| goes_first(&source.wants(it, &world))).collect();
+            for ((stack_name, stack), first) in source.stacks.iter_mut().zip(owing) {
+                stack.waits_since = first.map(|_| stack.waits_since.unwrap_or(now));
+                if let (Some(first), Some(since)) = (first, stack.waits_since)
+                    && world.live < world.most
+                {
+                    let id = StackId { source: name.clone(), stack: stack_name.clone() };
+                    candidates.insert((!first, since, id));
+                }
+            }
+        }
+        for (_, _, id) in candidates {
+            decisions.extend(self.start_run(now, &id));
+        }
+    }
+
+    fn start_run(&mut self, now: Timestamp, id: &StackId) -> Option<Decision> {
+        let world = self.world(now);
+        let source = self.sources.get_mut(&id.source)?;
+        let stack = source.stacks.get(&id.stack)?;
+        let want = source.wants(stack, &world).ok()?;
+        let (head, policy) = source.declared(stack)?;
+        let head = head.revision.commit.clone();
+        let spec = spec::spec(RunId(self.next_run), &want, stack, policy)?;
+        let reason = words::start_reason(now, &want, stack);
+        self.next_run += 1;
+        self.next_run_changed = true;
+        source.stacks.get_mut(&id.stack)?.started(now, spec.clone(), &head);
+        Some(Decision::Start { spec: Box::new(spec), reason })
+    }
+
+    fn world(&self, now: Timestamp) -> World {
+        let live = self.all_stacks().filter(|it| it.facts.live.is_some()).count();
+        World {
+            now,
+            live: u32::try_from(live).unwrap_or(u32::MAX),
+            most: self.settings.max_live_runs.max(1),
+            draining: self.drain.is_some(),
+        }
+    }
+
+    fn next_fetch(&self) -> Option<Timestamp> {
+        let configured = self.sources.values().filter(|it| it.policy.is_some());
+        configured.filter_map(|it| it.fetches.due_at()).filter(|it| self.decided_at < *it).min()
+    }
+
+    fn next_retry(&self) -> Option<Timestamp> {
+        let world = self.world(self.decided_at);
+        let waiting = self.sources.values().flat_map(|source| {
+            source.stacks.values().filter_map(move |it| source.wants(it, &world).err()?.until())
+        });
+        waiting.filter(|it| self.decided_at < *it).min()
+    }
+}
+
+/// Whether a stack owes a run now, and whether that run goes before others.
+fn goes_first(wants: &Result<Want<'_>, Waiting<'_>>) -> Option<bool> {
+    match wants {
+        Ok(want) => Some(want.goes_first()),
+        Err(Waiting::RunLimit { first }) => Some(*first),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The hosts of one stack: what was attempted and applied on each, and since when it is owed something.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{
+    Applied, CommitHash, Ending, HostCounts, HostEnd, HostLedger, HostName, Outcome, Reason, RunId, RunSpec,
+    Selection, Timestamp,
+};
+
+/// The ledger of one stack.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    hosts: BTreeMap<HostName, HostLedger>,
+    changed: BTreeSet<HostName>,
+}
+
+impl Ledger {
+    pub(super) fn new(hosts: BTreeMap<HostName, HostLedger>) -> Self {
+        Self { hosts, changed: BTreeSet::new() }
+    }
+
+    /// A check run ended: it says only who answered.
+    pub(super) fn checked(&mut self, now: Timestamp, ends: &BTreeMap<HostName, HostEnd>) {
+        for (host, end) in ends {
+            if *end != HostEnd::Unreachable {
+                self.line(host).last_seen = Some(now);
+            }
+        }
+    }
+
+    /// An apply ended. `told_all` says whether it told of every host of the stack.
+    pub(super) fn applied_run(
+        &mut self,
+        now: Timestamp,
+        spec: &RunSpec,
+        ends: &BTreeMap<HostName, HostEnd>,
+        told_all: bool,
+    ) {
+        let commit = &spec.revision.commit;
+        let whole_playbook = spec.selection != Selection::SomeTasks;
+        for (host, end) in ends {
+            let line = self.line(host);
+            line.attempted = Some(commit.clone());
+            line.failed = *end == HostEnd::Failed;
+            if *end != HostEnd::Unreachable {
+                line.last_seen = Some(now);
+            }
+            if told_all {
+                line.full_run = Some(spec.run);
+            }
+            match end {
+                HostEnd::Converged if whole_playbook => {
+                    line.applied = Some(commit.clone());
+                    line.applied_at = Some(now);
+                    line.owed_since = None;
+                }
+                HostEnd::Unreachable | HostEnd::Unfinished if whole_playbook => {
+                    line.owed_since.get_or_insert(now);
+                }
+                HostEnd::Converged | HostEnd::Unreachable | HostEnd::Unfinished | HostEnd::Failed => {}
+            }
+        }
+    }
+
+    fn line(&mut self, host: &HostName) -> &mut HostLedger {
+        self.changed.insert(host.clone());
+        self.hosts.entry(host.clone()).or_default()
+    }
+
+    /// The lines that were changed since this was last asked.
+    pub(super) fn take_changed(&mut self) -> Vec<(HostName, HostLedger)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().filter_map(|host| self.hosts.get(&host).cloned().map(|it| (host, it))).collect()
+    }
+
+    fn of_run(&self, full_run: Option<RunId>) -> impl Iterator<Item = &HostLedger> {
+        self.hosts.values().filter(move |it| full_run.is_some() && it.full_run == full_run)
+    }
+
+    /// The revision that all hosts of the last full run share.
+    pub(super) fn applied(&self, last_full_run: Option<RunId>) -> Applied {
+        let mut revisions = self.of_run(last_full_run).map(|it| it.applied.as_ref());
+        let Some(first) = revisions.next() else { return Applied::Nothing };
+        match first {
+            _ if !revisions.all(|it| it == first) => Applied::Mixed,
+            Some(commit) => Applied::Everywhere(commit.clone()),
+            None => Applied::Nothing,
+        }
+    }
+
+    /// The hosts of the last full run, counted against the head.
+    pub(super) fn counts(&self, last_full_run: Option<RunId>, head: &CommitHash) -> HostCounts {
+        let mut counts = HostCounts::default();
+        for host in self.of_run(last_full_run) {
+            counts.total += 1;
+            counts.converged += u32::from(host.applied.as_ref() == Some(head));
+            counts.owed += u32::from(host.owed_since.is_some());
+            counts.failed += u32::from(host.failed);
+        }
+        counts
+    }
+}
+
+/// Whether the ending of an apply of the whole stack told of all hosts of the stack.
+pub(super) fn told_all(ending: &Ending, ends: &BTreeMap<HostName, HostEnd>) -> bool {
+    let cut_short = matches!(ending.reason, Some(Reason::NoStats { .. } | Reason::NoCallback { .. }));
+    let to_the_end = matches!(ending.outcome, Outcome::Failed | Outcome::Unreachable);
+    (to_the_end || ending.outcome.is_success()) && !cut_short && !ends.is_empty()
+}

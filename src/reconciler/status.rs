@@ -1,0 +1,184 @@
+//! What is shown. Derived from facts each time it is asked for, never set.
+
+use crate::domain::{
+    Applied, ApplyPolicy, Attempt, CommitHash, Failure, HealPolicy, HostCounts, Outcome, Revision, RunSpec,
+    SourceName, SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, Timestamp,
+};
+
+use super::Reconciler;
+use super::source::Source;
+use super::stack::Stack;
+use super::wants::{Waiting, World};
+use super::words::{self, counted, part};
+
+impl Reconciler {
+    /// All configured sources.
+    pub fn sources(&self) -> Vec<SourceStatus> {
+        let configured = self.sources.iter().filter(|(_, it)| it.policy.is_some());
+        configured.map(|(name, source)| self.source_status(name, source)).collect()
+    }
+
+    fn source_status(&self, name: &SourceName, source: &Source) -> SourceStatus {
+        let waiting = source.waiting.as_ref().map(|it| it.revision.clone());
+        let admitted = source.facts.admitted.as_ref();
+        let rewound = waiting.as_ref().map(|it| not_a_descendant(name, it, admitted));
+        SourceStatus {
+            name: name.clone(),
+            head: source.head().map(|it| it.revision.clone()),
+            admitted: admitted.cloned(),
+            waiting,
+            problem: source.fetches.problem.clone().or(rewound).or_else(|| source.broken.clone()),
+            fetch_failures: source.fetches.failures,
+            fetched_at: source.fetches.fetched_at,
+            next_fetch: source.fetches.due_at().filter(|_| self.drain.is_none()),
+            notes: source.declaration().map(|it| it.notes.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// All declared stacks, and those that are not declared any more while a run of them is live.
+    pub fn stacks(&self, now: Timestamp) -> Vec<StackStatus> {
+        let world = self.world(now);
+        let stacks = self.sources.iter().flat_map(|(name, source)| {
+            source.named_stacks(name).filter_map(move |(id, stack)| stack_status(&id, source, stack, &world))
+        });
+        stacks.collect()
+    }
+}
+
+fn not_a_descendant(name: &SourceName, waiting: &Revision, admitted: Option<&CommitHash>) -> Failure {
+    let admitted = admitted.map_or("nothing", CommitHash::short);
+    Failure::until_changed(format!(
+        "{} does not descend from {admitted}: history was rewritten",
+        waiting.short()
+    ))
+    .remedy(format!("if that was intended: driftless approve {name} {}", waiting.commit))
+    .security()
+}
+
+fn stack_status(id: &StackId, source: &Source, stack: &Stack, world: &World) -> Option<StackStatus> {
+    let Some((head, policy)) = source.declared(stack) else {
+        let live = stack.facts.live.as_ref()?;
+        let reason = format!("{id} is not declared any more; run {} goes on to its end", live.run);
+        return Some(compose(stack, policy_of(live), &live.revision, (SyncStatus::Unknown, reason), None));
+    };
+    let wants = source.wants(stack, world);
+    let waiting = wants.as_ref().err();
+    let (sync, standing) = standing(stack, &head.revision);
+    let next = match waiting {
+        Some(Waiting::Manual) if sync == SyncStatus::InSync => None,
+        Some(waiting) => words::waiting(world.now, waiting, &head.revision),
+        None => Some("starts at once".to_owned()),
+    };
+    let reason = next.map_or_else(|| standing.clone(), |next| format!("{standing}; {next}"));
+    let next_run = waiting.and_then(Waiting::until);
+    Some(compose(stack, policy.clone(), &head.revision, (sync, reason), next_run))
+}
+
+fn compose(
+    stack: &Stack,
+    policy: StackPolicy,
+    head: &Revision,
+    (sync, reason): (SyncStatus, String),
+    next_run: Option<Timestamp>,
+) -> StackStatus {
+    let facts = &stack.facts;
+    StackStatus {
+        id: policy.id.clone(),
+        policy,
+        sync,
+        reason,
+        head: head.clone(),
+        attempted: facts.attempt.as_ref().map(|it| it.revision.clone()),
+        applied: stack.ledger.applied(facts.last_full_run),
+        hosts: stack.ledger.counts(facts.last_full_run, &head.commit),
+        live: facts.live.clone(),
+        request: facts.request.clone(),
+        suspended: facts.suspended.clone(),
+        hold: facts.hold.clone(),
+        failures: facts.attempt.as_ref().map_or(0, |it| it.failures),
+        next_run,
+        last_success: facts.last_success,
+    }
+}
+
+/// What is known of a stack that is not declared any more, from its live run.
+fn policy_of(live: &RunSpec) -> StackPolicy {
+    StackPolicy {
+        id: live.stack.clone(),
+        playbook: live.playbook.clone(),
+        inventory: live.inventory.clone(),
+        limit: live.limit.clone(),
+        tags: live.tags.clone(),
+        skip_tags: live.skip_tags.clone(),
+        extra_vars: live.extra_vars.clone(),
+        forks: live.forks,
+        apply: ApplyPolicy::Manual,
+        heal: HealPolicy::Never,
+        check_every: Span::ZERO,
+        timeout: live.timeout,
+        depends_on: Vec::new(),
+        runtime: live.runtime.clone(),
+    }
+}
+
+/// Whether the hosts are at the head, and what says so.
+pub(super) fn standing(stack: &Stack, head: &Revision) -> (SyncStatus, String) {
+    let applied = stack.ledger.applied(stack.facts.last_full_run);
+    let short = head.short();
+    let Some(attempt) = &stack.facts.attempt else {
+        return (SyncStatus::Unknown, format!("{short} was never applied"));
+    };
+    if attempt.revision.commit != head.commit {
+        let sync = if applied == Applied::Nothing { SyncStatus::Unknown } else { SyncStatus::OutOfSync };
+        return (sync, format!("{short} is not applied; {} was attempted last", attempt.revision.short()));
+    }
+    let counts = stack.ledger.counts(stack.facts.last_full_run, &head.commit);
+    let everywhere = applied == Applied::Everywhere(head.commit.clone());
+    let Some(outcome) = attempt.outcome else {
+        let succeeded =
+            |it: &Attempt| it.revision.commit == head.commit && it.outcome.is_some_and(Outcome::is_success);
+        return match applied {
+            _ if everywhere && stack.before.as_ref().is_some_and(succeeded) => (
+                SyncStatus::InSync,
+                format!("{short} is applied on {} and is applied again", part(counts, counts.converged)),
+            ),
+            Applied::Nothing => (SyncStatus::Unknown, format!("{short} is being applied for the first time")),
+            _ => (SyncStatus::OutOfSync, format!("{short} is being applied")),
+        };
+    };
+    (sync(outcome, everywhere, &applied), attempt_sentence(attempt, outcome, counts))
+}
+
+fn sync(outcome: Outcome, everywhere: bool, applied: &Applied) -> SyncStatus {
+    match outcome {
+        _ if outcome.is_success() && everywhere => SyncStatus::InSync,
+        _ if outcome.is_success() && *applied == Applied::Nothing => SyncStatus::Unknown,
+        _ if outcome.is_success() => SyncStatus::OutOfSync,
+        Outcome::Failed | Outcome::Unreachable => SyncStatus::OutOfSync,
+        _ => SyncStatus::Unknown,
+    }
+}
+
+fn attempt_sentence(attempt: &Attempt, outcome: Outcome, counts: HostCounts) -> String {
+    let (short, run) = (attempt.revision.short(), attempt.run);
+    let owed = match counts.owed {
+        0 => String::new(),
+        owed => format!(", {owed} owed"),
+    };
+    match outcome {
+        _ if outcome.is_success() => {
+            format!("{short} is applied on {}{owed}", part(counts, counts.converged))
+        }
+        Outcome::Unreachable => format!("{short} is applied on {}{owed}", part(counts, counts.converged)),
+        Outcome::Failed if 0 < counts.failed => {
+            format!("{} failed in run {run} of {short}{owed}", part(counts, counts.failed))
+        }
+        _ => {
+            let times = match attempt.failures {
+                0 | 1 => String::new(),
+                times => format!(", {} in a row did not succeed", counted(times, "run")),
+            };
+            format!("run {run} of {short} {}{times}", words::ended(Some(outcome)))
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Words for people: lengths of time, and the sentences that say why a run starts or has to wait.
+
+use crate::domain::{HostCounts, Mode, Outcome, Request, Revision, Span, Timestamp, Trigger};
+
+use super::stack::Stack;
+use super::wants::{Lack, Waiting, Want};
+
+/// `45s`, `4m`, `2h 5m`, `3d 4h`: two units at most, as people say it.
+pub(super) fn span(span: Span) -> String {
+    let seconds = span.as_secs().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    let two = |big: i64, unit: &str, rest: i64, small: &str| match rest {
+        0 => format!("{big}{unit}"),
+        _ => format!("{big}{unit} {rest}{small}"),
+    };
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..600 => two(minutes, "m", seconds % 60, "s"),
+        600..3600 => format!("{minutes}m"),
+        3600..86400 => two(hours, "h", minutes % 60, "m"),
+        _ => two(days, "d", hours % 24, "h"),
+    }
+}
+
+/// `4m ago`.
+pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
+    format!("{} ago", span(now.duration_since(at)))
+}
+
+/// `in 4m`.
+pub(super) fn until(now: Timestamp, at: Timestamp) -> String {
+    let left = at.duration_since(now);
+    if left.as_secs() <= 0 { "at once".to_owned() } else { format!("in {}", span(left)) }
+}
+
+/// `3 hosts`, `1 host`.
+pub(super) fn counted(number: u32, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// How an apply ended, after "the last apply".
+pub(super) fn ended(outcome: Option<Outcome>) -> &'static str {
+    match outcome {
+        None => "did not end",
+        Some(Outcome::InSync | Outcome::Changed | Outcome::Drifted) => "succeeded",
+        Some(Outcome::Failed) => "failed",
+        Some(Outcome::Unreachable) => "did not reach all hosts",
+        Some(Outcome::TimedOut) => "took too long",
+        Some(Outcome::Cancelled) => "was cancelled",
+        Some(Outcome::Errored) => "could not run",
+        Some(Outcome::Interrupted) => "was interrupted",
+        Some(Outcome::Refused) => "was refused",
+    }
+}
+
+/// Why a run starts.
+pub(super) fn start_reason(now: Timestamp, want: &Want<'_>, stack: &Stack) -> String {
+    let revision = want.revision.short();
+    let attempt = stack.facts.attempt.as_ref();
+    let last = attempt
+        .map_or_else(String::new, |it| format!("the last apply {} {}", ended(it.outcome), ago(now, it.at)));
+    match (want.trigger, want.request) {
+        (Trigger::Person, request) => asked(request, &revision),
+        (Trigger::NewRevision, _) => {
+            let after = attempt.map_or_else(String::new, |it| format!(", after {}", it.revision.short()));
+            let superseded = match stack.superseded {
+                0 => String::new(),
+                1 => "; 1 tip in between was superseded".to_owned(),
+                number => format!("; {number} tips in between were superseded"),
+            };
+            format!("{revision} is new{after}{superseded}")
+        }
+        (Trigger::OwedHosts, _) => format!("hosts are owed {revision}: {last}"),
+        (Trigger::Retry, _) => match attempt.map_or(0, |it| it.failures) {
+            0 => format!("{revision} again: {last}"),
+            failures => format!("retry {failures} of {revision}: {last}"),
+        },
+    }
+}
+
+fn asked(request: Option<&Request>, revision: &str) -> String {
+    let Some(request) = request else { return format!("a person asked for {revision}") };
+    format!("{} of {revision}", request_words(request))
+}
+
+/// `alice asked for an apply on h1`.
+pub(super) fn request_words(request: &Request) -> String {
+    let what = match request.mode {
+        Mode::Check => "a check",
+        Mode::Apply => "an apply",
+    };
+    let tags = if request.tags.is_empty() {
+        String::new()
+    } else {
+        format!(" of the tasks tagged {}", request.tags.join(", "))
+    };
+    let limit = request.limit.as_ref().map_or_else(String::new, |it| format!(" on {it}"));
+    format!("{} asked for {what}{tags}{limit}", request.by)
+}
+
+/// Why nothing starts; `None` when nothing is owed.
+pub(super) fn waiting(now: Timestamp, waiting: &Waiting<'_>, head: &Revision) -> Option<String> {
+    Some(match waiting {
+        Waiting::Settled => return None,
+        Waiting::Undeclared => "not declared any more".to_owned(),
+        Waiting::Live(run) => format!("run {run} is live"),
+        Waiting::Draining => "waits: the daemon is stopping".to_owned(),
+        Waiting::Suspended { by, since } => format!("suspended by {by} {}", ago(now, *since)),
+        Waiting::Manual => "applied only when a person asks".to_owned(),
+        Waiting::Held(hold) => format!("held since {}: {}", ago(now, hold.since), hold.reason),
+        Waiting::Backoff { until: at } => format!("retry {}", until(now, *at)),
+        Waiting::Interrupted { until: at } => format!("starts again {}", until(now, *at)),
+        Waiting::Refused { until: at } => format!("the last run was refused; retry {}", until(now, *at)),
+        Waiting::Base { stack, lack } => format!("waits for {stack}, {}", lacking(*lack, head)),
+        Waiting::RunLimit { .. } => "waits for a free place among the live runs".to_owned(),
+    })
+}
+
+/// What a base lacks, after its name.
+pub(super) fn lacking(lack: Lack, head: &Revision) -> String {
+    let head = head.short();
+    match lack {
+        Lack::Undeclared => "which is not declared".to_owned(),
+        Lack::NotAttempted => format!("which was not applied at {head} yet"),
+        Lack::Live => "which is being applied".to_owned(),
+        Lack::Failed => format!("which did not succeed at {head}"),
+    }
+}
+
+/// `all 3 hosts`, `2 of 3 hosts`.
+pub(super) fn part(counts: HostCounts, number: u32) -> String {
+    match counts.total {
+        total if total == number && 1 < total => format!("all {total} hosts"),
+        total if total == number => counted(total, "host"),
+        total => format!("{number} of {}", counted(total, "host")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_short() {
+        let words =
+            [0, 45, 60, 64, 3599, 3600, 7500, 86_400, 100_000, -5].map(|it| span(Span::from_secs(it)));
+        assert_eq!(words, ["0s", "45s", "1m", "1m 4s", "59m", "1h", "2h 5m", "1d", "1d 3h", "0s"]);
+    }
+}
