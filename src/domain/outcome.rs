@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, Tally};
+use super::{HostEnd, Mode, Tally};
 
 /// How a run ended, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -94,6 +94,25 @@ pub enum Reason {
         /// What.
         source: String,
     },
+    /// Hosts were there, and no task was for any of them.
+    NothingRan {
+        /// How many hosts.
+        hosts: u32,
+    },
+    /// Some hosts did not get to the end of each of their plays, although none of them failed.
+    HostsUnfinished {
+        /// How many.
+        unfinished: u32,
+        /// Of how many.
+        of: u32,
+    },
+    /// Ansible itself stopped after its first play had begun: what came before it was done.
+    Broke {
+        /// Ansible's class of error.
+        class: String,
+        /// `file:line`.
+        place: Option<String>,
+    },
     /// Ansible could not parse the playbook, or stopped before its first play for another reason.
     Parse {
         /// Ansible's class of error.
@@ -177,6 +196,20 @@ impl fmt::Display for Reason {
                 }
                 f.write_str(message.as_deref().unwrap_or(class))
             }
+            Self::NothingRan { hosts } => write!(
+                f,
+                "no task ran on any of {hosts} hosts; check `tags`, `skip_tags` and the tasks of the playbook"
+            ),
+            Self::HostsUnfinished { unfinished, of } => {
+                write!(f, "{unfinished} of {of} hosts did not get to the end of the playbook")
+            }
+            Self::Broke { class, place } => {
+                f.write_str("ansible stopped before the end of the playbook: ")?;
+                if let Some(place) = place {
+                    write!(f, "{place}: ")?;
+                }
+                write!(f, "{class}; results are incomplete")
+            }
             Self::Prompt { variable } => write!(
                 f,
                 "the playbook asks for `{variable}` (vars_prompt) and nobody is there to answer; set it in extra_vars"
@@ -249,57 +282,61 @@ impl Ending {
     }
 
     /// The ending of a run that was left to end by itself.
+    ///
+    /// What is nearest to the cause comes first: what made the run impossible, then what failed on hosts, then what
+    /// was not there to run on. Green needs all of it: hosts, results on them, Ansible's recap without a failure,
+    /// each host at its end, and exit status 0.
     pub fn judge(mode: Mode, exit: Exit, tally: &Tally) -> Self {
         if let Some(variable) = &tally.prompt {
-            return Self::because(Outcome::Errored, Reason::Prompt { variable: variable.clone() });
+            return Self::because(tally.not_started(), Reason::Prompt { variable: variable.clone() });
         }
         if let Some(source) = tally.unparsed_inventories.first() {
-            return Self::because(Outcome::Errored, Reason::Inventory { source: source.clone() });
+            return Self::because(tally.not_started(), Reason::Inventory { source: source.clone() });
         }
-        if tally.plays == 0 || !tally.stats {
-            return Self::without_recap(exit, tally);
+        if tally.no_hosts_left {
+            return Self::because(Outcome::Failed, tally.no_hosts());
         }
-        Self::with_recap(mode, exit, tally)
+        if tally.stats { Self::with_recap(mode, exit, tally) } else { Self::without_recap(exit, tally) }
     }
 
     fn without_recap(exit: Exit, tally: &Tally) -> Self {
-        if let Some((class, place, message)) = &tally.error {
-            let reason =
-                Reason::Parse { class: class.clone(), place: place.clone(), message: message.clone() };
-            return Self::because(Outcome::Errored, reason);
+        let Some((class, place, message)) = &tally.error else {
+            let reason = if tally.hello { Reason::NoStats { exit } } else { Reason::NoCallback { exit } };
+            return Self::because(if tally.hello { Outcome::Failed } else { Outcome::Errored }, reason);
+        };
+        let (class, place) = (class.clone(), place.clone());
+        if tally.plays == 0 {
+            let message = message.clone();
+            return Self::because(Outcome::Errored, Reason::Parse { class, place, message });
         }
-        if !tally.hello {
-            return Self::because(Outcome::Errored, Reason::NoCallback { exit });
-        }
-        if tally.stats {
-            // A playbook without plays: nothing ran.
-            return Self::because(Outcome::Failed, Reason::NoHosts);
-        }
-        Self::because(Outcome::Failed, Reason::NoStats { exit })
+        Self::because(Outcome::Failed, Reason::Broke { class, place })
     }
 
     fn with_recap(mode: Mode, exit: Exit, tally: &Tally) -> Self {
         let of = u32::try_from(tally.hosts.len()).unwrap_or(u32::MAX);
-        let count = |which: fn(&super::HostStats) -> bool| {
-            u32::try_from(tally.hosts.values().filter(|it| which(it)).count()).unwrap_or(u32::MAX)
+        let count = |which: HostEnd| {
+            let ends = tally.hosts.values().filter(|it| tally.host_end(**it) == which);
+            u32::try_from(ends.count()).unwrap_or(u32::MAX)
         };
-        let unreachable = count(|it| it.unreachable != 0);
-        let failed = count(|it| it.failed != 0 && it.unreachable == 0);
+        let (failed, unreachable) = (count(HostEnd::Failed), count(HostEnd::Unreachable));
         if failed != 0 {
             return Self::because(Outcome::Failed, Reason::HostsFailed { failed, unreachable, of });
         }
-        if !tally.unknown_patterns.is_empty() {
-            let patterns = tally.unknown_patterns.iter().cloned().collect();
-            return Self::because(Outcome::Failed, Reason::UnknownHosts { patterns });
+        if of == 0 || !tally.unknown_patterns.is_empty() {
+            return Self::because(Outcome::Failed, tally.no_hosts());
         }
         if unreachable != 0 {
             return Self::because(Outcome::Unreachable, Reason::HostsUnreachable { unreachable, of });
         }
-        if of == 0 {
-            return Self::because(Outcome::Failed, Reason::NoHosts);
+        let unfinished = count(HostEnd::Unfinished);
+        if unfinished != 0 {
+            return Self::because(Outcome::Failed, Reason::HostsUnfinished { unfinished, of });
         }
         if exit != Exit::Code(0) {
             return Self::because(Outcome::Failed, Reason::Exit { exit });
+        }
+        if tally.results == 0 {
+            return Self::because(Outcome::Failed, Reason::NothingRan { hosts: of });
         }
         let changed = tally.hosts.values().any(|it| it.changed != 0);
         Self::plain(match (mode, changed) {
@@ -309,3 +346,20 @@ impl Ending {
         })
     }
 }
+
+impl Tally {
+    /// The outcome of a run that something outside its hosts prevented: errored, unless plays had begun before.
+    fn not_started(&self) -> Outcome {
+        if self.plays == 0 { Outcome::Errored } else { Outcome::Failed }
+    }
+
+    fn no_hosts(&self) -> Reason {
+        if self.unknown_patterns.is_empty() {
+            return Reason::NoHosts;
+        }
+        Reason::UnknownHosts { patterns: self.unknown_patterns.iter().cloned().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

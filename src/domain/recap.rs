@@ -63,6 +63,8 @@ pub struct Tally {
     pub plays: u32,
     /// How many plays matched no host.
     pub empty_plays: u32,
+    /// Whether inventory and limit together left no host, so that no play began.
+    pub no_hosts_left: bool,
     /// Terms of host patterns and limits that name nothing that exists, in plays where nothing could make them.
     pub unknown_patterns: BTreeSet<String>,
     /// Inventory sources that could not be read.
@@ -89,6 +91,10 @@ impl Tally {
                 }
             }
             RunEventKind::NoHostsMatched => self.empty_plays += 1,
+            RunEventKind::NoHostsLeft { unknown } => {
+                self.no_hosts_left = true;
+                self.unknown_patterns.extend(unknown.iter().cloned());
+            }
             RunEventKind::PromptRefused { variable } => self.prompt = Some(variable.clone()),
             RunEventKind::TaskEnded(result) => self.add_result(result),
             RunEventKind::Error { class, place, message } if self.error.is_none() => {
@@ -111,7 +117,7 @@ impl Tally {
             return; // Ansible's own counts are the last word.
         }
         if !self.hosts.contains_key(&result.host) {
-            self.hosts.insert(result.host.clone(), HostStats::default());
+            self.hosts.insert(result.host.clone(), HostStats::default()); // Cloned once per host, not per result.
         }
         let Some(stats) = self.hosts.get_mut(&result.host) else { return };
         match result.status {
@@ -137,7 +143,8 @@ impl Tally {
         self.hosts.iter().map(|(host, stats)| (host.clone(), self.host_end(*stats))).collect()
     }
 
-    fn host_end(&self, stats: HostStats) -> HostEnd {
+    /// How the run ended for a host with these counts.
+    pub(super) fn host_end(&self, stats: HostStats) -> HostEnd {
         if stats.unreachable != 0 {
             HostEnd::Unreachable
         } else if stats.failed != 0 {
@@ -149,3 +156,6 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,6 +138,12 @@ pub enum RunEventKind {
     },
     /// A play matched no host.
     NoHostsMatched,
+    /// Inventory and limit together leave no host: Ansible ends before its first play.
+    NoHostsLeft {
+        /// Terms of the limit that name no known host or group.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unknown: Vec<String>,
+    },
     /// All hosts of a play failed.
     NoHostsRemaining,
     /// The playbook asks a person for input, which a daemon cannot give.

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tells driftless what Ansible does, through the channel that the launcher opened."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+name: events
+type: aggregate
+short_description: tells driftless what happens
+description:
+  - Writes one JSON line per event to the private channel of the driftless launcher.
+  - Works only under that launcher.
+author: the driftless project
+"""
+
+import functools
+import platform
+import time
+from collections.abc import Callable
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible.release import __version__
+from driftless_inside import patterns, results
+from driftless_inside.channel import the_channel
+from driftless_inside.identity import Tasks, raw_name, raw_pattern
+
+_VERSION = tuple(int(part) for part in __version__.split(".")[:2])
+_MAKES_HOSTS = frozenset({"add_host", "group_by"})
+
+
+def guarded(hook: Callable) -> Callable:
+    """A hook whose failure is told. Ansible would print a warning, which nobody reads, and go on."""
+
+    @functools.wraps(hook)
+    def inner(self, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+        try:
+            hook(self, *args, **kwargs)
+        except Exception as error:
+            self.channel.fault(hook.__name__, error)
+
+    return inner
+
+
+class CallbackModule(CallbackBase):
+    """The callback. Every hook does little and waits for nothing but the pipe."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "driftless.core.events"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args, **kwargs) -> None:  # noqa: ANN002, ANN003
+        super().__init__(*args, **kwargs)
+        self.channel = the_channel()
+        self.tell = self.channel.tell
+        self.tasks = Tasks(self.channel)
+        self.dynamic = False  # Whether a task of this run may have made hosts or groups.
+        self.inventory = None
+        self.checking = bool(context.CLIARGS.get("check"))
+        # By host and task: when it began; of a loop, when its latest item ended and how many items there were.
+        self.started: dict[tuple[str, str], float] = {}
+        self.items: dict[tuple[str, str], tuple[float, int]] = {}
+        self.channel.callback = self
+
+    def begin(self) -> None:
+        """The launcher saw that we are registered."""
+        self.tell("hello", ansible=__version__, python=platform.python_version())
+
+    # Playbook and plays.
+
+    @guarded
+    def v2_playbook_on_start(self, playbook):  # noqa: D102
+        self.tell("playbook_started", plays=len(playbook.get_plays()))
+        self.channel.progress.playbook(playbook)
+
+    @guarded
+    def v2_playbook_on_play_start(self, play):  # noqa: D102
+        inventory = self.inventory = play.get_variable_manager()._inventory
+        unknown = patterns.unknown_terms(inventory, play.hosts, excluded=False)
+        unknown += [term for term in patterns.unknown_limit(inventory) if term not in unknown]
+        templated = "{" in raw_pattern(play) and self.tasks.any()
+        self.tell(
+            "play_started",
+            name=raw_name(play) or raw_pattern(play),
+            hosts=len(inventory.get_hosts(play.hosts)),
+            unknown=unknown or None,
+            dynamic=self.dynamic or templated or None,
+        )
+
+    @guarded
+    def v2_playbook_on_no_hosts_matched(self):  # noqa: D102
+        self.tell("no_hosts_matched")
+
+    @guarded
+    def v2_playbook_on_no_hosts_remaining(self):  # noqa: D102
+        self.tell("no_hosts_remaining")
+
+    def v2_playbook_on_vars_prompt(self, varname, *args, **kwargs):  # noqa: ANN002, ANN003, D102
+        # Asked before the prompt. Without a terminal Ansible would go on with the text "None".
+        self.tell("prompt_refused", variable=str(varname))
+        raise SystemExit(78)
+
+    # Tasks.
+
+    @guarded
+    def v2_playbook_on_task_start(self, task, is_conditional):  # noqa: D102
+        self.tasks.number(task)
+
+    @guarded
+    def v2_playbook_on_handler_task_start(self, task):  # noqa: D102
+        self.tasks.number(task, handler=True)
+
+    @guarded
+    def v2_playbook_on_include(self, included_file):  # noqa: D102
+        path = self.channel.relative(included_file._filename)
+        self.tell("included", path=path, hosts=len(included_file._hosts))
+
+    @guarded
+    def v2_playbook_on_notify(self, handler, host):  # noqa: D102
+        self.tell("notified", host=str(host.name), handler=raw_name(handler))
+
+    @guarded
+    def v2_runner_on_start(self, host, task):  # noqa: D102
+        self.started[str(host.name), str(task._uuid)] = time.monotonic()
+
+    # Results. The hook's name is the status: up to 2.20 `is_failed()` and `is_skipped()` are always false here.
+
+    @guarded
+    def v2_runner_on_ok(self, result):  # noqa: D102
+        self._ended("task_ended", result, "ok")
+
+    @guarded
+    def v2_runner_on_failed(self, result, ignore_errors=False):  # noqa: D102
+        self._ended("task_ended", result, "ignored" if ignore_errors else "failed")
+
+    @guarded
+    def v2_runner_on_skipped(self, result):  # noqa: D102
+        self._ended("task_ended", result, "skipped")
+
+    @guarded
+    def v2_runner_on_unreachable(self, result):  # noqa: D102
+        tolerated = bool(getattr(results.task_of(result), "ignore_unreachable", False))
+        self._ended("task_ended", result, "unreachable_ignored" if tolerated else "unreachable")
+
+    @guarded
+    def v2_runner_item_on_ok(self, result):  # noqa: D102
+        self._ended("item_ended", result, "ok")
+
+    @guarded
+    def v2_runner_item_on_failed(self, result):  # noqa: D102
+        self._ended("item_ended", result, "failed")
+
+    @guarded
+    def v2_runner_item_on_skipped(self, result):  # noqa: D102
+        self._ended("item_ended", result, "skipped")
+
+    @guarded
+    def v2_runner_retry(self, result):  # noqa: D102
+        task = results.task_of(result)
+        attempt, retries = results.attempt_of(results.data_of(result), _VERSION)
+        number = self.tasks.number(task)
+        self.tell("retried", host=results.host_of(result), task=number, attempt=attempt, retries=retries)
+
+    def _ended(self, event: str, result: object, status: str) -> None:
+        task, data, host = results.task_of(result), results.data_of(result), results.host_of(result)
+        key = (host, str(task._uuid))
+        now = time.monotonic()
+        censored = results.is_censored(task, data)
+        fields = {
+            "host": host,
+            "task": self.tasks.number(task),
+            "status": status,
+            "changed": bool(data.get("changed")) or None,
+        }
+        if event == "item_ended":
+            began, index = self.items.get(key) or (self.started.get(key, now), 0)
+            self.items[key] = (now, index + 1)
+            fields["item"] = {"index": index, "digest": "" if censored else results.digest(self.channel, data)}
+        else:
+            began = self.started.pop(key, now)
+            self.items.pop(key, None)
+            self._notice(task)
+        if censored:
+            fields["no_log"] = True
+        else:
+            fields["duration_ms"] = round((now - began) * 1000)
+            fields["module"] = str(getattr(task, "resolved_action", None) or task.action)
+            fields["for_real"] = (self.checking and task.check_mode is False) or None
+            fields["blind"] = (status == "skipped" and results.is_blind(task, data)) or None
+            fields["delegated_to"] = results.delegated_to(task, data)
+        self.tell(event, **fields)
+
+    def _notice(self, task: object) -> None:
+        """From here on a host pattern may name what only this run made."""
+        if not self.dynamic and str(task.action).rpartition(".")[2] in _MAKES_HOSTS:
+            self.dynamic = True
+
+    # The end.
+
+    @guarded
+    def v2_playbook_on_stats(self, stats):  # noqa: D102
+        hosts, unfinished = self.channel.progress.ends(self.inventory)
+        told = []
+        for host in sorted({*hosts, *map(str, stats.processed)}):
+            counts = stats.summarize(host)
+            counts["failed"] = counts.pop("failures")
+            told.append([host, {**counts, "unfinished": host in unfinished}])
+        self.tell("stats", hosts=told)

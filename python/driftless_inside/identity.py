@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What identifies a task: where it stands in the repository and how it is written there, before templating."""
+
+from __future__ import annotations
+
+from driftless_inside.channel import Channel
+
+
+class Tasks:
+    """Numbers the tasks of a run in the order in which they begin."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._numbers: dict[str, int] = {}
+        self._occurrences: dict[tuple, int] = {}
+
+    def any(self) -> bool:
+        """Whether a task began."""
+        return bool(self._numbers)
+
+    def number(self, task: object, handler: bool = False) -> int:
+        """The task's number; tells that it begins where it has none yet.
+
+        In a later `serial` batch, or a later flush, a task keeps its number.
+        """
+        uuid = str(task._uuid)  # type: ignore[attr-defined]
+        known = self._numbers.get(uuid)
+        if known is None:
+            known = self._numbers[uuid] = len(self._numbers)
+            self._channel.tell("task_started", task=known, handler=handler or None, **self._identity(task))
+        return known
+
+    def _identity(self, task: object) -> dict:
+        path, _, line = str(task.get_path() or "").rpartition(":")  # type: ignore[attr-defined]
+        role = getattr(task, "_role", None)
+        identity = {
+            "path": self._channel.relative(path),
+            "role": str(role.get_name()) if role else None,
+            "action": str(task.action),  # type: ignore[attr-defined]
+            "name": raw_name(task),
+        }
+        key = tuple(identity.values())
+        occurrence = self._occurrences.get(key, 0)
+        self._occurrences[key] = occurrence + 1
+        return {**identity, "line": int(line) if line.isdigit() else 0, "occurrence": occurrence}
+
+
+def raw_name(thing: object) -> str:
+    """The name of a play, task or handler as the file has it.
+
+    Ansible's own `get_name()` is templated with the variables of the first host, and so can hold a secret.
+    """
+    written = getattr(thing, "_ds", None)
+    if isinstance(written, dict):
+        name = written.get("name")
+    else:
+        name = getattr(thing, "name", None)  # Made by Ansible itself: "Gathering Facts".
+    # An encrypted name is of another class, which would decrypt itself here.
+    return str.__str__(name) if isinstance(name, str) else ""
+
+
+def raw_pattern(play: object) -> str:
+    """The host pattern of a play as the file has it."""
+    written = getattr(play, "_ds", None)
+    hosts = written.get("hosts") if isinstance(written, dict) else None
+    terms = hosts if isinstance(hosts, list) else [hosts]
+    return ",".join(str.__str__(term) for term in terms if isinstance(term, str))
