@@ -1,0 +1,78 @@
+//! The steps. Points in time are nanoseconds since 1970; documents are JSON as `domain` writes them.
+
+use std::sync::LazyLock;
+
+use super::Step;
+
+/// All steps, in order. Add at the end; never edit.
+pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
+    vec![
+        Step { number: 1, name: "facts, journal, runs and results", statements: BASE.to_vec() },
+        Step {
+            number: 2,
+            name: "totals that outlive their runs, and what a record lacks",
+            statements: TOTALS.to_vec(),
+        },
+    ]
+});
+
+const BASE: [&str; 12] = [
+    // One value per name: the seed of the daemon's jitter, the number of the next run.
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE sources (name TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE stacks (id TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE ledger (
+        stack TEXT NOT NULL, host TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (stack, host)
+    ) STRICT, WITHOUT ROWID",
+    // AUTOINCREMENT: a number is never used again, even after retention removed the newest rows.
+    "CREATE TABLE journal (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, event TEXT NOT NULL, decisions TEXT NOT NULL
+    ) STRICT",
+    "CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, stack TEXT NOT NULL, mode TEXT NOT NULL, trigger TEXT NOT NULL,
+        spec TEXT NOT NULL, reason TEXT NOT NULL, decided_at INTEGER NOT NULL, started_at INTEGER,
+        ended_at INTEGER, outcome TEXT, ending TEXT, runtime TEXT, ansible_version TEXT
+    ) STRICT",
+    "CREATE INDEX runs_of_stack ON runs (stack, id)",
+    "CREATE INDEX runs_live ON runs (id) WHERE ending IS NULL",
+    "CREATE TABLE run_hosts (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, host TEXT NOT NULL,
+        ok INTEGER NOT NULL, changed INTEGER NOT NULL, unreachable INTEGER NOT NULL, failed INTEGER NOT NULL,
+        skipped INTEGER NOT NULL, rescued INTEGER NOT NULL, ignored INTEGER NOT NULL, unfinished INTEGER NOT NULL,
+        PRIMARY KEY (run, host)
+    ) STRICT, WITHOUT ROWID",
+    "CREATE TABLE tasks (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, number INTEGER NOT NULL,
+        identity TEXT NOT NULL, PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID",
+    // Only what changed, failed, was tolerated or did not answer. The full stream is in the event file.
+    "CREATE TABLE results (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, seq INTEGER NOT NULL, task INTEGER NOT NULL,
+        host TEXT NOT NULL, status TEXT NOT NULL, changed INTEGER NOT NULL, result TEXT NOT NULL,
+        PRIMARY KEY (run, seq)
+    ) STRICT, WITHOUT ROWID",
+    "CREATE INDEX journal_at ON journal (at)",
+];
+
+const TOTALS: [&str; 6] = [
+    "ALTER TABLE runs ADD COLUMN results_left_out INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE runs ADD COLUMN events_lost INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE totals (
+        stack TEXT NOT NULL, mode TEXT NOT NULL, trigger TEXT NOT NULL, outcome TEXT NOT NULL,
+        runs INTEGER NOT NULL, PRIMARY KEY (stack, mode, trigger, outcome)
+    ) STRICT, WITHOUT ROWID",
+    "INSERT INTO totals SELECT stack, mode, trigger, outcome, count(*) FROM runs
+        WHERE outcome IS NOT NULL GROUP BY stack, mode, trigger, outcome",
+    // Per stack and mode the last end, and the last success, which retention may have removed.
+    "CREATE TABLE last_ends (
+        stack TEXT NOT NULL, mode TEXT NOT NULL, run INTEGER NOT NULL, outcome TEXT NOT NULL,
+        started_at INTEGER, ended_at INTEGER NOT NULL, succeeded_at INTEGER, PRIMARY KEY (stack, mode)
+    ) STRICT, WITHOUT ROWID",
+    "INSERT INTO last_ends
+        SELECT stack, mode, id, outcome, started_at, ended_at,
+            (SELECT max(ended_at) FROM runs AS good WHERE good.stack = runs.stack AND good.mode = runs.mode
+                AND good.outcome IN ('in_sync', 'changed', 'drifted'))
+        FROM runs WHERE ended_at IS NOT NULL
+            AND id = (SELECT max(id) FROM runs AS last
+                WHERE last.stack = runs.stack AND last.mode = runs.mode AND last.ended_at IS NOT NULL)",
+];
