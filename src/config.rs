@@ -1,1 +1,49 @@
-//! Reads what operators and repositories write.
+//! Reads what operators and repositories write: strictly, all errors at once, each with its place and what to do.
+//!
+//! The tables in `operator_keys` and `repository_keys` say which keys there are. Checks, defaults, suggestions, the
+//! JSON Schemas and the tables in the docs are made from them, so they cannot disagree. On top of the tables,
+//! `operator` and `repository` check what only the whole file or the tree of a commit can tell.
+
+mod access;
+mod check;
+mod inferred;
+mod mask;
+mod operator;
+mod operator_keys;
+mod operator_rules;
+mod reference;
+mod report;
+mod repository;
+mod repository_keys;
+mod repository_rules;
+mod schema;
+mod shape;
+mod starter;
+mod suggest;
+mod tree;
+mod units;
+mod value;
+mod yaml;
+
+pub use access::{Access, Credentials, SecretSource};
+pub use operator::{
+    Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
+};
+pub use reference::{operator_reference, repository_reference};
+pub use report::{Diagnostic, Finding, Report, Severity};
+pub use schema::{operator_schema, repository_schema};
+pub use starter::starter;
+pub use tree::{FileKind, RepositoryFiles};
+pub use units::{show_size, show_span};
+
+/// The name of the repository's file, at its root.
+pub const REPOSITORY_FILE: &str = "driftless.yml";
+
+/// The operator's file, unless another one is given.
+pub const OPERATOR_FILE: &str = "/etc/driftless/config.yml";
+
+/// The largest configuration file that is read, in bytes.
+const LARGEST_FILE: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

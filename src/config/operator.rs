@@ -1,0 +1,353 @@
+//! The operator's file as values.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::access::{Access, Credentials, Lender};
+use super::check::Findings;
+use super::operator_keys::OPERATOR;
+use super::operator_rules::Rules;
+use super::report::{Diagnostic, Report};
+use super::value::Value;
+use super::{LARGEST_FILE, yaml};
+use crate::domain::{
+    ApplyPolicy, HealPolicy, RewindPolicy, Settings, SourceName, SourcePolicy, Span, StackName,
+};
+
+/// What others know better: the parts that talk to Git and run Ansible own these rules.
+#[derive(Clone, Copy)]
+pub struct Checks {
+    /// Refuses a URL with what to do about it; the flag says whether repositories on this machine are allowed.
+    pub url: fn(&str, bool) -> Result<(), String>,
+    /// Refuses the name of an environment variable with what to do about it.
+    pub env_name: fn(&str) -> Result<(), String>,
+}
+
+impl fmt::Debug for Checks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Checks")
+    }
+}
+
+/// All that the operator says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What the core decides by.
+    pub settings: Settings,
+    /// The followed repositories.
+    pub sources: BTreeMap<SourceName, SourceConfig>,
+    /// Where things are on this machine.
+    pub paths: Paths,
+    /// Where HTTP is served.
+    pub listen: SocketAddr,
+    /// Members of this group may act through the socket.
+    pub admin_group: String,
+    /// What runs and fetches may use.
+    pub limits: Limits,
+    /// How long records are kept.
+    pub retention: Retention,
+    /// Whether what `ansible-playbook` printed is kept.
+    pub raw_log: bool,
+    /// What somebody should look at, though the file is valid. Often empty.
+    pub warnings: Report,
+}
+
+/// Where things are on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// The database and the records.
+    pub state_dir: PathBuf,
+    /// The socket and what lives as long as a run.
+    pub run_dir: PathBuf,
+    /// Disposable: copies of repositories, managed runtimes.
+    pub cache_dir: PathBuf,
+    /// The `ansible-playbook` of the runtime `system`; `None` is the first one on the `PATH`.
+    pub system_ansible: Option<PathBuf>,
+    /// The Python of managed runtimes; `None` is `python3` on the `PATH`.
+    pub python: Option<PathBuf>,
+}
+
+/// What the operator says of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceConfig {
+    /// What the core decides by.
+    pub policy: SourcePolicy,
+    /// Where the repository is. [`Checks::url`] accepted it.
+    pub url: String,
+    /// The user that its runs belong to.
+    pub run_as: Option<String>,
+    /// How it is reached.
+    pub credentials: Credentials,
+    /// How the hosts of all its stacks are reached.
+    pub access: Access,
+    /// What outranks the repository, by stack.
+    pub stacks: BTreeMap<StackName, StackOverride>,
+}
+
+impl SourceConfig {
+    /// How the hosts of one stack are reached: what is said of the stack outranks what is said of the source.
+    pub fn access_for(&self, stack: &StackName) -> Access {
+        match self.stacks.get(stack) {
+            Some(it) => self.access.outranked_by(&it.access),
+            None => self.access.clone(),
+        }
+    }
+}
+
+/// What the operator says of one stack. `None` leaves it to the repository.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StackOverride {
+    /// When revisions are applied.
+    pub apply: Option<ApplyPolicy>,
+    /// Whether drift is corrected.
+    pub heal: Option<HealPolicy>,
+    /// How often drift is looked for.
+    pub check_every: Option<Span>,
+    /// When a run is ended. May exceed the general limit.
+    pub timeout: Option<Span>,
+    /// Ansible's `--forks`.
+    pub forks: Option<u32>,
+    /// How its hosts are reached.
+    pub access: Access,
+}
+
+/// What runs and fetches may use. Retries, drain and the number of runs are in [`Settings`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest run, and the default for stacks that declare none.
+    pub timeout: Span,
+    /// The longest silence of a run.
+    pub silence: Span,
+    /// The most output of a run, in bytes.
+    pub output: u64,
+    /// Talking to Git servers.
+    pub fetch: FetchLimits,
+    /// The tree of a commit.
+    pub checkout: TreeLimits,
+    /// The processes of a run.
+    pub run: RunLimits,
+}
+
+/// How long talking to a Git server may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// Until it answers.
+    pub connect: Span,
+    /// Without progress.
+    pub stall: Span,
+    /// All in all.
+    pub total: Span,
+}
+
+/// How large the tree of a commit may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeLimits {
+    /// Files and directories.
+    pub files: u64,
+    /// All files together, in bytes.
+    pub size: u64,
+}
+
+/// What the processes of a run may use; `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunLimits {
+    /// Address space of each process, in bytes.
+    pub memory: Option<u64>,
+    /// Processes and threads of the user.
+    pub processes: Option<u64>,
+    /// Processor time of each process.
+    pub cpu_time: Option<Span>,
+}
+
+/// How long records are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Runs.
+    pub age: Span,
+    /// All records together, in bytes.
+    pub size: u64,
+    /// The journal of events and decisions.
+    pub journal: Span,
+    /// Raw logs.
+    pub raw_log: Span,
+}
+
+impl Config {
+    /// Reads the operator's file. `credentials_dir` is where systemd put the credentials of this service, if it did.
+    pub fn load(path: &Path, credentials_dir: Option<&Path>, checks: &Checks) -> Result<Self, Report> {
+        let file = path.display().to_string();
+        let whole = |message: String, help: &str| {
+            Report::new(&file, "", &[], vec![Diagnostic::whole(message).help(help)])
+        };
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|it| it.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes))
+            .map_err(|error| {
+                whole(format!("cannot be read: {error}"), "create it, or name another file with `--config`")
+            })?;
+        if LARGEST_FILE < bytes.len() {
+            return Err(whole(
+                "is larger than 1 MiB".to_owned(),
+                "a configuration is much smaller: is it the right file?",
+            ));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|it| *it == b'\n').count();
+            whole(format!("is not UTF-8 in line {line}"), "save it as UTF-8")
+        })?;
+        Self::parse(&file, &text, credentials_dir, checks)
+    }
+
+    /// Reads the text of an operator's file; `file` is how errors call it.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        credentials_dir: Option<&Path>,
+        checks: &Checks,
+    ) -> Result<Self, Report> {
+        let (root, diagnostics) = yaml::parse(text);
+        let mut findings = Findings { diagnostics, ..Findings::default() };
+        let Some(root) = root else {
+            return Err(Report::new(file, text, &findings.masks, findings.diagnostics));
+        };
+        let value = findings.file(&root, OPERATOR);
+        Rules { findings: &mut findings, checks, credentials_dir }.apply(&value);
+        let lender = Lender { credentials_dir };
+        let built = build(&value, &lender);
+        let report = Report::new(file, text, &findings.masks, findings.diagnostics);
+        match built {
+            Some(config) if !report.has_errors() => Ok(Self { warnings: report, ..config }),
+            _ => Err(report),
+        }
+    }
+
+    /// What a new configuration changes that only a restart can bring about, one sentence each.
+    pub fn changes(old: &Self, new: &Self) -> Vec<String> {
+        let path = |it: &PathBuf| it.display().to_string();
+        let kept = [
+            ("listen", old.listen.to_string(), new.listen.to_string()),
+            ("admin_group", old.admin_group.clone(), new.admin_group.clone()),
+            ("state_dir", path(&old.paths.state_dir), path(&new.paths.state_dir)),
+            ("run_dir", path(&old.paths.run_dir), path(&new.paths.run_dir)),
+            ("cache_dir", path(&old.paths.cache_dir), path(&new.paths.cache_dir)),
+        ];
+        kept.into_iter()
+            .filter(|(_, old, new)| old != new)
+            .map(|(key, old, new)| format!("`{key}` stays `{old}` until a restart; `{new}` is configured."))
+            .collect()
+    }
+}
+
+/// `None` where something was refused: that has its diagnostic already.
+fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
+    let mut sources = BTreeMap::new();
+    for (name, value) in value.named("sources") {
+        let source = source(name.text.parse().ok()?, value, lender)?;
+        sources.insert(source.policy.name.clone(), source);
+    }
+    let limits = value.get("limits")?;
+    let retry = limits.get("retry")?;
+    Some(Config {
+        settings: Settings {
+            sources: sources.values().map(|it| it.policy.clone()).collect(),
+            max_live_runs: limits.count("runs")?,
+            retry_base: retry.duration("base")?,
+            retry_max: retry.duration("max")?,
+            drain_timeout: limits.duration("drain")?,
+        },
+        sources,
+        paths: Paths {
+            state_dir: value.path("state_dir")?,
+            run_dir: value.path("run_dir")?,
+            cache_dir: value.path("cache_dir")?,
+            system_ansible: value.path("system_ansible"),
+            python: value.path("python"),
+        },
+        listen: value.text("listen")?.parse().ok()?,
+        admin_group: value.owned("admin_group")?,
+        limits: build_limits(limits)?,
+        retention: build_retention(value.get("retention")?)?,
+        raw_log: value.switch("raw_log")?,
+        warnings: Report::new("", "", &[], Vec::new()),
+    })
+}
+
+fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<SourceConfig> {
+    let mut stacks = BTreeMap::new();
+    for (name, value) in value.named("stacks") {
+        stacks.insert(name.text.parse().ok()?, stack(value, lender));
+    }
+    Some(SourceConfig {
+        policy: SourcePolicy {
+            name,
+            reference: value.text("reference")?.parse().ok()?,
+            poll_every: value.duration("poll")?,
+            rewinds: match value.text("rewinds")? {
+                "follow" => RewindPolicy::Follow,
+                _ => RewindPolicy::Ask,
+            },
+        },
+        url: value.owned("url")?,
+        run_as: value.owned("run_as"),
+        credentials: lender.credentials(value.get("credentials")?),
+        access: lender.access(value.get("access")?),
+        stacks,
+    })
+}
+
+fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
+    StackOverride {
+        apply: value.text("apply").map(apply_policy),
+        heal: value.text("heal").map(heal_policy),
+        check_every: value.get("check").and_then(|it| it.duration("every")),
+        timeout: value.duration("timeout"),
+        forks: value.count("forks"),
+        access: value.get("access").map(|it| lender.access(it)).unwrap_or_default(),
+    }
+}
+
+pub(super) fn apply_policy(word: &str) -> ApplyPolicy {
+    match word {
+        "manual" => ApplyPolicy::Manual,
+        _ => ApplyPolicy::OnCommit,
+    }
+}
+
+pub(super) fn heal_policy(word: &str) -> HealPolicy {
+    match word {
+        "corrective" => HealPolicy::Corrective,
+        _ => HealPolicy::Never,
+    }
+}
+
+fn build_limits(value: &Value) -> Option<Limits> {
+    let (fetch, checkout, run) = (value.get("fetch")?, value.get("checkout")?, value.get("run")?);
+    Some(Limits {
+        timeout: value.duration("timeout")?,
+        silence: value.duration("silence")?,
+        output: value.size("output")?,
+        fetch: FetchLimits {
+            connect: fetch.duration("connect")?,
+            stall: fetch.duration("stall")?,
+            total: fetch.duration("total")?,
+        },
+        checkout: TreeLimits { files: checkout.count("files")?, size: checkout.size("size")? },
+        run: RunLimits {
+            memory: run.size("memory"),
+            processes: run.count("processes"),
+            cpu_time: run.duration("cpu_time"),
+        },
+    })
+}
+
+fn build_retention(value: &Value) -> Option<Retention> {
+    Some(Retention {
+        age: value.duration("age")?,
+        size: value.size("size")?,
+        journal: value.duration("journal")?,
+        raw_log: value.duration("raw_log")?,
+    })
+}

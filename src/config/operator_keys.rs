@@ -1,0 +1,304 @@
+//! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
+
+use super::shape::{self, Key, Presence, Shape};
+use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
+
+const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
+    Key { name, shape, presence: Presence::Required, about }
+}
+
+const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
+    Key { name, shape, presence: Presence::Optional, about }
+}
+
+const fn with_default(name: &'static str, shape: Shape, default: &'static str, about: &'static str) -> Key {
+    Key { name, shape, presence: Presence::Default(default), about }
+}
+
+const PATH: Shape = Shape::Text(&shape::ABSOLUTE);
+
+/// The top of the file.
+pub(super) static OPERATOR: &[Key] = &[
+    required(
+        "sources",
+        Shape::Named(&shape::SOURCE_NAME, &Shape::Group(SOURCE), true),
+        "The Git repositories that are followed, by a name of your choice.",
+    ),
+    with_default(
+        "listen",
+        Shape::Text(&shape::LISTENER),
+        "127.0.0.1:9847",
+        "Where metrics and health are served over HTTP.",
+    ),
+    with_default(
+        "listen_publicly",
+        Shape::Switch,
+        "false",
+        "Allow `listen` to be an address that other machines reach. There is no TLS and no login: put a proxy in front.",
+    ),
+    with_default(
+        "admin_group",
+        Shape::Text(&shape::GROUP),
+        "driftless-admin",
+        "Members of this group, and root, may act through the command line.",
+    ),
+    optional("limits", Shape::Group(LIMITS), "What runs and fetches may use."),
+    optional("retention", Shape::Group(RETENTION), "How long records are kept."),
+    with_default(
+        "raw_log",
+        Shape::Switch,
+        "false",
+        "Keep what `ansible-playbook` printed. It may hold secrets that Ansible printed.",
+    ),
+    with_default(
+        "state_dir",
+        PATH,
+        "/var/lib/driftless",
+        "The database, the records of runs and what stacks keep between runs.",
+    ),
+    with_default(
+        "run_dir",
+        PATH,
+        "/run/driftless",
+        "The socket of the command line and what lives as long as a run.",
+    ),
+    with_default(
+        "cache_dir",
+        PATH,
+        "/var/cache/driftless",
+        "Copies of repositories and managed runtimes. Can be deleted while driftless is stopped.",
+    ),
+    optional(
+        "system_ansible",
+        PATH,
+        "The `ansible-playbook` of the runtime `system`. Absent: the first one on the `PATH` of the daemon.",
+    ),
+    optional(
+        "python",
+        PATH,
+        "The Python that managed runtimes are built with. Absent: `python3` on the `PATH` of the daemon.",
+    ),
+];
+
+static SOURCE: &[Key] = &[
+    required(
+        "url",
+        Shape::Text(&shape::URL),
+        "Where the repository is: `https://…`, `ssh://…`, `user@host:path`, or a repository on this machine as an absolute path or `file:///…`. No password in it.",
+    ),
+    with_default("reference", Shape::Text(&shape::BRANCH), "main", "The branch that is followed."),
+    with_default(
+        "poll",
+        Shape::Duration(SECOND, DAY),
+        "60s",
+        "How long after a fetch the next one is due, with a little jitter. A repository on this machine is also watched, so that a push is seen at once.",
+    ),
+    with_default(
+        "rewinds",
+        Shape::Choice(&["ask", "follow"]),
+        "ask",
+        "What happens when the branch moves to something that does not descend from the last admitted commit: wait for a person (`driftless approve`), or follow.",
+    ),
+    optional(
+        "run_as",
+        Shape::Text(&shape::USER),
+        "The user on this machine that runs of this source belong to. Needed when driftless runs as a service; give each source its own.",
+    ),
+    optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
+    optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
+    optional(
+        "stacks",
+        Shape::Named(&shape::STACK_NAME, &Shape::Group(STACK), false),
+        "What you say of single stacks. It outranks what the repository says.",
+    ),
+];
+
+static CREDENTIALS: &[Key] = &[
+    optional("ssh_key", Shape::Secret, "A private key without a passphrase."),
+    optional("ssh_agent", PATH, "The socket of an ssh agent, for hardware keys and keys with a passphrase."),
+    optional("known_hosts", PATH, "The host keys of the Git server. An unknown or changed key is refused."),
+    optional(
+        "ssh_config",
+        PATH,
+        "An ssh configuration, for jump hosts and certificates. Absent: none is read.",
+    ),
+    with_default(
+        "https_user",
+        Shape::Text(&shape::HTTPS_USER),
+        "git",
+        "The user name that goes with `https_token`.",
+    ),
+    optional("https_token", Shape::Secret, "A token or password for `https://`."),
+    optional(
+        "git_credentials",
+        PATH,
+        "A file of `git credential-store`, one URL with user and password a line.",
+    ),
+    optional(
+        "ca_bundle",
+        PATH,
+        "Certificates that the Git server may be signed by, instead of those of the system.",
+    ),
+];
+
+static ACCESS: &[Key] = &[
+    optional("ssh_key", Shape::Secret, "A private key without a passphrase."),
+    optional("ssh_agent", PATH, "The socket of an ssh agent, for hardware keys and keys with a passphrase."),
+    optional(
+        "known_hosts",
+        PATH,
+        "The host keys of the hosts. An unknown or changed key makes a host unreachable.",
+    ),
+    optional(
+        "ssh_config",
+        PATH,
+        "An ssh configuration, for jump hosts and certificates. Absent: none is read.",
+    ),
+    optional(
+        "remote_user",
+        Shape::Text(&shape::REMOTE_USER),
+        "The user to log in as, where the inventory names none.",
+    ),
+    optional("become_password", Shape::Secret, "The password that `become` asks for."),
+    optional(
+        "vault",
+        Shape::Named(&shape::VAULT_ID, &Shape::Secret, false),
+        "Vault passwords by vault id; `default` is the one without an id.",
+    ),
+    optional(
+        "environment",
+        Shape::Named(&shape::VARIABLE_OF_PROCESS, &Shape::Secret, false),
+        "Environment variables for the run, each from a file or a credential.",
+    ),
+    optional(
+        "python",
+        PATH,
+        "The Python that managed runtimes of this source are built with, instead of the top-level `python`.",
+    ),
+];
+
+static STACK: &[Key] = &[
+    optional(
+        "apply",
+        Shape::Choice(&["on_commit", "manual"]),
+        "When new revisions are applied: as soon as they are admitted, or when a person asks.",
+    ),
+    optional(
+        "heal",
+        Shape::Choice(&["never", "corrective"]),
+        "Whether drift is corrected. This version reports no drift yet.",
+    ),
+    optional(
+        "check",
+        Shape::Group(OVERRIDDEN_CHECK),
+        "How often drift is looked for. This version does not look yet.",
+    ),
+    optional(
+        "timeout",
+        Shape::Duration(10 * SECOND, 7 * DAY),
+        "A run that takes longer is ended. May be longer than `limits.timeout`.",
+    ),
+    optional("forks", Shape::Count(1, 500), "How many hosts Ansible works on at once."),
+    optional(
+        "access",
+        Shape::Group(ACCESS),
+        "How the hosts of this stack are reached. Key by key it outranks the `access` of the source.",
+    ),
+];
+
+static OVERRIDDEN_CHECK: &[Key] =
+    &[optional("every", Shape::Duration(MINUTE, 90 * DAY), "The time between two checks.")];
+
+static LIMITS: &[Key] = &[
+    with_default(
+        "runs",
+        Shape::Count(1, 256),
+        "4",
+        "How many runs may be live at once. One stack has at most one.",
+    ),
+    with_default(
+        "timeout",
+        Shape::Duration(10 * SECOND, 7 * DAY),
+        "1h",
+        "A run that takes longer is ended. A repository may ask for less; more is given only under `sources.<source>.stacks.<stack>.timeout`.",
+    ),
+    with_default(
+        "silence",
+        Shape::Duration(10 * SECOND, 7 * DAY),
+        "30m",
+        "A run that says nothing for longer is ended.",
+    ),
+    with_default("output", Shape::Size(MIB, TIB), "256MiB", "A run that says more is ended."),
+    with_default(
+        "drain",
+        Shape::Duration(SECOND, DAY),
+        "10m",
+        "How long applies may go on after driftless was told to stop. `TimeoutStopSec=` of the unit must be longer.",
+    ),
+    optional("retry", Shape::Group(RETRY), "The pauses before a failed apply is tried again."),
+    optional("fetch", Shape::Group(FETCH), "How long talking to a Git server may take."),
+    optional("checkout", Shape::Group(CHECKOUT), "How large the tree of a commit may be."),
+    optional(
+        "run",
+        Shape::Group(RUN),
+        "What the processes of one run may use. Absent: no limit beyond that of the unit.",
+    ),
+];
+
+static RETRY: &[Key] = &[
+    with_default(
+        "base",
+        Shape::Duration(SECOND, DAY),
+        "30s",
+        "The pause before the first retry; it doubles with each further one.",
+    ),
+    with_default("max", Shape::Duration(SECOND, 7 * DAY), "1h", "The longest pause."),
+];
+
+static FETCH: &[Key] = &[
+    with_default("connect", Shape::Duration(SECOND, 10 * MINUTE), "10s", "Until the server answers."),
+    with_default("stall", Shape::Duration(SECOND, HOUR), "30s", "Without any progress."),
+    with_default("total", Shape::Duration(SECOND, DAY), "10m", "All in all."),
+];
+
+static CHECKOUT: &[Key] = &[
+    with_default("files", Shape::Count(1, 10_000_000), "200000", "Files and directories."),
+    with_default("size", Shape::Size(KIB, TIB), "2GiB", "All files together."),
+];
+
+static RUN: &[Key] = &[
+    optional("memory", Shape::Size(64 * MIB, TIB), "Address space of each process."),
+    optional(
+        "processes",
+        Shape::Count(16, 1_000_000),
+        "Processes and threads of the user that the run belongs to.",
+    ),
+    optional("cpu_time", Shape::Duration(SECOND, 7 * DAY), "Processor time of each process."),
+];
+
+static RETENTION: &[Key] = &[
+    with_default(
+        "age",
+        Shape::Duration(HOUR, 3650 * DAY),
+        "90d",
+        "Runs older than this are deleted. The last one of each stack is kept.",
+    ),
+    with_default(
+        "size",
+        Shape::Size(64 * MIB, 64 * TIB),
+        "5GiB",
+        "All records together; the oldest are deleted first.",
+    ),
+    with_default(
+        "journal",
+        Shape::Duration(HOUR, 3650 * DAY),
+        "30d",
+        "How long the journal of events and decisions goes back.",
+    ),
+    with_default(
+        "raw_log",
+        Shape::Duration(HOUR, 3650 * DAY),
+        "14d",
+        "How long raw logs are kept, where `raw_log` is on.",
+    ),
+];
