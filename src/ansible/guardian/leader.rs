@@ -1,0 +1,106 @@
+//! Starts the leader of a run: the launcher, in whose process `ansible-playbook` runs.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use command_fds::{CommandFdExt, FdMapping};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Gid, Pid, Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::CapabilitySet;
+
+use super::cgroup::Cgroup;
+use super::{GuardianError, GuardianSpec, ResourceLimits, RunAs};
+
+/// The descriptor on which the launcher finds what it is to run.
+const LAUNCHER_SPEC_FD: i32 = 3;
+
+/// The started leader.
+pub(super) struct Leader {
+    pub(super) pid: Pid,
+    /// Its control group, where one could be made.
+    pub(super) cgroup: Option<Cgroup>,
+}
+
+pub(super) fn start(spec: &GuardianSpec) -> Result<Leader, GuardianError> {
+    limit_resources(&spec.rlimits)?;
+    give_up_privileges(spec.run_as)?;
+    let cgroup = spec.cgroup.as_deref().and_then(Cgroup::make);
+
+    let mut command = Command::new(&spec.program);
+    command.args(&spec.args).env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(Stdio::null());
+    // Its own group, so that a signal to the guardian's group does not reach it: the guardian decides when.
+    command.process_group(0);
+    if let Some(RunAs { uid, gid }) = spec.run_as {
+        command.uid(uid).gid(gid);
+    }
+    let mut orders = None;
+    if spec.launcher_spec.is_some() {
+        let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC).map_err(GuardianError::system("make a pipe"))?;
+        pass_on(&mut command, theirs)?;
+        orders = Some(File::from(ours));
+    }
+    let child =
+        command.spawn().map_err(|source| GuardianError::Start { program: spec.program.clone(), source })?;
+    // Closes our copy of the launcher's end, so that a launcher that died is seen as a closed pipe below.
+    drop(command);
+    let pid = Pid::from_child(&child);
+    // The launcher waits for its specification: whatever it starts later is in the group as well.
+    let cgroup = cgroup.filter(|it| it.adopt(pid));
+    if let (Some(orders), Some(launcher_spec)) = (&mut orders, &spec.launcher_spec) {
+        // A launcher that died at once is told of by its exit status.
+        orders.write_all(launcher_spec.to_string().as_bytes()).ok();
+    }
+    Ok(Leader { pid, cgroup })
+}
+
+fn pass_on(command: &mut Command, fd: OwnedFd) -> Result<(), GuardianError> {
+    command
+        .fd_mappings(vec![FdMapping { parent_fd: fd, child_fd: LAUNCHER_SPEC_FD }])
+        .map_err(|error| GuardianError::system("hand on a descriptor")(io::Error::other(error)))?;
+    Ok(())
+}
+
+/// Drops what a run must not have: supplementary groups, and capabilities that would survive `execve`.
+///
+/// The guardian itself keeps its permitted capabilities, because it must be able to end processes of another user.
+/// They end with `execve` in the child: a user other than root keeps only ambient and inheritable ones
+/// (`man 7 capabilities`, "Transformation of capabilities during execve").
+fn give_up_privileges(run_as: Option<RunAs>) -> Result<(), GuardianError> {
+    rustix::thread::clear_ambient_capability_set()
+        .map_err(GuardianError::system("clear the ambient capabilities"))?;
+    let mut sets =
+        rustix::thread::capabilities(None).map_err(GuardianError::system("read the capabilities"))?;
+    sets.inheritable = CapabilitySet::empty();
+    rustix::thread::set_capabilities(None, sets)
+        .map_err(GuardianError::system("clear the inheritable capabilities"))?;
+    if let Some(RunAs { gid, .. }) = run_as {
+        // std does this only for root, and the daemon is not root.
+        rustix::thread::set_thread_groups(&[Gid::from_raw(gid)])
+            .map_err(GuardianError::system("drop the supplementary groups"))?;
+    }
+    // The service runs with 077. Files that a playbook makes on the control node without a mode are to have the
+    // modes that they have when a person runs it; directories of ours that hold them are closed to others.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    Ok(())
+}
+
+fn limit_resources(limits: &ResourceLimits) -> Result<(), GuardianError> {
+    let each = [
+        (Resource::Core, limits.core_bytes),
+        (Resource::Nofile, limits.open_files),
+        (Resource::As, limits.address_space_bytes),
+        (Resource::Fsize, limits.file_bytes),
+        (Resource::Nproc, limits.processes),
+    ];
+    for (resource, limit) in each {
+        let Some(limit) = limit else { continue };
+        // A limit can only be lowered without privileges, so never ask for more than there is.
+        let limit = getrlimit(resource).maximum.map_or(limit, |maximum| maximum.min(limit));
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })
+            .map_err(GuardianError::system("limit the resources of the run"))?;
+    }
+    Ok(())
+}
