@@ -21,6 +21,7 @@ from collections.abc import Callable
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__
+
 from driftless_inside import patterns, results
 from driftless_inside.channel import the_channel
 from driftless_inside.identity import Tasks, raw_name, raw_pattern
