@@ -149,18 +149,27 @@ fn shells(path: &str, text: &str) -> Vec<String> {
         return calls.into_iter().filter(|call| text.contains(call)).map(found).collect();
     }
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let literals = pieces(text).into_iter().filter(|(kind, _)| *kind == Kind::Literal);
-    literals.map(|(_, it)| it.trim_matches('"')).filter(|it| is_shell(it)).map(found).collect()
+    let pieces: Vec<_> = pieces(text).into_iter().filter(|(_, piece)| !piece.trim().is_empty()).collect();
+    let starts = |at: usize, word: &str| {
+        let program = at >= 2 && pieces[at - 1].1 == "(" && pieces[at - 2].1 == "new";
+        let next = pieces[at + 1..].iter().find(|(kind, _)| *kind == Kind::Literal);
+        word.contains("sh -c") || is_shell(word) && (program || next.is_some_and(|it| it.1.ends_with("c\"")))
+    };
+    let literals = pieces.iter().enumerate().filter(|(_, (kind, _))| *kind == Kind::Literal);
+    let words = literals.map(|(at, (_, piece))| (at, piece.trim_matches('"')));
+    words.filter(|(at, word)| starts(*at, word)).map(|(_, word)| found(word)).collect()
 }
 
 fn is_shell(word: &str) -> bool {
-    word.contains("sh -c") || matches!(word.rsplit('/').next(), Some("sh" | "dash")) || word == "/bin/bash"
+    matches!(word.rsplit('/').next(), Some("sh" | "dash" | "bash" | "zsh"))
 }
 
 #[test]
 fn a_shell_is_seen() {
     assert_eq!(shells("src/x.rs", r#"Command::new("sh").arg("-c")"#).len(), 1);
     assert_eq!(shells("src/x.rs", r#"Command::new("/bin/sh")"#).len(), 1);
+    assert_eq!(shells("src/x.rs", r#"argv(["bash", "-lc", it])"#).len(), 1);
+    assert_eq!(shells("src/x.rs", r#"if line == "/bin/sh" { rest("x") }"#), Vec::<String>::new());
     assert_eq!(shells("src/x.rs", r#"run("bash -c true") // sh -c"#).len(), 1);
     assert_eq!(shells("src/x.rs", r#"git(["-c", "core.hooksPath=x"])"#), Vec::<String>::new());
     assert_eq!(shells("python/x.py", "subprocess.run(it, shell=True)").len(), 1);
