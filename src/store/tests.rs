@@ -3,6 +3,7 @@
 mod events;
 mod fixture;
 mod journal;
+mod migrations;
 mod opening;
 mod recorder;
 mod runs;
