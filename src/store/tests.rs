@@ -1,9 +1,12 @@
 //! The store on real files: what was acknowledged is there, whatever happens.
 
+mod crash;
 mod events;
 mod fixture;
+mod full_disk;
 mod journal;
 mod migrations;
 mod opening;
 mod recorder;
+mod retention;
 mod runs;
