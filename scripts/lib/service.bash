@@ -44,7 +44,8 @@ prepare_control() {
   scripts/install --root "$place" ${binary:+--binary "$binary"} >"$room/install"
   cp "$place/etc/driftless/config.yml" "$room/example.yml"
   configuration >"$place/etc/driftless/config.yml"
-  chroot "$place" useradd --system --user-group --home-dir /nonexistent --shell /usr/sbin/nologin driftless-other
+  chroot "$place" useradd --system --user-group --home-dir /var/lib/driftless/homes/other \
+    --shell /usr/sbin/nologin driftless-other
   chroot "$place" useradd --create-home --groups driftless-admin --shell /bin/bash --password '*' alice
   chroot "$place" useradd --create-home --shell /bin/bash --password '*' git
   chroot "$place" install -d -o git -g git /srv/git
