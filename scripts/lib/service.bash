@@ -49,23 +49,23 @@ prepare_control() {
   chroot "$place" useradd --create-home --groups driftless-admin --shell /bin/bash --password '*' alice
   chroot "$place" useradd --create-home --shell /bin/bash --password '*' git
   chroot "$place" install -d -o git -g git /srv/git
-  install -m 0600 "$room/fleet-key" "$room/other-key" "$place/etc/driftless/keys/"
-  printf 'a token of the other source\n' >"$place/etc/driftless/keys/other-token"
+  install -m 0600 "$room/fleet-key" "$room/other-key" "$place/etc/driftless/secrets/"
+  printf 'a token of the other source\n' >"$place/etc/driftless/secrets/other-token"
   mkdir -p "$place/etc/systemd/system/driftless.service.d"
   cat >"$place/etc/systemd/system/driftless.service.d/test.conf" <<'UNIT'
 [Service]
-LoadCredential=fleet-key:/etc/driftless/keys/fleet-key
-LoadCredential=other-key:/etc/driftless/keys/other-key
-LoadCredential=other-token:/etc/driftless/keys/other-token
+LoadCredential=fleet-key:/etc/driftless/secrets/fleet-key
+LoadCredential=other-key:/etc/driftless/secrets/other-key
+LoadCredential=other-token:/etc/driftless/secrets/other-token
 WatchdogSec=6s
 UNIT
   # For now a host key that web1 does not have.
-  printf 'web1 %s\n' "$(cut -d' ' -f1,2 "$room/other-key.pub")" >"$place/etc/ssh/ssh_known_hosts"
+  printf 'web1 %s\n' "$(cut -d' ' -f1,2 "$room/other-key.pub")" >"$place/etc/driftless/known_hosts"
 }
 
 trust_web1() {
   printf 'web1 %s\n' "$(cut -d' ' -f1,2 "$(fleet_place web1)/etc/ssh/ssh_host_ed25519_key.pub")" \
-    >"$(fleet_place control)/etc/ssh/ssh_known_hosts"
+    >"$(fleet_place control)/etc/driftless/known_hosts"
 }
 
 without_other() {
@@ -77,7 +77,7 @@ sources:
     run_as: driftless-run
     access:
       ssh_key: { credential: fleet-key }
-      known_hosts: /etc/ssh/ssh_known_hosts
+      known_hosts: /etc/driftless/known_hosts
       remote_user: ops
 limits:
   retry: { base: 1s, max: 5s }
@@ -93,7 +93,7 @@ configuration() {
     run_as: driftless-other
     access:
       ssh_key: { credential: other-key }
-      known_hosts: /etc/ssh/ssh_known_hosts
+      known_hosts: /etc/driftless/known_hosts
       environment:
         OTHER_TOKEN: { credential: other-token }
 limits:
