@@ -19,6 +19,9 @@ const PACKS: usize = 50;
 /// machine gets in.
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
 
+/// Names a branch that never is.
+const HEAD: &str = "ref: refs/heads/none\n";
+
 /// The cache of one source.
 #[derive(Debug, Clone)]
 pub(super) struct Cache {
@@ -87,7 +90,8 @@ impl Cache {
         let (url, branch) = (format!("{url}\n"), format!("{branch}\n"));
         let same =
             |file: &str, text: &str| std::fs::read(path.join(file)).is_ok_and(|it| it == text.as_bytes());
-        if !same("driftless-url", &url) || !same("config", CONFIG) {
+        let whole = same("config", CONFIG) && same("HEAD", HEAD) && path.join("objects/pack").is_dir();
+        if !whole || !same("driftless-url", &url) {
             discard(&path)?;
             skeleton(&path, &url)?;
         } else if !same("driftless-branch", &branch) {
@@ -153,7 +157,7 @@ fn skeleton(path: &Path, url: &str) -> Result<(), GitError> {
     }
     write(&path.join("config"), CONFIG)?;
     write(&path.join("driftless-url"), url)?;
-    write(&path.join("HEAD"), "ref: refs/heads/main\n")
+    write(&path.join("HEAD"), HEAD)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), GitError> {

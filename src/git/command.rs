@@ -127,10 +127,11 @@ impl GitCommand {
 
     fn new(surroundings: &Surroundings, git_dir: &Path, url: Option<&RemoteUrl>, verb: &'static str) -> Self {
         let mut arguments: Vec<OsString> = Vec::new();
-        let mut option = |text: &str| arguments.extend([OsString::from("-c"), OsString::from(text)]);
-        CONFIGURATION.iter().for_each(|it| option(it));
-        protocols(url).iter().for_each(|it| option(&format!("protocol.{it}.allow=always")));
-        surroundings.configuration.iter().for_each(|it| option(it));
+        let fixed = CONFIGURATION.iter().map(|it| (*it).to_owned());
+        let allowed = protocols(url).iter().map(|it| format!("protocol.{it}.allow=always"));
+        for option in fixed.chain(allowed).chain(surroundings.configuration.iter().cloned()) {
+            arguments.extend([OsString::from("-c"), OsString::from(option)]);
+        }
         // Joined, so that a directory is never an argument by itself.
         let mut joined = OsString::from("--git-dir=");
         joined.push(git_dir);

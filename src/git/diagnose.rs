@@ -70,7 +70,7 @@ const RULES: &[Rule] = &[
         &[
             "does not appear to be a git repository",
             "epository not found",
-            "not a git repository",
+            "' not found",
             "returned error: 404",
             "does not exist",
             "could not be found",
@@ -106,6 +106,8 @@ const RULES: &[Rule] = &[
     ),
     (
         &[
+            // Ours; another one "does not appear to be a git repository".
+            "not a git repository: '",
             "is corrupt",
             "bad object",
             "bad pack",

@@ -107,8 +107,8 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), Reason> {
 
 /// Whether a whole path may be used; its names were checked one by one.
 pub(super) fn check_path(path: &[u8]) -> Result<(), Reason> {
-    let depth = path.iter().filter(|it| **it == b'/').count();
-    if path.len() > PATH_BYTES || depth >= DEPTH { Err(Reason::TooLong) } else { Ok(()) }
+    let depth = path.split(|it| *it == b'/').count();
+    if path.len() > PATH_BYTES || depth > DEPTH { Err(Reason::TooLong) } else { Ok(()) }
 }
 
 fn is_dot_git(name: &[u8]) -> bool {

@@ -121,14 +121,13 @@ pub(super) async fn run(
 /// Reads once; `false` at the end, which also closes this side.
 async fn keep(from: &mut Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) -> bool {
     let Some(pipe) = from else { return false };
-    let mut buffer = [0u8; 8192];
-    match pipe.read(&mut buffer).await {
+    kept.reserve(8192);
+    match pipe.read_buf(kept).await {
         Ok(0) | Err(_) => {
             *from = None;
             false
         }
-        Ok(length) => {
-            kept.extend_from_slice(&buffer[..length]);
+        Ok(_) => {
             if kept.len() > 2 * KEPT {
                 kept.drain(..kept.len() - KEPT);
             }
@@ -144,9 +143,8 @@ async fn end(child: &mut Child, group: Option<Pid>) {
             // It may have ended in between.
             let _ = kill_process_group(group, signal);
         }
-        if timeout(GRACE, child.wait()).await.is_ok() && signal == Signal::TERM {
-            continue; // Its children may be slower than itself.
-        }
+        // Its children may be slower than itself, so they are killed whether or not it is gone.
+        drop(timeout(GRACE, child.wait()).await);
     }
 }
 

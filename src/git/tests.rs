@@ -2,4 +2,13 @@
 
 mod support;
 
+mod checkout;
+mod command;
 mod fetch;
+mod heal;
+mod hostile;
+mod policy;
+mod ssh;
+mod stall;
+mod url;
+mod watch;

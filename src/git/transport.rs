@@ -120,10 +120,7 @@ impl Transport {
         let (url, reference) = (&self.remote.url, &self.remote.reference);
         let command =
             GitCommand::fetch(&self.surroundings, git_dir, url, reference, &into).map_err(refused)?;
-        let error = match self.fetch_with(&command, git_dir).await {
-            Err(error) => error,
-            Ok(()) => return Ok(()),
-        };
+        let Err(error) = self.fetch_with(&command, git_dir).await else { return Ok(()) };
         match error {
             GitError::NoSuchBranch { reference, .. } => {
                 let existing = self.branches(git_dir).await?;

@@ -99,7 +99,7 @@ async fn a_followed_branch_can_change_its_name_and_place() {
     let repository = workshop.repository("remote");
     let a = repository.commit("a");
     repository.git(["branch", "-m", "main", "x"]);
-    let mut remote = workshop.remote(&repository);
+    let mut remote = repository.remote();
     remote.reference = "x".parse().expect("a branch");
     assert_eq!(workshop.git.fetch(&remote, None).await.expect("a fetch").revision.commit, a);
     repository.git(["branch", "-m", "x", "x-old"]);
@@ -141,7 +141,8 @@ async fn a_shallow_clone_is_refused_with_its_remedy() {
 
 #[tokio::test]
 async fn git_that_is_not_installed_is_said() {
-    let workshop = Workshop::with_program("/nonexistent/git");
+    let mut workshop = Workshop::new();
+    workshop.use_program(std::path::Path::new("/nonexistent/git"));
     let repository = workshop.repository("remote");
     repository.commit("a");
     let failure = Failure::from(workshop.fetch(&repository, None).await.expect_err("no git"));

@@ -32,15 +32,14 @@ pub(super) fn limits() -> Limits {
 
 impl Workshop {
     pub(super) fn new() -> Self {
-        Self::with_program("git")
+        let dir = tempfile::Builder::new().prefix("dl").tempdir().expect("a directory");
+        let git = git_in(dir.path(), Path::new("git"));
+        Self { dir, git }
     }
 
-    pub(super) fn with_program(program: impl Into<PathBuf>) -> Self {
-        let dir = tempfile::Builder::new().prefix("dl").tempdir().expect("a directory");
-        let at = |name: &str| dir.path().join(name);
-        let (cache_dir, run_dir, home) = (at("cache"), at("run"), at("home"));
-        let git = Git::new(GitSettings { cache_dir, run_dir, git_program: program.into(), home });
-        Self { dir, git }
+    /// From now on another program is git.
+    pub(super) fn use_program(&mut self, program: &Path) {
+        self.git = git_in(self.dir.path(), program);
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -60,16 +59,12 @@ impl Workshop {
         repository
     }
 
-    pub(super) fn remote(&self, repository: &Repository) -> Remote {
-        remote_at(repository.path.to_str().expect("text"))
-    }
-
     pub(super) async fn fetch(
         &self,
         repository: &Repository,
         admitted: Option<&CommitHash>,
     ) -> Result<Fetched, GitError> {
-        self.git.fetch(&self.remote(repository), admitted).await
+        self.git.fetch(&repository.remote(), admitted).await
     }
 
     /// Fetches and lays out what came.
@@ -80,6 +75,21 @@ impl Workshop {
 
     pub(super) async fn checkout(&self, commit: &CommitHash, name: &str) -> Result<Checkout, GitError> {
         self.git.checkout(&source(), commit, &self.path(name), Owner::Same).await
+    }
+}
+
+fn git_in(dir: &Path, program: &Path) -> Git {
+    let (cache_dir, run_dir, home) = (dir.join("cache"), dir.join("run"), dir.join("home"));
+    Git::new(GitSettings { cache_dir, run_dir, git_program: program.to_owned(), home })
+}
+
+/// Waits until something is so, and fails if it is not in time.
+pub(super) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
+    while !is_so() {
+        assert!(tokio::time::Instant::now() < deadline, "not in time: {what}");
+        looks.tick().await;
     }
 }
 
@@ -110,6 +120,10 @@ pub(super) fn plain_git(dir: &Path) -> Command {
 }
 
 impl Repository {
+    pub(super) fn remote(&self) -> Remote {
+        remote_at(self.path.to_str().expect("text"))
+    }
+
     /// Runs git in it and returns what it printed.
     pub(super) fn git<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> String {
         self.git_with_input(arguments, b"")
