@@ -26,6 +26,18 @@ fails() { ! "$@"; }
 
 # --- preparing -----------------------------------------------------------------------------------------------------------
 
+# Downloaded here, installed there: nothing in the containers has a way out.
+ansible_for_bookworm() {
+  [ -x "$base/usr/local/bin/ansible-playbook" ] && return
+  scripts/setup ansible >/dev/null
+  .cache/ansible/stable/bin/python -m pip download --quiet --only-binary=:all: --python-version 3.11 \
+    --dest "$base/opt/wheels" 'ansible-core~=2.19.0'
+  chroot "$base" python3 -m venv /opt/ansible
+  chroot "$base" env -i PATH=/usr/bin:/bin HOME=/nonexistent /opt/ansible/bin/pip install --quiet --no-index \
+    --find-links /opt/wheels ansible-core
+  ln -s /opt/ansible/bin/ansible-playbook "$base/usr/local/bin/ansible-playbook"
+}
+
 prepare_host() {
   local place
   place=$(fleet_place web1)
