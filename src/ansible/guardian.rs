@@ -133,11 +133,12 @@ pub fn main() -> ExitCode {
 }
 
 fn guard() -> Result<(), GuardianError> {
+    let orders = leader::Orders::open()?;
     let mut control = control::Control::open()?;
     let order = control.order()?;
     let spec: GuardianSpec = serde_json::from_slice(&order).map_err(GuardianError::Order)?;
     drop(order);
-    match guard_run(&spec, &mut control) {
+    match guard_run(&spec, orders, &mut control) {
         Ok(report) => report.write(&spec.nonce),
         Err(error) => {
             Report::not_started(chain(&error)).write(&spec.nonce);
@@ -147,7 +148,11 @@ fn guard() -> Result<(), GuardianError> {
     Ok(())
 }
 
-fn guard_run(spec: &GuardianSpec, control: &mut control::Control) -> Result<Report, GuardianError> {
+fn guard_run(
+    spec: &GuardianSpec,
+    orders: leader::Orders,
+    control: &mut control::Control,
+) -> Result<Report, GuardianError> {
     // Fails if this process leads a group already, which is just as good.
     rustix::process::setsid().ok();
     // Held until this process ends, whatever ends it: that is what a restarted daemon waits for.
@@ -160,7 +165,7 @@ fn guard_run(spec: &GuardianSpec, control: &mut control::Control) -> Result<Repo
     }
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(GuardianError::system("become the subreaper of the run"))?;
-    let leader = leader::start(spec)?;
+    let leader = leader::start(spec, orders)?;
     let report = watch::Watch::new(spec, leader).until_nothing_is_left(control)?;
     drop(lock);
     Ok(report)

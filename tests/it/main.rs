@@ -1,4 +1,6 @@
 //! All integration tests, one binary: linking once is faster than linking each file.
 //! A file that is forgotten here is found by `tidy::each_test_file_is_part_of_the_binary`.
 
+mod execution;
+mod guardian;
 mod tidy;

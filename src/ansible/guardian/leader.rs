@@ -1,12 +1,12 @@
 //! Starts the leader of a run: the launcher, in whose process `ansible-playbook` runs.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use command_fds::{CommandFdExt, FdMapping};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Gid, Pid, Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::CapabilitySet;
@@ -15,7 +15,7 @@ use super::cgroup::Cgroup;
 use super::{GuardianError, GuardianSpec, ResourceLimits, RunAs};
 
 /// The descriptor on which the launcher finds what it is to run.
-const LAUNCHER_SPEC_FD: i32 = 3;
+const LAUNCHER_SPEC_FD: RawFd = 3;
 
 /// The started leader.
 pub(super) struct Leader {
@@ -24,7 +24,38 @@ pub(super) struct Leader {
     pub(super) cgroup: Option<Cgroup>,
 }
 
-pub(super) fn start(spec: &GuardianSpec) -> Result<Leader, GuardianError> {
+/// The pipe to the launcher. Made before any other descriptor, because its reading end must have the number 3.
+pub(super) struct Orders {
+    theirs: OwnedFd,
+    ours: File,
+}
+
+impl Orders {
+    /// Closes whatever this process inherited besides its three streams, which no run must inherit in turn, and
+    /// makes the pipe. Only at the very beginning: nothing in this process may own one of these descriptors.
+    pub(super) fn open() -> Result<Self, GuardianError> {
+        for fd in inherited().map_err(GuardianError::system("list the descriptors"))? {
+            // The one that listed them is closed already.
+            nix::unistd::close(fd).ok();
+        }
+        let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC).map_err(GuardianError::system("make a pipe"))?;
+        if theirs.as_raw_fd() != LAUNCHER_SPEC_FD {
+            let source = io::Error::other("a standard stream is closed");
+            return Err(GuardianError::System { action: "make a pipe with the number 3", source });
+        }
+        Ok(Self { theirs, ours: File::from(ours) })
+    }
+}
+
+fn inherited() -> io::Result<Vec<RawFd>> {
+    let numbers = fs::read_dir("/proc/self/fd")?;
+    Ok(numbers
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|fd| LAUNCHER_SPEC_FD <= *fd)
+        .collect())
+}
+
+pub(super) fn start(spec: &GuardianSpec, orders: Orders) -> Result<Leader, GuardianError> {
     limit_resources(&spec.rlimits)?;
     give_up_privileges(spec.run_as)?;
     let cgroup = spec.cgroup.as_deref().and_then(Cgroup::make);
@@ -36,31 +67,23 @@ pub(super) fn start(spec: &GuardianSpec) -> Result<Leader, GuardianError> {
     if let Some(RunAs { uid, gid }) = spec.run_as {
         command.uid(uid).gid(gid);
     }
-    let mut orders = None;
+    let Orders { theirs, mut ours } = orders;
     if spec.launcher_spec.is_some() {
-        let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC).map_err(GuardianError::system("make a pipe"))?;
-        pass_on(&mut command, theirs)?;
-        orders = Some(File::from(ours));
+        // No other thread could start another child between this and the next line.
+        fcntl_setfd(&theirs, FdFlags::empty()).map_err(GuardianError::system("hand on a descriptor"))?;
     }
     let child =
         command.spawn().map_err(|source| GuardianError::Start { program: spec.program.clone(), source })?;
-    // Closes our copy of the launcher's end, so that a launcher that died is seen as a closed pipe below.
-    drop(command);
+    // So that a launcher that died is seen as a closed pipe below.
+    drop(theirs);
     let pid = Pid::from_child(&child);
     // The launcher waits for its specification: whatever it starts later is in the group as well.
     let cgroup = cgroup.filter(|it| it.adopt(pid));
-    if let (Some(orders), Some(launcher_spec)) = (&mut orders, &spec.launcher_spec) {
+    if let Some(launcher_spec) = &spec.launcher_spec {
         // A launcher that died at once is told of by its exit status.
-        orders.write_all(launcher_spec.to_string().as_bytes()).ok();
+        ours.write_all(launcher_spec.to_string().as_bytes()).ok();
     }
     Ok(Leader { pid, cgroup })
-}
-
-fn pass_on(command: &mut Command, fd: OwnedFd) -> Result<(), GuardianError> {
-    command
-        .fd_mappings(vec![FdMapping { parent_fd: fd, child_fd: LAUNCHER_SPEC_FD }])
-        .map_err(|error| GuardianError::system("hand on a descriptor")(io::Error::other(error)))?;
-    Ok(())
 }
 
 /// Drops what a run must not have: supplementary groups, and capabilities that would survive `execve`.

@@ -121,12 +121,11 @@ fn read_head(path: &Path) -> std::io::Result<Vec<u8>> {
 /// The Python that a script is written for. A name without `/` is to be looked for in the path.
 ///
 /// `pip` writes `#!/path/to/python`. Where that is too long for the kernel or holds a blank it writes a script that
-/// is both shell and Python: `#!/bin/sh`, then `'''exec' "/path/to/python" "$0" "$@"`.
+/// is both shell and Python: a first line for `sh`, then `'''exec' "/path/to/python" "$0" "$@"`.
 pub(super) fn interpreter(head: &[u8]) -> Option<PathBuf> {
     let mut lines = head.split(|it| *it == b'\n').map(|it| std::str::from_utf8(it).unwrap_or_default());
     let first = lines.next()?.strip_prefix("#!")?.trim();
-    if matches!(first, "/bin/sh" | "/usr/bin/sh") {
-        let rest = lines.next()?.strip_prefix("'''exec' ")?;
+    if let Some(rest) = lines.next().and_then(|it| it.strip_prefix("'''exec' ")) {
         let path = match rest.strip_prefix('"') {
             Some(quoted) => quoted.split_once('"')?.0,
             None => rest.split_whitespace().next()?,
