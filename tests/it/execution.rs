@@ -1,5 +1,7 @@
 //! A run seen from the daemon: events, limits, ends. The launcher is a script here; the guardian is real.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
