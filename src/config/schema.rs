@@ -34,20 +34,21 @@ fn group(keys: &'static [Key]) -> Value {
     let needed: Vec<&str> =
         keys.iter().filter(|it| it.presence == Presence::Required).map(|it| it.name).collect();
     let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
-    if !needed.is_empty() {
+    if needed.is_empty() {
+        schema["type"] = nothing_or_object();
+    } else {
         schema["required"] = needed.into();
     }
     schema
 }
 
+/// What may stand there with all its keys commented out.
+fn nothing_or_object() -> Value {
+    json!(["object", "null"])
+}
+
 fn property(key: &'static Key) -> Value {
     let mut schema = shape(&key.shape);
-    // A group may stand there with all its keys commented out.
-    if matches!(key.shape, Shape::Group(_) | Shape::Variables)
-        || matches!(key.shape, Shape::Named(_, _, false))
-    {
-        schema["type"] = json!(["object", "null"]);
-    }
     schema["description"] = key.about.into();
     if let Presence::Default(text) = key.presence {
         schema["default"] = match default_of(text, &key.shape) {
@@ -70,6 +71,8 @@ fn shape(shape: &'static Shape) -> Value {
             });
             if *some {
                 schema["minProperties"] = 1.into();
+            } else {
+                schema["type"] = nothing_or_object();
             }
             schema
         }
@@ -99,7 +102,7 @@ fn shape(shape: &'static Shape) -> Value {
             "maxProperties": 1,
         }),
         Shape::Variables => json!({
-            "type": "object",
+            "type": nothing_or_object(),
             "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
         }),
     }

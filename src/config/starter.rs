@@ -14,7 +14,9 @@ pub fn starter(files: &dyn RepositoryFiles) -> Result<String, Failure> {
         first_of(files, &["requirements.yml", "collections/requirements.yml", "roles/requirements.yml"])?;
     let requirements = first_of(files, &["requirements.txt"])?;
     let mut text = String::from(HEAD);
-    text.push_str("\n# ansible:\n#   core: \"2.19.14\"          # an exact version, installed and cached by driftless\n");
+    text.push_str(
+        "\n# ansible:\n#   core: \"2.19.14\"         # an exact version, installed and cached by driftless\n",
+    );
     if let Some(path) = requirements {
         let _ = writeln!(text, "#   requirements: {}", quoted(&path));
     }

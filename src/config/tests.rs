@@ -2,6 +2,7 @@
 
 mod corpus;
 mod declaration;
+mod judge;
 mod operator;
 mod schema;
 mod starter;
@@ -65,9 +66,8 @@ impl RepositoryFiles for Tree {
 /// Stands for the rules that other parts own.
 fn checks() -> Checks {
     fn url(url: &str, local: bool) -> Result<(), String> {
-        let remote = url.starts_with("https://") || url.starts_with("ssh://") || url.contains(':');
-        if url.contains("hunter2") || url.starts_with("ext::") || !remote && !(local && url.starts_with('/'))
-        {
+        let known = url.contains(':') || local && url.starts_with('/');
+        if url.contains("hunter2") || url.starts_with("ext::") || !known {
             return Err("write `https://…`, `ssh://…`, `user@host:path` or `/absolute/path`".to_owned());
         }
         Ok(())

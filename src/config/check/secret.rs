@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::super::mask::one_line;
 use super::super::shape;
 use super::super::value::{Content, Pointer, Value};
-use super::super::yaml::{self, Node};
+use super::super::yaml::{self, Kind, Node};
 use super::{Findings, NEVER_INLINE};
 
 impl Findings {
@@ -27,16 +27,18 @@ impl Findings {
             self.error(format!("`{at}` says not exactly one place"), &node.place, NEVER_INLINE);
             return refused;
         };
-        let yaml::Content::Scalar(scalar) = &inner.content else {
+        let text = match &inner.content {
+            yaml::Content::Scalar(scalar) if scalar.kind() == Kind::Text => Some(scalar.text.as_str()),
+            _ => None,
+        };
+        let Some(text) = text else {
             self.mask(inner);
             self.error(format!("`{at}.{}` is not a text", one_line(&name.text)), &inner.place, NEVER_INLINE);
             return refused;
         };
         let pointer = match name.text.as_str() {
-            "file" if (shape::ABSOLUTE.check)(&scalar.text).is_ok() => {
-                Pointer::File(PathBuf::from(&scalar.text))
-            }
-            "credential" if is_credential_name(&scalar.text) => Pointer::Credential(scalar.text.clone()),
+            "file" if (shape::ABSOLUTE.check)(text).is_ok() => Pointer::File(PathBuf::from(text)),
+            "credential" if is_credential_name(text) => Pointer::Credential(text.to_owned()),
             "file" => {
                 self.mask(inner);
                 self.error(
