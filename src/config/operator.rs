@@ -158,8 +158,10 @@ pub struct RunLimits {
     pub memory: Option<u64>,
     /// Processes and threads of the user.
     pub processes: Option<u64>,
-    /// Processor time of each process.
-    pub cpu_time: Option<Span>,
+    /// Open files of each process.
+    pub open_files: Option<u64>,
+    /// Size of each file that is written, in bytes.
+    pub file_size: Option<u64>,
 }
 
 /// How long records are kept.
@@ -338,7 +340,8 @@ fn build_limits(value: &Value) -> Option<Limits> {
         run: RunLimits {
             memory: run.size("memory"),
             processes: run.count("processes"),
-            cpu_time: run.duration("cpu_time"),
+            open_files: run.count("open_files"),
+            file_size: run.size("file_size"),
         },
     })
 }

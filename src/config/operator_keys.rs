@@ -273,7 +273,8 @@ static RUN: &[Key] = &[
         Shape::Count(16, 1_000_000),
         "Processes and threads of the user that the run belongs to.",
     ),
-    optional("cpu_time", Shape::Duration(SECOND, 7 * DAY), "Processor time of each process."),
+    optional("open_files", Shape::Count(64, 1_000_000), "Open files of each process."),
+    optional("file_size", Shape::Size(MIB, TIB), "Size of each file that is written."),
 ];
 
 static RETENTION: &[Key] = &[

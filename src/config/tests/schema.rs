@@ -156,7 +156,7 @@ fn full_operator() -> Value {
             "runs": 1, "timeout": "1h", "silence": "1h", "output": "1GiB", "drain": "1m",
             "retry": {"base": "1s", "max": "1h"}, "fetch": {"connect": "1s", "stall": "1s", "total": "1h"},
             "checkout": {"files": 5, "size": "1GiB"},
-            "run": {"memory": "1GiB", "processes": 500, "cpu_time": "1h"},
+            "run": {"memory": "1GiB", "processes": 500, "open_files": 900, "file_size": "1GiB"},
         },
         "retention": {"age": "30d", "size": "1GiB", "journal": "7d", "raw_log": "1d"},
         "state_dir": "/s", "run_dir": "/r", "cache_dir": "/c", "system_ansible": "/a", "python": "/p",
