@@ -9,8 +9,6 @@ mod events;
 mod listen;
 mod open_routes;
 mod reply;
-#[cfg(test)]
-mod tests;
 
 use std::future::Future;
 use std::time::Duration;

@@ -79,14 +79,14 @@ fn unknown(wanted: &NameWanted, known: &[StackId]) -> ErrorBody {
 
 /// The known stacks whose short name is similar to the wanted one, the most similar first, at most three.
 fn nearest<'a>(wanted: &NameWanted, known: &'a [StackId]) -> Vec<&'a StackId> {
-    const SIMILAR: f64 = 0.8;
-    let mut scored: Vec<(f64, &StackId)> = known
+    let wanted = wanted.stack.as_str();
+    let mut near: Vec<(usize, &StackId)> = known
         .iter()
-        .map(|id| (strsim::jaro_winkler(wanted.stack.as_str(), id.stack.as_str()), id))
-        .filter(|(score, _)| *score >= SIMILAR)
+        .map(|id| (strsim::damerau_levenshtein(wanted, id.stack.as_str()), id))
+        .filter(|(edits, id)| *edits <= (id.stack.as_str().len() / 3).max(1))
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    scored.into_iter().take(3).map(|(_, id)| id).collect()
+    near.sort();
+    near.into_iter().take(3).map(|(_, id)| id).collect()
 }
 
 fn list(ids: &[&StackId]) -> String {

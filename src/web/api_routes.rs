@@ -8,6 +8,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::Backend;
 use super::accounts::{Permission, Person};
@@ -123,20 +125,23 @@ async fn explain<B: Backend>(State(backend): State<B>, Stack(stack): Stack) -> A
     answer(backend.explain(stack).await)
 }
 
-/// A body that may be left out, which means all defaults.
-type Wanted<T> = Result<Option<Json<T>>, JsonRejection>;
+/// A body: a JSON object. It may be left out, which means all defaults.
+type Wanted = Result<Option<Json<Map<String, Value>>>, JsonRejection>;
 
-fn body<T: Default>(wanted: Wanted<T>) -> Result<T, Refusal> {
-    Ok(wanted?.map(|Json(it)| it).unwrap_or_default())
+/// Reads a body. Only an object is one: a list of values without names would be read by their order.
+fn body<T: DeserializeOwned>(wanted: Wanted) -> Result<T, Refusal> {
+    let fields = wanted?.map(|Json(it)| it).unwrap_or_default();
+    serde_json::from_value(Value::Object(fields))
+        .map_err(|error| ErrorBody::bad_request(format!("the body is refused: {error}")).into())
 }
 
 async fn apply<B: Backend>(
     State(backend): State<B>,
     Stack(stack): Stack,
     Extension(by): Extension<Person>,
-    wanted: Wanted<ApplyBody>,
+    wanted: Wanted,
 ) -> Answer<ActionReply> {
-    let body = body(wanted)?;
+    let body: ApplyBody = body(wanted)?;
     body.check()?;
     answer(backend.apply(stack, body, by).await)
 }
@@ -190,18 +195,17 @@ async fn cancel<B: Backend>(
     State(backend): State<B>,
     AskedRun(run): AskedRun,
     Extension(by): Extension<Person>,
-    wanted: Wanted<CancelBody>,
+    wanted: Wanted,
 ) -> Answer<ActionReply> {
-    answer(backend.cancel(run, body(wanted)?, by).await)
+    answer(backend.cancel(run, body::<CancelBody>(wanted)?, by).await)
 }
 
 async fn approve<B: Backend>(
     State(backend): State<B>,
     Path(source): Path<String>,
     Extension(by): Extension<Person>,
-    wanted: Result<Json<ApproveBody>, JsonRejection>,
+    wanted: Wanted,
 ) -> Answer<ActionReply> {
     let source: SourceName = source.parse().map_err(|it: crate::domain::NameError| Refusal::from(it))?;
-    let Json(body) = wanted?;
-    answer(backend.approve(source, body, by).await)
+    answer(backend.approve(source, body::<ApproveBody>(wanted)?, by).await)
 }
