@@ -1,1 +1,63 @@
-//! The command line.
+//! The command line: what can be asked, and how answers look.
+//!
+//! [`parse`] reads the arguments. Commands that only talk to the daemon are carried out here by [`client_command`];
+//! the others need parts that this module does not know, so `main` hands them on.
+
+mod act;
+mod apply;
+mod client;
+mod command;
+mod console;
+mod escape;
+mod page;
+mod progress;
+mod render;
+#[cfg(test)]
+mod tests;
+mod when;
+
+pub use client::{Client, ClientError, EventStream};
+pub use command::{
+    Arguments, CheckConfig, ClientCommand, ColorWanted, Command, Demo, Global, Init, OutputWanted, Schema,
+    SchemaWanted,
+};
+pub use console::Console;
+pub use escape::{escape, escape_json};
+
+use clap::{CommandFactory, Parser};
+
+use crate::domain::Timestamp;
+use crate::error::ExitCode;
+
+/// Reads the arguments of the process. Ends it with code 2 and an explanation if they cannot be understood, and with
+/// 0 after `--help` and `--version`.
+pub fn parse() -> Arguments {
+    Arguments::parse()
+}
+
+/// Writes the completions of a shell.
+pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) {
+    clap_complete::generate(shell, &mut Arguments::command(), "driftless", out);
+}
+
+/// Carries a command out by talking to the daemon. `now` is the clock that answers are told by.
+pub fn client_command(command: ClientCommand, global: &Global, now: fn() -> Timestamp) -> ExitCode {
+    let mut console = Console::of_process(global, now);
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(perform(command, &Client::new(global.socket()), &mut console)),
+        Err(error) => told(&ClientError::Runtime(error), &mut console),
+    }
+}
+
+/// Carries a command out and tells the answer, or what went wrong, on a console.
+pub async fn perform(command: ClientCommand, client: &Client, console: &mut Console) -> ExitCode {
+    match act::act(command, client, console).await {
+        Ok(code) => code,
+        Err(error) => told(&error, console),
+    }
+}
+
+fn told(error: &ClientError, console: &mut Console) -> ExitCode {
+    console.error(error);
+    error.exit_code()
+}

@@ -1,0 +1,194 @@
+//! `driftless apply`: asks for a run, waits for it, shows how far it is, and ends as it ended.
+
+use std::time::{Duration, Instant};
+
+use super::act::{reply, stack_path};
+use super::client::{Client, ClientError};
+use super::command::{ApplyArguments, RevisionText};
+use super::console::Console;
+use super::progress::Progress;
+use super::render::run_page;
+use crate::api::{
+    ActionReply, ApplyBody, ErrorBody, EventLine, EventPosition, Explanation, NameWanted, RunList, RunView,
+    StackList,
+};
+use crate::domain::{RunId, Trigger};
+use crate::error::ExitCode;
+
+/// The pause between two looks at whether the run began: short at first, then longer.
+const LOOK: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+];
+/// So many looks may find neither the request nor its run before it counts as dropped.
+const GONE: u32 = 4;
+/// How often the line of progress is written again when nothing happens.
+const REDRAW: Duration = Duration::from_millis(500);
+/// How long a daemon that went away is waited for. It may be restarting.
+const AWAY: Duration = Duration::from_secs(30);
+
+/// Asks for an apply and, unless told otherwise, waits for its end.
+pub(super) async fn apply(
+    arguments: ApplyArguments,
+    client: &Client,
+    console: &mut Console,
+) -> Result<ExitCode, ClientError> {
+    let body = ApplyBody {
+        revision: arguments.revision.map(|RevisionText(text)| text),
+        limit: arguments.limit,
+        tags: arguments.tags,
+    };
+    let answer: ActionReply = client.post(&stack_path(&arguments.stack, "apply"), &body).await?;
+    if arguments.no_wait {
+        reply(&answer, console)?;
+        return Ok(ExitCode::Success);
+    }
+    console.note(&answer.message);
+    let waited = async {
+        let run = begun(&arguments.stack, &answer, client, console).await?;
+        finished(run, client, console).await
+    };
+    let detached = tokio::signal::ctrl_c();
+    let result = tokio::select! {
+        result = waited => Some(result?),
+        _ = detached => None,
+    };
+    let Some(view) = result else {
+        console.note("no longer waiting; the run goes on, `driftless cancel` ends it");
+        return Ok(ExitCode::Detached);
+    };
+    console.answer(&view, run_page)?;
+    Ok(view.run.ending.map_or(ExitCode::Internal, |it| it.outcome.into()))
+}
+
+/// Waits until the run that answers the request has begun, and says meanwhile what it waits for.
+async fn begun(
+    stack: &NameWanted,
+    answer: &ActionReply,
+    client: &Client,
+    console: &mut Console,
+) -> Result<RunId, ClientError> {
+    if let Some(run) = answer.run {
+        return Ok(run);
+    }
+    let after = answer.after.unwrap_or(RunId(0));
+    let mut said = String::new();
+    let mut gone = 0;
+    for look in 0.. {
+        if let Some(run) = find(stack, after, &answer.by, client).await? {
+            return Ok(run);
+        }
+        if gone > GONE {
+            return Err(ClientError::Answered(
+                ErrorBody::refused("the request was dropped before a run began")
+                    .remedy(format!("`driftless explain {stack}` says why")),
+            ));
+        }
+        // A request that is gone was answered by a run, which one of the next looks finds, or was dropped.
+        gone = if is_waiting(stack, client).await? { 0 } else { gone + 1 };
+        let explanation: Explanation = client.get(&stack_path(stack, "explain")).await?;
+        let is_new = explanation.next != said;
+        if look >= LOOK.len() {
+            console.progress(&format!("waits: {}", explanation.next), is_new);
+            said = explanation.next;
+        }
+        tokio::time::sleep(LOOK[look.min(LOOK.len() - 1)]).await;
+    }
+    unreachable!("the loop above has no end")
+}
+
+/// The oldest run after `after` that this person asked for.
+async fn find(
+    stack: &NameWanted,
+    after: RunId,
+    by: &str,
+    client: &Client,
+) -> Result<Option<RunId>, ClientError> {
+    let list: RunList = client.get(&format!("/runs?stack={stack}&count=20")).await?;
+    let mine = list.runs.iter().filter(|it| {
+        it.run > after && it.trigger == Trigger::Person && it.requested_by.as_deref() == Some(by)
+    });
+    Ok(mine.map(|it| it.run).min())
+}
+
+async fn is_waiting(stack: &NameWanted, client: &Client) -> Result<bool, ClientError> {
+    let list: StackList = client.get("/stacks").await?;
+    Ok(list.stacks.iter().any(|it| {
+        it.id.stack == stack.stack
+            && stack.source.as_ref().is_none_or(|source| *source == it.id.source)
+            && it.request.is_some()
+    }))
+}
+
+/// Follows a run to its end. A daemon that goes away meanwhile is waited for: it may be restarting.
+async fn finished(run: RunId, client: &Client, console: &mut Console) -> Result<RunView, ClientError> {
+    let began = Instant::now();
+    let mut progress = Progress::default();
+    let mut from = EventPosition::default();
+    let mut away_since: Option<Instant> = None;
+    loop {
+        let followed = follow(run, &mut from, &mut progress, began, client, console).await;
+        let error = match followed {
+            Ok(true) => {
+                let view: RunView = client.get(&format!("/runs/{run}")).await?;
+                if view.run.ending.is_some() {
+                    console.end_progress();
+                    return Ok(view);
+                }
+                None
+            }
+            Ok(false) => None,
+            Err(error) if error.is_passing() => Some(error),
+            Err(error) => return Err(error),
+        };
+        match (error, away_since) {
+            (None, _) => away_since = None,
+            (Some(error), Some(since)) if since.elapsed() > AWAY => return Err(error),
+            (Some(_), Some(_)) => {}
+            (Some(_), None) => {
+                console.progress("the daemon went away; waiting for it to be back", true);
+                away_since = Some(Instant::now());
+            }
+        }
+        tokio::time::sleep(LOOK[2]).await;
+    }
+}
+
+/// Follows one event stream to its end. Whether the run is over.
+async fn follow(
+    run: RunId,
+    from: &mut EventPosition,
+    progress: &mut Progress,
+    began: Instant,
+    client: &Client,
+    console: &mut Console,
+) -> Result<bool, ClientError> {
+    let mut stream = client.events(run, *from, true).await?;
+    let mut redraw = tokio::time::interval(REDRAW);
+    loop {
+        let line = tokio::select! {
+            line = stream.next() => line?,
+            _ = redraw.tick(), if console.has_live_line() => {
+                console.progress(&progress.line(began.elapsed()), false);
+                continue;
+            }
+        };
+        match line {
+            None => return Ok(false),
+            Some(EventLine::Event { event }) => {
+                let is_new = progress.add(&event);
+                if is_new && !console.has_live_line() {
+                    console.progress(&progress.line(began.elapsed()), true);
+                }
+            }
+            Some(EventLine::Position { next }) => *from = next,
+            Some(EventLine::End { next, over, .. }) => {
+                *from = next;
+                return Ok(over);
+            }
+            Some(EventLine::Error { error }) => return Err(ClientError::Answered(error)),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What can be asked on the command line.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::api::{NameWanted, RevisionAsked, check_limit, check_tag};
+use crate::domain::{RunId, SourceName};
+
+/// Where the daemon of a service listens.
+const SOCKET: &str = "/run/driftless/driftless.sock";
+/// Where the configuration of a service is.
+const CONFIG: &str = "/etc/driftless/config.yml";
+
+/// Keeps fleets of hosts as Git says they should be, through ansible-playbook.
+#[derive(Debug, Parser)]
+#[command(name = "driftless", version, max_term_width = 100, disable_help_subcommand = false)]
+#[command(after_help = "Start with `driftless demo`. Exit codes are listed in docs/command-line.md.")]
+pub struct Arguments {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// The unix socket of the daemon [default: /run/driftless/driftless.sock]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        env = "DRIFTLESS_SOCKET",
+        value_name = "PATH"
+    )]
+    pub socket: Option<PathBuf>,
+    /// The configuration of the daemon [default: /etc/driftless/config.yml]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        env = "DRIFTLESS_CONFIG",
+        value_name = "PATH"
+    )]
+    pub config: Option<PathBuf>,
+    /// How answers look
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "FORM",
+        default_value = "text"
+    )]
+    pub output: OutputWanted,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub color: ColorWanted,
+}
+
+impl Global {
+    /// The socket that was given, else the one of a service.
+    pub fn socket(&self) -> &Path {
+        self.socket.as_deref().unwrap_or(Path::new(SOCKET))
+    }
+
+    /// The configuration that was given, else the one of a service.
+    pub fn config(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(CONFIG))
+    }
+}
+
+/// How answers look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputWanted {
+    /// Tables and sentences.
+    #[default]
+    Text,
+    /// The types of the API, as JSON.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ColorWanted {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show on this machine what driftless does, from commit to record, with real Ansible
+    #[command(display_order = 1)]
+    Demo(Demo),
+    /// Run the daemon
+    #[command(display_order = 2)]
+    Serve,
+    /// Check a configuration, and say everything that is wrong with it
+    #[command(display_order = 3)]
+    CheckConfig(CheckConfig),
+    /// Write a first configuration
+    #[command(display_order = 4)]
+    Init(Init),
+    /// What only talks to the daemon.
+    #[command(flatten)]
+    Client(ClientCommand),
+    /// Print the JSON Schema of a configuration, for editors
+    #[command(display_order = 30)]
+    Schema(Schema),
+    /// Print completions for a shell
+    #[command(display_order = 31)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The guardian of one run. The daemon starts it; nobody else should.
+    #[command(hide = true)]
+    Guardian {
+        /// What the daemon tells it.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// End when the story is told, instead of staying up
+    #[arg(long)]
+    pub exit: bool,
+    /// Keep everything in this directory [default: a new one in the directory for temporary files]
+    #[arg(long, value_name = "PATH")]
+    pub directory: Option<PathBuf>,
+    /// Serve metrics and health here
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+}
+
+/// Arguments of `check-config`.
+#[derive(Debug, Args)]
+pub struct CheckConfig {
+    /// Check the `driftless.yml` of the repository in this directory instead of the daemon's configuration
+    #[arg(long, value_name = "PATH")]
+    pub repository: Option<PathBuf>,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The repository to follow
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// The branch to follow
+    #[arg(long, value_name = "BRANCH", default_value = "main")]
+    pub reference: String,
+    /// What to call the source
+    #[arg(long, value_name = "NAME", default_value = "infra")]
+    pub name: SourceName,
+    /// Write it to the standard output, not to the file of --config
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Of which configuration
+    #[arg(default_value = "repository")]
+    pub of: SchemaWanted,
+}
+
+/// Which configuration a schema is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaWanted {
+    /// `/etc/driftless/config.yml`.
+    Operator,
+    /// `driftless.yml` of a repository.
+    Repository,
+}
+
+/// What only talks to the daemon.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Show everything at a glance
+    #[command(display_order = 10)]
+    Status,
+    /// List all stacks
+    #[command(display_order = 11)]
+    Stacks,
+    /// List runs, newest first
+    #[command(display_order = 12)]
+    Runs {
+        /// Only runs of this stack
+        #[arg(value_name = "STACK")]
+        stack: Option<NameWanted>,
+        /// How many at most
+        #[arg(short = 'n', long, value_name = "NUMBER", default_value = "20",
+              value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+        /// Only runs before this one
+        #[arg(long, value_name = "RUN")]
+        before: Option<RunId>,
+    },
+    /// Show one run: why, how it ended, what it did on which host
+    #[command(display_order = 13)]
+    Show {
+        /// The number of the run
+        run: RunId,
+    },
+    /// Show what Ansible told, event by event
+    #[command(display_order = 14)]
+    Logs {
+        /// The number of the run
+        run: RunId,
+        /// Wait for more while the run is live
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Say why a stack did, does or does not run
+    #[command(display_order = 15)]
+    Explain {
+        /// The stack: `source/stack`, or only its name where that is unique
+        stack: NameWanted,
+    },
+    /// Apply a stack now, wait for it, and end as the run ended
+    #[command(display_order = 20, after_long_help = APPLY_RULES)]
+    Apply(ApplyArguments),
+    /// Accept a revision that does not descend from the admitted one
+    #[command(display_order = 21)]
+    Approve {
+        /// The source
+        source: SourceName,
+        /// The commit that waits; without it, it is shown
+        commit: Option<RevisionText>,
+    },
+    /// End a live run; its revision is then held until a newer commit or a person
+    #[command(display_order = 22)]
+    Cancel {
+        /// The number of the run
+        run: RunId,
+        /// Suspend the stack as well
+        #[arg(long)]
+        suspend: bool,
+    },
+    /// Start no more runs of a stack; a live one goes on
+    #[command(display_order = 23)]
+    Suspend {
+        /// The stack
+        stack: NameWanted,
+    },
+    /// Start runs of a stack again; also ends a hold
+    #[command(display_order = 24)]
+    Resume {
+        /// The stack
+        stack: NameWanted,
+    },
+}
+
+const APPLY_RULES: &str = "\
+Rules:
+  --revision  The commit must be the admitted one of the source or an
+              ancestor of it. Afterwards the head is held: it is applied again
+              when a newer commit comes, or by `driftless resume`.
+  --limit     Intersected with the limit of the stack, so it can only make
+              the run smaller. Only the hosts that it reaches are recorded as
+              applied; the others stay as they were.
+  --tags      Used instead of the tags of the stack. Because the rest of the
+              playbook did not run, it counts as applied on no host.";
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArguments {
+    /// The stack: `source/stack`, or only its name where that is unique
+    pub stack: NameWanted,
+    /// Another commit than the head; it must be admitted, and the head is held afterwards
+    #[arg(long, value_name = "COMMIT")]
+    pub revision: Option<RevisionText>,
+    /// Only these hosts, of those that the stack has anyway; only they are recorded as applied
+    #[arg(long, value_name = "PATTERN", value_parser = limit, allow_hyphen_values = true)]
+    pub limit: Option<String>,
+    /// Only tasks with these tags; the run then counts as applied nowhere
+    #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = tag, allow_hyphen_values = true)]
+    pub tags: Vec<String>,
+    /// Only ask; do not wait for the run
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+fn limit(given: &str) -> Result<String, crate::api::ErrorBody> {
+    check_limit(given).map(|()| given.to_owned())
+}
+
+fn tag(given: &str) -> Result<String, crate::api::ErrorBody> {
+    check_tag(given).map(|()| given.to_owned())
+}
+
+/// A revision as it was written, in a form that is understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevisionText(pub String);
+
+impl std::str::FromStr for RevisionText {
+    type Err = crate::api::ErrorBody;
+    fn from_str(given: &str) -> Result<Self, Self::Err> {
+        given.parse::<RevisionAsked>().map(|_| Self(given.to_owned()))
+    }
+}

@@ -1,0 +1,19 @@
+//! How the types of the API look to people. Pure: a value and the time in, a page out.
+
+mod hosts;
+mod logs;
+mod outcome;
+mod run;
+mod runs;
+#[cfg(test)]
+pub(super) mod samples;
+mod stack;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub(super) use logs::EventPages;
+pub(super) use run::{run_page, task_words};
+pub(super) use runs::runs_page;
+pub(super) use stack::{explanation_page, stacks_page};
+pub(super) use status::{status_page, waiting_page};

@@ -1,0 +1,113 @@
+//! What the outcomes mean to people.
+
+use crate::cli::page::{Piece, Tone, piece};
+use crate::domain::{Ending, Mode, Outcome, Selection, SyncStatus, Trigger};
+
+/// The words for an outcome.
+fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::InSync => "in sync",
+        Outcome::Changed => "changed",
+        Outcome::Drifted => "drifted",
+        Outcome::Failed => "failed",
+        Outcome::Unreachable => "unreachable",
+        Outcome::TimedOut => "timed out",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Errored => "errored",
+        Outcome::Interrupted => "interrupted",
+        Outcome::Refused => "refused",
+    }
+}
+
+fn tone(outcome: Outcome) -> Tone {
+    match outcome {
+        Outcome::InSync | Outcome::Changed => Tone::Good,
+        Outcome::Drifted
+        | Outcome::Unreachable
+        | Outcome::Cancelled
+        | Outcome::Interrupted
+        | Outcome::Refused => Tone::Notice,
+        Outcome::Failed | Outcome::TimedOut | Outcome::Errored => Tone::Bad,
+    }
+}
+
+/// An outcome in its colour; `live` for a run that has none yet.
+pub(super) fn ending_piece(ending: Option<&Ending>) -> Piece {
+    match ending {
+        Some(ending) => piece(tone(ending.outcome), outcome_words(ending.outcome)),
+        None => piece(Tone::Strong, "live"),
+    }
+}
+
+/// What happens next after this outcome, unasked. Nothing for those after which nothing needs to happen.
+pub(super) fn what_next(outcome: Outcome, mode: Mode) -> Option<&'static str> {
+    if mode == Mode::Check {
+        return None;
+    }
+    match outcome {
+        Outcome::InSync | Outcome::Changed | Outcome::Drifted => None,
+        Outcome::Failed => Some("it is retried with growing pauses; a newer commit is applied at once"),
+        Outcome::Unreachable => {
+            Some("the hosts that did not answer are owed this revision and are caught up when they are back")
+        }
+        Outcome::TimedOut => {
+            Some("it is retried with growing pauses; if it needs more time, raise `timeout` of the stack")
+        }
+        Outcome::Cancelled => {
+            Some("its revision is held: a newer commit, `driftless apply` or `driftless resume` ends that")
+        }
+        Outcome::Errored => Some("it is retried with growing pauses; mend the repository or the runtime"),
+        Outcome::Interrupted => Some("it is run again after a short pause"),
+        Outcome::Refused => Some("it is due again when what stood in its way is gone"),
+    }
+}
+
+/// The words for what started a run.
+pub(super) fn trigger_words(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::NewRevision => "new revision",
+        Trigger::Retry => "retry",
+        Trigger::OwedHosts => "owed hosts",
+        Trigger::Person => "person",
+    }
+}
+
+/// What a run that does not cover its whole stack means for the record.
+pub(super) fn selection_note(selection: Selection) -> Option<&'static str> {
+    match selection {
+        Selection::Full => None,
+        Selection::SomeHosts => Some("some hosts: only those in the recap were brought to the revision"),
+        Selection::SomeTasks => Some("some tasks: it counts as applied on no host"),
+    }
+}
+
+/// Whether a stack is in sync, in its colour.
+pub(super) fn sync_piece(sync: SyncStatus) -> Piece {
+    match sync {
+        SyncStatus::InSync => piece(Tone::Good, "in sync"),
+        SyncStatus::OutOfSync => piece(Tone::Bad, "out of sync"),
+        SyncStatus::Unknown => piece(Tone::Notice, "unknown"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_documented_with_what_happens_next() {
+        let page = include_str!("../../../docs/run.md");
+        for outcome in Outcome::ALL {
+            let row = page
+                .lines()
+                .find(|it| it.starts_with(&format!("| `{outcome}` |")))
+                .unwrap_or_else(|| panic!("docs/run.md has no line for `{outcome}`"));
+            if let Some(next) = what_next(outcome, Mode::Apply) {
+                assert!(
+                    row.to_lowercase().contains(&next.to_lowercase()),
+                    "docs/run.md, `{outcome}`: {next}"
+                );
+            }
+        }
+    }
+}
