@@ -3,4 +3,5 @@
 
 mod execution;
 mod guardian;
+mod served;
 mod tidy;

@@ -1,0 +1,206 @@
+//! A daemon in memory: one stack, one run, and a list of who did what.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use driftless::api::{
+    ActionReply, ApplyBody, ApproveBody, CancelBody, ErrorBody, EventChunk, EventPosition, Explanation,
+    Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+};
+use driftless::domain::{
+    Ending, HostName, HostStats, Mode, Outcome, Run, RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec,
+    Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp, Trigger,
+};
+use driftless::web::{Backend, Person};
+
+/// A position grows by this with each event, so that nobody can count positions.
+const STEP: u64 = 100;
+
+#[derive(Debug, Clone)]
+pub(super) struct Memory {
+    acted: watch::Sender<Vec<String>>,
+    /// How many events were told, and whether the run is live.
+    run: watch::Sender<(u64, bool)>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { acted: watch::Sender::default(), run: watch::Sender::new((0, true)) }
+    }
+}
+
+impl Memory {
+    /// Who did what, in order.
+    pub(super) fn acted(&self) -> Vec<String> {
+        self.acted.borrow().clone()
+    }
+
+    /// Waits until so many things were done.
+    pub(super) async fn acts(&self, count: usize) {
+        let mut changes = self.acted.subscribe();
+        drop(changes.wait_for(|it| it.len() >= count).await.expect("the sender lives"));
+    }
+
+    /// The run tells more events.
+    pub(super) fn tell(&self, events: u64) {
+        self.run.send_modify(|it| it.0 += events);
+    }
+
+    /// The run ends.
+    pub(super) fn end(&self) {
+        self.run.send_modify(|it| it.1 = false);
+    }
+
+    fn act(&self, by: &Person, what: &str) -> ActionReply {
+        let act = format!("{} {what}", by.name);
+        self.acted.send_modify(|it| it.push(act.clone()));
+        ActionReply { message: act, by: by.name.clone(), run: None, after: Some(RunId(6)) }
+    }
+
+    fn known(run: RunId) -> Result<(), ErrorBody> {
+        if run == RunId(7) { Ok(()) } else { Err(ErrorBody::not_found(format!("there is no run {run}"))) }
+    }
+
+    fn record(&self) -> Run {
+        let (_, live) = *self.run.borrow();
+        let mut run = Run::decided(spec(), Timestamp::UNIX_EPOCH);
+        run.started_at = Some(Timestamp::UNIX_EPOCH);
+        if !live {
+            run.ended_at = Some(Timestamp::UNIX_EPOCH + Span::from_secs(3));
+            run.ending = Some(Ending::plain(Outcome::Failed));
+            run.hosts.insert(HostName::new("web1"), HostStats { failed: 1, ..HostStats::default() });
+        }
+        run
+    }
+}
+
+/// A source with a rewritten history.
+fn source() -> SourceStatus {
+    SourceStatus {
+        name: "infra".parse().expect("a source"),
+        head: None,
+        admitted: None,
+        waiting: Some(format!("main@sha1:{}", "cd".repeat(20)).parse().expect("a revision")),
+        problem: None,
+        fetch_failures: 0,
+        fetched_at: None,
+        next_fetch: None,
+        notes: Vec::new(),
+    }
+}
+
+fn spec() -> RunSpec {
+    RunSpec {
+        run: RunId(7),
+        stack: "infra/web".parse().expect("a stack"),
+        revision: format!("main@sha1:{}", "ab".repeat(20)).parse().expect("a revision"),
+        mode: Mode::Apply,
+        trigger: Trigger::Person,
+        requested_by: Some("ann".to_owned()),
+        failures_before: 0,
+        selection: Selection::Full,
+        playbook: "site.yml".to_owned(),
+        inventory: "hosts".to_owned(),
+        limit: None,
+        tags: Vec::new(),
+        skip_tags: Vec::new(),
+        extra_vars: std::collections::BTreeMap::new(),
+        forks: None,
+        timeout: Span::from_mins(30),
+        runtime: RuntimeSpec::System,
+    }
+}
+
+impl Backend for Memory {
+    async fn status(&self) -> Result<Status, ErrorBody> {
+        Ok(Status {
+            version: "0.1.0".to_owned(),
+            started_at: Timestamp::UNIX_EPOCH,
+            mode: ServiceMode::OneUser,
+            readiness: Readiness { ready: true, because: Vec::new() },
+            stopping: false,
+            sources: vec![source()],
+            stacks: Vec::new(),
+            live: Vec::new(),
+            store: StoreState { writable: true, problem: None, size_bytes: 0 },
+            url: None,
+        })
+    }
+
+    async fn stack_ids(&self) -> Result<Vec<StackId>, ErrorBody> {
+        Ok(vec!["infra/web".parse().expect("a stack")])
+    }
+
+    async fn stacks(&self) -> Result<Vec<StackStatus>, ErrorBody> {
+        Ok(Vec::new())
+    }
+
+    async fn explain(&self, stack: StackId) -> Result<Explanation, ErrorBody> {
+        Ok(Explanation { stack, next: "it runs soon".to_owned(), because: Vec::new() })
+    }
+
+    async fn runs(&self, _filter: RunFilter) -> Result<RunList, ErrorBody> {
+        Ok(RunList { runs: vec![RunSummary::from(&self.record())], more: false })
+    }
+
+    async fn run(&self, run: RunId) -> Result<RunView, ErrorBody> {
+        Self::known(run)?;
+        Ok(RunView { run: self.record(), notable: Vec::new(), events_expired: false })
+    }
+
+    async fn events(&self, run: RunId, from: EventPosition, wait: Duration) -> Result<EventChunk, ErrorBody> {
+        Self::known(run)?;
+        let mut changes = self.run.subscribe();
+        let more = changes.wait_for(|(told, live)| told * STEP > from.0 || !live);
+        if !wait.is_zero() {
+            // Whether something came or the time is over: what is there now is the answer.
+            let _either = tokio::time::timeout(wait, more).await;
+        }
+        let (told, live) = *self.run.borrow();
+        let event = RunEvent { at: Timestamp::UNIX_EPOCH, kind: RunEventKind::NoHostsMatched };
+        let count = told - from.0 / STEP;
+        let events = (0..count).map(|_| event.clone()).collect();
+        Ok(EventChunk { events, next: EventPosition(told * STEP), live, lost: 0 })
+    }
+
+    async fn apply(&self, stack: StackId, body: ApplyBody, by: Person) -> Result<ActionReply, ErrorBody> {
+        let limit = body.limit.unwrap_or_default();
+        Ok(self.act(&by, &format!("applies {stack} limit {limit} tags {}", body.tags.join(","))))
+    }
+
+    async fn suspend(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("suspends {stack}")))
+    }
+
+    async fn resume(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("resumes {stack}")))
+    }
+
+    async fn cancel(&self, run: RunId, body: CancelBody, by: Person) -> Result<ActionReply, ErrorBody> {
+        Self::known(run)?;
+        let also = if body.suspend { " and suspends" } else { "" };
+        Ok(self.act(&by, &format!("cancels {run}{also}")))
+    }
+
+    async fn approve(
+        &self,
+        source: SourceName,
+        body: ApproveBody,
+        by: Person,
+    ) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("approves {} of {source}", body.commit)))
+    }
+
+    async fn metrics(&self) -> String {
+        "driftless_up 1\n".to_owned()
+    }
+
+    async fn health(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        Err("no source was fetched yet".to_owned())
+    }
+}
