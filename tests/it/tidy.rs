@@ -176,6 +176,39 @@ fn a_shell_is_seen() {
 }
 
 #[test]
+fn links_lead_somewhere_and_every_page_is_linked() {
+    let pages = below("", "md");
+    let mut linked = BTreeSet::new();
+    let mut broken = Vec::new();
+    for (path, text) in &pages {
+        for target in links(text) {
+            let target = Path::new(path).parent().unwrap_or(Path::new("")).join(target);
+            match root().join(&target).canonicalize() {
+                Ok(found) => drop(linked.insert(found)),
+                Err(_) => broken.push(format!("{path}: no {}", target.display())),
+            }
+        }
+    }
+    let documents = pages.iter().filter(|(path, _)| path.starts_with("docs/"));
+    let orphans = documents
+        .filter(|(path, _)| root().join(path).canonicalize().is_ok_and(|it| !linked.contains(&it)))
+        .map(|(path, _)| format!("{path}: no page links to it"));
+    none(broken.into_iter().chain(orphans));
+}
+
+/// The targets of links to files of this project, without their anchors. Code blocks are left out.
+fn links(markdown: &str) -> Vec<String> {
+    let prose: String = markdown.split("```").step_by(2).collect();
+    prose
+        .split("](")
+        .skip(1)
+        .filter_map(|it| it.split([')', '#']).next())
+        .filter(|it| !it.is_empty() && !it.contains("://") && !it.starts_with("mailto:"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
 fn the_changelog_has_a_place_for_what_is_not_released() {
     let text = fs::read_to_string(root().join("CHANGELOG.md")).expect("there is a CHANGELOG.md");
     let section = text.split("\n## ").nth(1).unwrap_or_default();
