@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs ansible-playbook in this process and tells driftless what happens, as JSON lines on a private descriptor.
+"""Runs ansible-playbook in this process and tells driftless what happens, as lines on a private descriptor.
 
-Started as `<python of the runtime> -I launcher.py`, with stdin from /dev/null, stdout the event pipe, stderr the log,
-and on descriptor 3 one JSON object: nonce, argv, checkout, item_key, playbook_program. It is read to its end before
-anything else is done: whoever started this process sends it only once the process sits where it belongs.
+Started as `<python of the runtime> -I launcher.py`, with stdin from /dev/null, stdout the event pipe,
+stderr the log, and on descriptor 3 one JSON object: nonce, argv, checkout, item_key, playbook_program. It
+is read to its end before anything else is done: whoever started this process sends it only once the process
+sits where it belongs.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def main() -> None:
         raise SystemExit(REFUSED) from None
     events = take_stdout()
 
-    # At the end, so that nothing of ours can shadow what the runtime or the repository imports. Ansible finds our
-    # collection through the same path (and with `-I` no PYTHONPATH is needed or heeded).
+    # At the end, so that nothing of ours can shadow what the runtime or the repository imports. Ansible finds
+    # our collection through the same path (and with `-I` no PYTHONPATH is needed or heeded).
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     os.environ["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "1"
     sys.argv = [str(spec.get("playbook_program") or "ansible-playbook"), *map(str, spec["argv"])]
@@ -56,13 +57,13 @@ def main() -> None:
     told = channel.open_channel(events, spec["nonce"], spec["checkout"], spec["item_key"])
     try:
         with fatal.telling(told):
-            # Ansible checks locale, descriptors and configuration while it is imported, and leaves if it is unhappy.
+            # While it is imported Ansible checks locale, descriptors and configuration, and may leave.
             from ansible.cli.playbook import PlaybookCLI
 
             from driftless_inside import hooks
 
             hooks.install(told)
-    except Exception as error:  # noqa: BLE001 - whatever it is, without hooks there is no run.
+    except Exception as error:
         sys.stderr.write(f"driftless: cannot start ansible-playbook: {type(error).__name__}: {error}\n")
         raise SystemExit(REFUSED) from None
     PlaybookCLI.cli_executor(sys.argv)

@@ -26,7 +26,7 @@ class Channel:
         self._faults = 0
         self.roots = _roots(checkout)
         self.item_key = bytes.fromhex(item_key)[:64]
-        self.phase = "import"  # import, options, inventory, playbook, plays: how far Ansible got.
+        self.phase = "import"  # How far Ansible got: import, options, inventory, playbook, start, plays.
         self.callback: object | None = None  # Our callback, once Ansible has made one.
 
     def tell(self, event: str, **fields: object) -> None:
@@ -52,7 +52,7 @@ class Channel:
         self.tell("error", **{"class": "DriftlessCallbackError", "place": place, "message": message})
 
     def relative(self, path: object) -> str:
-        """A path as it is told: relative to the checkout; of a collection or role elsewhere only its last parts."""
+        """A path as it is told: relative to the checkout; of a file elsewhere only its last parts."""
         text = os.path.normpath(str(path)) if path else ""
         for root in self.roots:
             if text.startswith(root):
@@ -70,7 +70,7 @@ def _roots(checkout: str) -> list[str]:
 
 
 def encode(fields: dict) -> bytes:
-    """One event as JSON that every parser accepts: no NaN, no huge number, no lone surrogate, no long text."""
+    """One event as JSON that every parser accepts: no NaN, huge number, lone surrogate or long text."""
     return _encode(plain({key: value for key, value in fields.items() if value is not None})).encode("ascii")
 
 

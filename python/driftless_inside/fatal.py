@@ -11,8 +11,9 @@ from driftless_inside.channel import Channel
 
 MAX_MESSAGE = 300
 
-# By how far Ansible got: the classes whose first line is told. Text of any other error could hold a variable's
-# value. Nothing at all is told of the text once plays run: results exist from then on.
+# By how far Ansible got: the classes whose first line is told. Text of any other error could hold the value
+# of a variable, so of that only fragments are told that cannot. Nothing of the text is told once a play began:
+# results exist from then on.
 _PARSING = frozenset({"AnsibleParserError", "AnsibleYAMLParserError", "AnsibleJSONParserError"})
 _VAULT = frozenset({"AnsibleVaultError", "AnsibleVaultFormatError", "AnsibleVaultPasswordError"})
 _STARTING = _PARSING | _VAULT | {"AnsibleError", "AnsibleOptionsError", "AnsibleFileNotFound"}
@@ -21,8 +22,14 @@ _TOLD = {
     "options": _STARTING,
     "inventory": _PARSING | _VAULT,
     "playbook": _STARTING,
+    "start": frozenset(),
     "plays": frozenset(),
 }
+_FRAGMENTS = re.compile(
+    r"'[A-Za-z_]\w*' is undefined"
+    r"|Attempting to decrypt but no vault secrets found"
+    r"|Decryption failed \(no vault secrets were found that could decrypt\)"
+)
 
 
 @contextlib.contextmanager
@@ -33,7 +40,7 @@ def telling(channel: Channel) -> Iterator[None]:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except SystemExit as leaving:
-        # An import that gives up, or the option parser. Once plays run it is a refusal, which was told already.
+        # An import that gives up, or the option parser. Later it is a refusal, which was told already.
         if leaving.code not in (0, None) and channel.phase in ("import", "options"):
             text = leaving.code if isinstance(leaving.code, str) else None
             channel.tell("error", **{"class": "AnsibleStartError", "message": first_line(channel, text)})
@@ -51,6 +58,9 @@ def tell_error(channel: Channel, error: BaseException) -> None:
     message = None
     if (told is None or name in told) and getattr(error, "_show_content", True):
         message = first_line(channel, _text(error))
+    elif channel.phase != "plays":
+        found = _FRAGMENTS.search(str(error))
+        message = found.group() if found else None
     channel.tell("error", **{"class": name, "place": place(channel, error), "message": message})
 
 
@@ -72,7 +82,7 @@ def first_line(channel: Channel, text: str | None) -> str | None:
         return None
     line = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", lines[0])
     for root in channel.roots:
-        line = line.replace(root, "")
+        line = line.replace(root, "").replace(root.rstrip("/"), ".")
     return line[:MAX_MESSAGE]
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where Ansible is listened to from outside the callback. Installed before its command line runs.
 
-Each hook calls what it replaces exactly once and changes no result. What a hook needs of Ansible and does not find
-makes `install` raise, and then there is no run: names and signatures are the same from ansible-core 2.16 to 2.22.
+Each hook calls what it replaces exactly once and changes no result. What a hook needs of Ansible and does not
+find makes `install` raise, and then there is no run: names and signatures are the same from ansible-core 2.16
+to 2.22.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def install(channel: Channel) -> None:
 
     channel.progress = Progress(channel)  # type: ignore[attr-defined]
     channel.phase = "options"
-    # What the repository enabled stays enabled; we are added to it. So nobody has to ask Ansible for its list first.
+    # What the repository enabled stays enabled; we are added. So nobody has to ask Ansible for its list.
     enabled = list(constants.CALLBACKS_ENABLED or [])
     constants.CALLBACKS_ENABLED = enabled if CALLBACK in enabled else [*enabled, CALLBACK]
 
@@ -52,7 +53,7 @@ def wrap(owner: type, name: str, make: Callable[[Callable], Callable]) -> None:
 
 
 def refuse(channel: Channel, why: str) -> None:
-    """Ends the process before a task runs. Any other exception than this one would be swallowed by Ansible."""
+    """Ends the process before a task runs. Ansible would swallow any other exception than this one."""
     channel.tell("error", **{"class": "DriftlessCallbackError", "message": why})
     sys.stderr.write(f"driftless: run refused: {why}\n")
     raise SystemExit(REFUSED)
@@ -62,14 +63,14 @@ def _command_line(channel: Channel, cli: type, playbook_cli: type) -> None:
     """Errors that end Ansible, and a limit that leaves no host, which ends it before any play."""
 
     def run(original: Callable) -> Callable:
-        def told(self):  # noqa: ANN001, ANN202
+        def told(self):
             with fatal.telling(channel):
                 return original(self)
 
         return told
 
     def get_host_list(original: Callable) -> Callable:
-        def told(inventory, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+        def told(inventory, *args, **kwargs):
             try:
                 return original(inventory, *args, **kwargs)
             except Exception:
@@ -80,7 +81,7 @@ def _command_line(channel: Channel, cli: type, playbook_cli: type) -> None:
         return told
 
     def prereqs(original: Callable) -> Callable:
-        def told(*args, **kwargs):  # noqa: ANN002, ANN003, ANN202
+        def told(*args, **kwargs):
             channel.phase = "inventory"
             return original(*args, **kwargs)
 
@@ -96,7 +97,7 @@ def _inventory(channel: Channel, manager: type) -> None:
     told_within = [0]
 
     def parse_source(original: Callable) -> Callable:
-        def told(self, source, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+        def told(self, source, *args, **kwargs):
             before = told_within[0]
             parsed = False
             try:
@@ -117,26 +118,26 @@ def _executor(channel: Channel, executor: type, manager: type) -> None:
     """No run without our callback; and the hosts that each play is to work on."""
 
     def run(original: Callable) -> Callable:
-        def told(self):  # noqa: ANN001, ANN202
+        def told(self):
             channel.phase = "playbook"
             return original(self)
 
         return told
 
     def load_callbacks(original: Callable) -> Callable:
-        def told(self):  # noqa: ANN001, ANN202
+        def told(self):
             original(self)
             ours = channel.callback
             if ours is None or not any(it is ours for it in self._callback_plugins) or ours.disabled:
                 refuse(channel, "the callback driftless.core.events did not register")
-            if channel.phase != "plays":
-                channel.phase = "plays"
+            if channel.phase == "playbook":
+                channel.phase = "start"
                 ours.begin()
 
         return told
 
     def batches(original: Callable) -> Callable:
-        def told(self, play):  # noqa: ANN001, ANN202
+        def told(self, play):
             made = original(self, play)
             _quietly(channel, "play", channel.progress.play, made)
             return made
@@ -152,7 +153,7 @@ def _iterator(channel: Channel, iterator: type) -> None:
     """Follows how far each host gets."""
 
     def init(original: Callable) -> Callable:
-        def told(self, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+        def told(self, *args, **kwargs):
             original(self, *args, **kwargs)
             _quietly(channel, "batch", channel.progress.batch, self)
 
@@ -162,7 +163,7 @@ def _iterator(channel: Channel, iterator: type) -> None:
 
 
 def _quietly(channel: Channel, where: str, follow: Callable, what: object) -> None:
-    """Calls `follow`. If it fails the run goes on, nobody is called finished any more, and the failure is told."""
+    """Calls `follow`. If it fails that is told, the run goes on, and nobody is called finished any more."""
     try:
         follow(what)
     except Exception as error:

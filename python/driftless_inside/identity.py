@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What identifies a task: where it stands in the repository and how it is written there, before templating."""
+"""What identifies a task: where it stands in the repository and how it is written there."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def raw_name(thing: object) -> str:
     """
     written = getattr(thing, "_ds", None)
     if isinstance(written, dict):
-        name = written.get("name")
+        name = written.get("name") or written.get("listen")  # A handler may have no name of its own.
     else:
         name = getattr(thing, "name", None)  # Made by Ansible itself: "Gathering Facts".
     # An encrypted name is of another class, which would decrypt itself here.

@@ -13,8 +13,9 @@ _ALWAYS = frozenset({"all", "ungrouped", "*", "localhost", "127.0.0.1", "::1"})
 def unknown_terms(inventory: object, pattern: object, excluded: bool = True) -> list[str]:
     """The terms of `pattern` that match no host and no group. An existing group without hosts is known.
 
-    `excluded` says whether terms that take hosts away (`!old`) count. In a play they do not: a playbook for several
-    inventories may well exclude a group that this one lacks. In a limit they do: a typo there lets hosts in.
+    `excluded` says whether terms that take hosts away (`!old`) count. In a play they do not: a playbook for
+    several inventories may well exclude a group that this one lacks. In a limit they do: a typo there lets
+    hosts in.
     """
     from ansible.inventory.manager import split_host_pattern
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which hosts were to be worked on, and which of them did not get to the end.
 
-Ansible's own recap cannot say that: a host that was left out because others failed looks like one that is done.
+Ansible's own recap cannot say that: a host that was left out because others failed looks like one that is
+done.
 """
 
 from __future__ import annotations
@@ -58,10 +59,10 @@ class Progress:
             if task is not None or int(state.fail_state) != 0:
                 self._unfinished.add(host)
         if getattr(iterator, "end_play", False):
-            self._waiting = set()  # `meta: end_play` ends the batches to come as well, and that is how it is meant.
+            self._waiting = set()  # `meta: end_play` ends the batches to come as well: it is meant so.
 
     def ends(self, inventory: object) -> tuple[set[str], set[str]]:
-        """All hosts of the run, and those of them that did not get to the end of each play they were part of."""
+        """All hosts of the run, and those that did not get to the end of each play they were part of."""
         try:
             self._settle()
             self._unfinished |= self._waiting

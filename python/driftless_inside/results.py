@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of one result. Never arguments, messages, output, differences or items: those can hold secrets."""
+"""What is told of one result. Never arguments, messages, output or items: those can hold secrets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from driftless_inside.channel import Channel, plain
 
-# A skipped task without `skip_reason` could not be simulated, except for these: the action itself saw that there
-# was nothing to do (`creates`, `removes`).
+# A skipped task without `skip_reason` could not be simulated, except for these: the action itself saw that
+# there was nothing to do (`creates`, `removes`).
 _NOTHING_TO_DO = ("skipped, since ", "did not run command since ", "would not run command since ")
 
 
@@ -37,16 +37,9 @@ def is_censored(task: object, data: Mapping) -> bool:
 
 
 def is_blind(task: object, data: Mapping) -> bool:
-    """Whether check mode could not simulate it. In doubt it is: a look that saw nothing must not pass for one."""
+    """Whether check mode could not simulate it. In doubt it is: what saw nothing must not pass for a look."""
     if getattr(task, "check_mode", None) is not True:
         return False
-    items = data.get("results")
-    if isinstance(items, (list, tuple)):
-        return any(isinstance(it, Mapping) and it.get("skipped") and _is_unsimulated(it) for it in items)
-    return _is_unsimulated(data)
-
-
-def _is_unsimulated(data: Mapping) -> bool:
     if "skip_reason" in data or "skipped_reason" in data:
         return False
     message = data.get("msg")

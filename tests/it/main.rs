@@ -3,5 +3,6 @@
 
 mod execution;
 mod guardian;
+mod recorded;
 mod served;
 mod tidy;

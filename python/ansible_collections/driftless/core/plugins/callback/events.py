@@ -3,16 +3,6 @@
 
 from __future__ import annotations
 
-DOCUMENTATION = """
-name: events
-type: aggregate
-short_description: tells driftless what happens
-description:
-  - Writes one JSON line per event to the private channel of the driftless launcher.
-  - Works only under that launcher.
-author: the driftless project
-"""
-
 import functools
 import platform
 import time
@@ -26,6 +16,16 @@ from driftless_inside import patterns, results
 from driftless_inside.channel import the_channel
 from driftless_inside.identity import Tasks, raw_name, raw_pattern
 
+DOCUMENTATION = """
+name: events
+type: aggregate
+short_description: tells driftless what happens
+description:
+  - Writes one JSON line per event to the private channel of the driftless launcher.
+  - Works only under that launcher.
+author: the driftless project
+"""
+
 _VERSION = tuple(int(part) for part in __version__.split(".")[:2])
 _MAKES_HOSTS = frozenset({"add_host", "group_by"})
 
@@ -34,7 +34,7 @@ def guarded(hook: Callable) -> Callable:
     """A hook whose failure is told. Ansible would print a warning, which nobody reads, and go on."""
 
     @functools.wraps(hook)
-    def inner(self, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+    def inner(self, *args, **kwargs):
         try:
             hook(self, *args, **kwargs)
         except Exception as error:
@@ -51,7 +51,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "driftless.core.events"
     CALLBACK_NEEDS_ENABLED = True
 
-    def __init__(self, *args, **kwargs) -> None:  # noqa: ANN002, ANN003
+    def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.channel = the_channel()
         self.tell = self.channel.tell
@@ -59,9 +59,9 @@ class CallbackModule(CallbackBase):
         self.dynamic = False  # Whether a task of this run may have made hosts or groups.
         self.inventory = None
         self.checking = bool(context.CLIARGS.get("check"))
-        # By host and task: when it began; of a loop, when its latest item ended and how many items there were.
+        # By host and task: when it began; of a loop, when its latest item ended, how many, any of them blind.
         self.started: dict[tuple[str, str], float] = {}
-        self.items: dict[tuple[str, str], tuple[float, int]] = {}
+        self.items: dict[tuple[str, str], tuple[float, int, bool]] = {}
         self.channel.callback = self
 
     def begin(self) -> None:
@@ -71,12 +71,13 @@ class CallbackModule(CallbackBase):
     # Playbook and plays.
 
     @guarded
-    def v2_playbook_on_start(self, playbook):  # noqa: D102
+    def v2_playbook_on_start(self, playbook):
         self.tell("playbook_started", plays=len(playbook.get_plays()))
         self.channel.progress.playbook(playbook)
 
     @guarded
-    def v2_playbook_on_play_start(self, play):  # noqa: D102
+    def v2_playbook_on_play_start(self, play):
+        self.channel.phase = "plays"
         inventory = self.inventory = play.get_variable_manager()._inventory
         unknown = patterns.unknown_terms(inventory, play.hosts, excluded=False)
         unknown += [term for term in patterns.unknown_limit(inventory) if term not in unknown]
@@ -90,14 +91,14 @@ class CallbackModule(CallbackBase):
         )
 
     @guarded
-    def v2_playbook_on_no_hosts_matched(self):  # noqa: D102
+    def v2_playbook_on_no_hosts_matched(self):
         self.tell("no_hosts_matched")
 
     @guarded
-    def v2_playbook_on_no_hosts_remaining(self):  # noqa: D102
+    def v2_playbook_on_no_hosts_remaining(self):
         self.tell("no_hosts_remaining")
 
-    def v2_playbook_on_vars_prompt(self, varname, *args, **kwargs):  # noqa: ANN002, ANN003, D102
+    def v2_playbook_on_vars_prompt(self, varname, *args, **kwargs):
         # Asked before the prompt. Without a terminal Ansible would go on with the text "None".
         self.tell("prompt_refused", variable=str(varname))
         raise SystemExit(78)
@@ -105,59 +106,59 @@ class CallbackModule(CallbackBase):
     # Tasks.
 
     @guarded
-    def v2_playbook_on_task_start(self, task, is_conditional):  # noqa: D102
+    def v2_playbook_on_task_start(self, task, is_conditional):
         self.tasks.number(task)
 
     @guarded
-    def v2_playbook_on_handler_task_start(self, task):  # noqa: D102
+    def v2_playbook_on_handler_task_start(self, task):
         self.tasks.number(task, handler=True)
 
     @guarded
-    def v2_playbook_on_include(self, included_file):  # noqa: D102
+    def v2_playbook_on_include(self, included_file):
         path = self.channel.relative(included_file._filename)
         self.tell("included", path=path, hosts=len(included_file._hosts))
 
     @guarded
-    def v2_playbook_on_notify(self, handler, host):  # noqa: D102
+    def v2_playbook_on_notify(self, handler, host):
         self.tell("notified", host=str(host.name), handler=raw_name(handler))
 
     @guarded
-    def v2_runner_on_start(self, host, task):  # noqa: D102
+    def v2_runner_on_start(self, host, task):
         self.started[str(host.name), str(task._uuid)] = time.monotonic()
 
-    # Results. The hook's name is the status: up to 2.20 `is_failed()` and `is_skipped()` are always false here.
+    # Results. The hook's name is the status: up to 2.20 `is_failed()` and `is_skipped()` are always false.
 
     @guarded
-    def v2_runner_on_ok(self, result):  # noqa: D102
+    def v2_runner_on_ok(self, result):
         self._ended("task_ended", result, "ok")
 
     @guarded
-    def v2_runner_on_failed(self, result, ignore_errors=False):  # noqa: D102
+    def v2_runner_on_failed(self, result, ignore_errors=False):
         self._ended("task_ended", result, "ignored" if ignore_errors else "failed")
 
     @guarded
-    def v2_runner_on_skipped(self, result):  # noqa: D102
+    def v2_runner_on_skipped(self, result):
         self._ended("task_ended", result, "skipped")
 
     @guarded
-    def v2_runner_on_unreachable(self, result):  # noqa: D102
+    def v2_runner_on_unreachable(self, result):
         tolerated = bool(getattr(results.task_of(result), "ignore_unreachable", False))
         self._ended("task_ended", result, "unreachable_ignored" if tolerated else "unreachable")
 
     @guarded
-    def v2_runner_item_on_ok(self, result):  # noqa: D102
+    def v2_runner_item_on_ok(self, result):
         self._ended("item_ended", result, "ok")
 
     @guarded
-    def v2_runner_item_on_failed(self, result):  # noqa: D102
+    def v2_runner_item_on_failed(self, result):
         self._ended("item_ended", result, "failed")
 
     @guarded
-    def v2_runner_item_on_skipped(self, result):  # noqa: D102
+    def v2_runner_item_on_skipped(self, result):
         self._ended("item_ended", result, "skipped")
 
     @guarded
-    def v2_runner_retry(self, result):  # noqa: D102
+    def v2_runner_retry(self, result):
         task = results.task_of(result)
         attempt, retries = results.attempt_of(results.data_of(result), _VERSION)
         number = self.tasks.number(task)
@@ -168,6 +169,7 @@ class CallbackModule(CallbackBase):
         key = (host, str(task._uuid))
         now = time.monotonic()
         censored = results.is_censored(task, data)
+        blind = status == "skipped" and results.is_blind(task, data)
         fields = {
             "host": host,
             "task": self.tasks.number(task),
@@ -175,12 +177,15 @@ class CallbackModule(CallbackBase):
             "changed": bool(data.get("changed")) or None,
         }
         if event == "item_ended":
-            began, index = self.items.get(key) or (self.started.get(key, now), 0)
-            self.items[key] = (now, index + 1)
-            fields["item"] = {"index": index, "digest": "" if censored else results.digest(self.channel, data)}
+            began, index, any_blind = self.items.get(key) or (self.started.get(key, now), 0, False)
+            self.items[key] = (now, index + 1, any_blind or blind)
+            digest = "" if censored else results.digest(self.channel, data)
+            fields["item"] = {"index": index, "digest": digest}
         else:
             began = self.started.pop(key, now)
-            self.items.pop(key, None)
+            items = self.items.pop(key, None)
+            # Of a loop the result itself never has a `skip_reason`: what its items said counts.
+            blind = blind if items is None else items[2]
             self._notice(task)
         if censored:
             fields["no_log"] = True
@@ -188,7 +193,7 @@ class CallbackModule(CallbackBase):
             fields["duration_ms"] = round((now - began) * 1000)
             fields["module"] = str(getattr(task, "resolved_action", None) or task.action)
             fields["for_real"] = (self.checking and task.check_mode is False) or None
-            fields["blind"] = (status == "skipped" and results.is_blind(task, data)) or None
+            fields["blind"] = blind or None
             fields["delegated_to"] = results.delegated_to(task, data)
         self.tell(event, **fields)
 
@@ -200,7 +205,7 @@ class CallbackModule(CallbackBase):
     # The end.
 
     @guarded
-    def v2_playbook_on_stats(self, stats):  # noqa: D102
+    def v2_playbook_on_stats(self, stats):
         hosts, unfinished = self.channel.progress.ends(self.inventory)
         told = []
         for host in sorted({*hosts, *map(str, stats.processed)}):
