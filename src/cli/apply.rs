@@ -180,7 +180,7 @@ async fn follow(
             Some(EventLine::Event { event }) => {
                 let is_new = progress.add(&event);
                 if is_new && !console.has_live_line() {
-                    console.progress(&progress.line(began.elapsed()), true);
+                    console.progress(&progress.heading(began.elapsed()), true);
                 }
             }
             Some(EventLine::Position { next }) => *from = next,

@@ -54,17 +54,25 @@ impl Progress {
         }
     }
 
-    /// The line for people.
+    /// The line that is written again and again, with how many hosts have ended the task.
     pub(super) fn line(&self, elapsed: Duration) -> String {
+        let mut line = self.heading(elapsed);
+        if let Some(current) = self.current {
+            let done = self.done.get(&current).copied().unwrap_or(0);
+            line = format!("{line}, {done} of {} hosts done", self.play_hosts);
+        }
+        line
+    }
+
+    /// The line that is written once, when a play or a task begins.
+    pub(super) fn heading(&self, elapsed: Duration) -> String {
         let elapsed = took(Span::try_from(elapsed).unwrap_or(Span::MAX));
         if self.play.is_empty() {
             return format!("[{elapsed}] ansible starts");
         }
         let mut parts = vec![format!("[{elapsed}] {}", self.play)];
-        if let Some(current) = self.current {
-            let done = self.done.get(&current).copied().unwrap_or(0);
+        if self.current.is_some() {
             parts.push(format!("task {}: {}", self.tasks_begun, task_words(&self.task)));
-            parts.push(format!("{done} of {} hosts done", self.play_hosts));
         }
         for (count, what) in [
             (self.changes, "changed"),
@@ -76,5 +84,58 @@ impl Progress {
             }
         }
         parts.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{TaskResult, Timestamp};
+
+    fn event(kind: RunEventKind) -> RunEvent {
+        RunEvent { at: Timestamp::UNIX_EPOCH, kind }
+    }
+
+    fn ended(host: &str, status: ResultStatus, changed: bool) -> RunEvent {
+        event(RunEventKind::TaskEnded(TaskResult {
+            host: HostName::new(host),
+            task: 1,
+            item: None,
+            status,
+            changed,
+            duration_ms: 0,
+            module: String::new(),
+            for_real: false,
+            blind: false,
+            no_log: false,
+            delegated_to: None,
+        }))
+    }
+
+    #[test]
+    fn the_line_says_how_far_a_run_is() {
+        let at = Duration::from_secs(12);
+        let mut progress = Progress::default();
+        assert_eq!(progress.line(at), "[12s] ansible starts");
+        let play = RunEventKind::PlayStarted {
+            name: "web servers".to_owned(),
+            hosts: 3,
+            unknown: Vec::new(),
+            dynamic: false,
+        };
+        assert!(progress.add(&event(play)));
+        assert_eq!(progress.line(at), "[12s] web servers");
+        let task =
+            TaskIdentity { name: "write".to_owned(), action: "copy".to_owned(), ..TaskIdentity::default() };
+        assert!(progress.add(&event(RunEventKind::TaskStarted { task: 1, identity: task, handler: false })));
+        assert!(!progress.add(&ended("web1", ResultStatus::Ok, true)));
+        assert!(!progress.add(&ended("web2", ResultStatus::Failed, false)));
+        assert_eq!(progress.heading(at), "[12s] web servers, task 1: write (copy), 1 changed, 1 failed");
+        assert_eq!(
+            progress.line(at),
+            "[12s] web servers, task 1: write (copy), 1 changed, 1 failed, 2 of 3 hosts done"
+        );
+        assert!(!progress.add(&ended("web3", ResultStatus::Unreachable, false)));
+        assert!(progress.line(at).ends_with("1 unreachable, 3 of 3 hosts done"));
     }
 }

@@ -40,9 +40,13 @@ pub(super) fn ending_piece(ending: Option<&Ending>) -> Piece {
 }
 
 /// What happens next after this outcome, unasked. Nothing for those after which nothing needs to happen.
-pub(super) fn what_next(outcome: Outcome, mode: Mode) -> Option<&'static str> {
+pub(super) fn what_next(outcome: Outcome, mode: Mode, selection: Selection) -> Option<&'static str> {
     if mode == Mode::Check {
         return None;
+    }
+    let is_retried = matches!(outcome, Outcome::Failed | Outcome::TimedOut | Outcome::Errored);
+    if selection != Selection::Full && is_retried {
+        return Some("a run of a part is not retried; `driftless explain` says what comes next");
     }
     match outcome {
         Outcome::InSync | Outcome::Changed | Outcome::Drifted => None,
@@ -95,6 +99,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_part_is_not_retried_and_a_check_has_nothing_to_follow() {
+        let part = what_next(Outcome::Failed, Mode::Apply, Selection::SomeHosts).expect("a sentence");
+        assert!(part.contains("not retried"), "{part}");
+        assert!(include_str!("../../../docs/run.md").contains("is not retried"));
+        assert_eq!(what_next(Outcome::Failed, Mode::Check, Selection::Full), None);
+    }
+
+    #[test]
     fn every_outcome_is_documented_with_what_happens_next() {
         let page = include_str!("../../../docs/run.md");
         for outcome in Outcome::ALL {
@@ -102,7 +114,7 @@ mod tests {
                 .lines()
                 .find(|it| it.starts_with(&format!("| `{outcome}` |")))
                 .unwrap_or_else(|| panic!("docs/run.md has no line for `{outcome}`"));
-            if let Some(next) = what_next(outcome, Mode::Apply) {
+            if let Some(next) = what_next(outcome, Mode::Apply, Selection::Full) {
                 assert!(
                     row.to_lowercase().contains(&next.to_lowercase()),
                     "docs/run.md, `{outcome}`: {next}"

@@ -95,7 +95,7 @@ fn ending(page: &mut Page, run: &Run) {
         let tone = if ending.outcome.is_success() { Tone::Plain } else { Tone::Bad };
         page.line(&[piece(tone, reason.to_string())]);
     }
-    if let Some(next) = what_next(ending.outcome, run.spec.mode) {
+    if let Some(next) = what_next(ending.outcome, run.spec.mode, run.spec.selection) {
         page.line(&[plain(format!("  -> {next}"))]);
     }
 }

@@ -3,7 +3,7 @@
 use super::outcome::sync_piece;
 use crate::api::{Explanation, StackList};
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
-use crate::cli::when::{ago, until};
+use crate::cli::when::ago;
 use crate::domain::{Applied, HostCounts, StackStatus, Timestamp};
 
 /// All stacks.
@@ -74,10 +74,7 @@ fn activity(stack: &StackStatus, now: Timestamp) -> Piece {
     if let Some(hold) = &stack.hold {
         return piece(Tone::Notice, format!("held at {}: {}", hold.revision.short(), hold.reason));
     }
-    match stack.next_run {
-        Some(at) => plain(format!("next try {}: {}", until(now, at), stack.reason)),
-        None => plain(&stack.reason),
-    }
+    plain(&stack.reason)
 }
 
 /// Why a stack did, does or does not run.

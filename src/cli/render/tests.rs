@@ -96,7 +96,7 @@ fn each_state_of_a_stack_has_its_words() {
     failing.applied = Applied::Nothing;
     failing.hosts = HostCounts { total: 5, converged: 2, owed: 1, failed: 2 };
     failing.next_run = Some(now() + Span::from_secs(240));
-    failing.reason = "2 hosts failed".to_owned();
+    failing.reason = "2 of 5 hosts failed in run 4; retry in 4m".to_owned();
     failing.last_success = None;
     let mut asked = stack("infra/asked");
     asked.sync = SyncStatus::Unknown;
@@ -115,7 +115,7 @@ STACK         SYNC         HEAD             APPLIED  HOSTS                  SUCC
 infra/live    in sync      main@4f2a9c01d7  head     3/3                    4m ago     run 9 is live (apply)
 infra/quiet   in sync      main@4f2a9c01d7  head     3/3                    4m ago     suspended by ann 2h ago
 infra/held    out of sync  main@4f2a9c01d7  mixed    3/3                    4m ago     held at main@4f2a9c01d7: ann cancelled run 7
-infra/broken  out of sync  main@4f2a9c01d7  nothing  2/5, 2 failed, 1 owed  never      next try in 4m: 2 hosts failed
+infra/broken  out of sync  main@4f2a9c01d7  nothing  2/5, 2 failed, 1 owed  never      2 of 5 hosts failed in run 4; retry in 4m
 infra/asked   unknown      main@4f2a9c01d7  head     3/3                    4m ago     waits to start: ann asked
 ",
     );
