@@ -31,8 +31,9 @@ pub use operator::{
 };
 pub use reference::{operator_reference, repository_reference};
 pub use report::{Diagnostic, Finding, Report, Severity};
+pub use repository::repository_declaration;
 pub use schema::{operator_schema, repository_schema};
-pub use starter::starter;
+pub use starter::{operator_starter, starter};
 pub use tree::{FileKind, RepositoryFiles};
 pub use units::{show_size, show_span};
 

@@ -1,1 +1,241 @@
-//! The loop: listen, decide, remember, act.
+//! The loop: listen, decide, remember, act. The only module that sees all others.
+//!
+//! What must never be: a decision carried out that was not recorded; a second owner of the core; policy in here.
+
+mod access;
+pub mod clock;
+mod desk;
+mod fetching;
+mod hands;
+mod housekeeping;
+mod inbox;
+pub mod logging;
+mod places;
+mod preparing;
+mod record;
+mod recovery;
+mod reload;
+mod running;
+mod turning;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use anyhow::Context as _;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::ansible::collection::Collection;
+use crate::ansible::place;
+use crate::ansible::runtime::Runtimes;
+use crate::api::ServiceMode;
+use crate::config::{Config, Report};
+use crate::domain::{Event, Run, Secret};
+use crate::git::watch::Watcher;
+use crate::git::{Git, GitSettings, remove_checkout};
+use crate::metrics::Metrics;
+use crate::reconciler::Reconciler;
+use crate::signals::{Asked, ServiceManager, Signals};
+use crate::store::{Recovered, Store, StoreSettings};
+use crate::web::{self, Accounts, SocketSettings};
+
+use desk::{Desk, Flags};
+use hands::{Hands, Tools};
+use inbox::Inbox;
+use places::Places;
+use reload::Reloading;
+use turning::Loop;
+
+/// How many hints of watched repositories may wait.
+const HINTS: usize = 64;
+
+/// What the daemon is started with.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// The operator's configuration.
+    pub config: PathBuf,
+    /// Where systemd put this service's credentials, if it did.
+    pub credentials: Option<PathBuf>,
+    /// The `driftless` program itself, which is also the guardian of runs.
+    pub program: PathBuf,
+    /// Where `ansible-playbook` is looked for if the configuration names none; written like `PATH`.
+    pub search_path: String,
+}
+
+/// Reads the operator's configuration, as the daemon would.
+pub fn read_config(options: &ServeOptions) -> Result<Config, Report> {
+    Config::load(&options.config, options.credentials.as_deref(), &access::CHECKS)
+}
+
+/// Follows, runs and records until it is told to stop and nothing is live any more.
+pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let started = start(&options, config).await?;
+    let Started { desk, accounts, socket, tcp, main_loop, tools, live } = started;
+    let (stop, _) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    servers.spawn(web::serve_socket(socket, accounts, desk.clone(), stopped(stop.subscribe())));
+    servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
+    recovery::begin(&tools, live);
+    let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    desk.flags.ready.store(true, Ordering::Relaxed);
+    ServiceManager.ready();
+    tracing::info!(url = desk.url.as_deref(), "ready");
+    let inbox = desk.inbox.clone();
+    let flags = Arc::clone(&desk.flags);
+    let listening = tokio::spawn(async move {
+        loop {
+            match signals.next().await {
+                Asked::Reload => inbox.reload().await,
+                Asked::Stop => {
+                    flags.stopping.store(true, Ordering::Relaxed);
+                    ServiceManager.stopping();
+                    inbox.send(Event::ShutdownRequested).await;
+                }
+            }
+        }
+    });
+    main_loop.turn().await;
+    listening.abort();
+    housekeeping.abort();
+    stop.send_replace(true);
+    servers.join_all().await;
+    tools.store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Everything that is made ready before the loop turns.
+struct Started {
+    desk: Desk,
+    accounts: Accounts,
+    socket: UnixListener,
+    tcp: TcpListener,
+    main_loop: Loop,
+    tools: Arc<Tools>,
+    live: Vec<Run>,
+}
+
+async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started> {
+    let paths = &config.paths;
+    let places = Places::new(&paths.state_dir, &paths.cache_dir, &paths.run_dir);
+    places
+        .make()
+        .context("failed to make the directories; look at `state_dir`, `cache_dir` and `run_dir`")?;
+    let (store, recovered) = Store::open(&places.store(), StoreSettings::default())?;
+    let Recovered { memory, live, seed } = recovered;
+    recovery::sweep(&places.runs(), &live, place::remove);
+    recovery::sweep(&places.checkouts(), &live, remove_checkout);
+    let metrics = Arc::new(Metrics::new()?);
+    let (inbox, messages) = Inbox::new();
+    let flags = Arc::new(Flags::writable());
+    let accounts = Accounts::new(rustix::process::geteuid().as_raw(), Some(config.admin_group.clone()));
+    let socket = web::bind_socket(&SocketSettings { path: places.socket(), accounts: accounts.clone() })?;
+    let tcp = web::bind_tcp(config.listen, !config.listen.ip().is_loopback()).await?;
+    let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
+    let desk = Desk {
+        inbox: inbox.clone(),
+        store: store.clone(),
+        git: Arc::clone(&tools.git),
+        metrics,
+        flags,
+        started_at: clock::now(),
+        mode: service_mode(&tools.config()),
+        url: tcp.local_addr().ok().map(|it| format!("http://{it}")),
+    };
+    let core = Reconciler::new(tools.config().settings.clone(), memory, seed, clock::now());
+    let main_loop = Loop {
+        core,
+        seed,
+        store,
+        hands: Hands::new(Arc::clone(&tools), watcher(&inbox)),
+        inbox: messages,
+        service: ServiceManager,
+        reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
+        unrecorded: None,
+        stopping: false,
+    };
+    Ok(Started { desk, accounts, socket, tcp, main_loop, tools, live })
+}
+
+#[expect(clippy::too_many_arguments, reason = "it only puts together what was made")]
+fn tools(
+    options: &ServeOptions,
+    config: Config,
+    places: Places,
+    store: Store,
+    metrics: &Arc<Metrics>,
+    inbox: &Inbox,
+    flags: &Arc<Flags>,
+    seed: u64,
+) -> anyhow::Result<Arc<Tools>> {
+    let git = Git::new(GitSettings {
+        cache_dir: places.git(),
+        run_dir: places.git_sockets(),
+        git_program: PathBuf::from("git"),
+        home: places.git_home(),
+    });
+    let collection =
+        Collection::install(&places.python()).context("failed to write launcher and callback")?;
+    let runtimes = Runtimes::new(places.runtimes(), options.program.clone(), options.search_path.clone())?;
+    Ok(Arc::new(Tools {
+        git: Arc::new(git),
+        store,
+        metrics: Arc::clone(metrics),
+        runtimes,
+        collection,
+        inbox: inbox.clone(),
+        flags: Arc::clone(flags),
+        program: options.program.clone(),
+        cgroup: housekeeping::delegated_cgroup(),
+        item_key: Secret::new(format!("{seed:032x}")),
+        config: RwLock::new(Arc::new(config)),
+        live: Mutex::new(HashMap::new()),
+        fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
+        places,
+    }))
+}
+
+/// Runs as others if any source says so.
+fn service_mode(config: &Config) -> ServiceMode {
+    if config.sources.values().any(|it| it.run_as.is_some()) {
+        ServiceMode::Service
+    } else {
+        ServiceMode::OneUser
+    }
+}
+
+/// Watches repositories of this machine and turns what moves there into hints. Without it, polling still works.
+fn watcher(inbox: &Inbox) -> Option<Watcher> {
+    let (hints, mut hinted) = mpsc::channel(HINTS);
+    let inbox = inbox.clone();
+    drop(tokio::spawn(async move {
+        while let Some(source) = hinted.recv().await {
+            inbox.send(Event::Hinted { source }).await;
+        }
+    }));
+    match Watcher::new(hints) {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "repositories of this machine are only polled"
+            );
+            None
+        }
+    }
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the daemon is gone, which is a stop as well.
+    drop(stop.wait_for(|it| *it).await);
+}
+
+impl Flags {
+    fn writable() -> Self {
+        Self { writable: AtomicBool::new(true), ..Self::default() }
+    }
+}

@@ -227,6 +227,11 @@ impl Git {
         history::is_ancestor(&self.cache(source).objects()?, ancestor, commit)
     }
 
+    /// The one commit whose hash begins with `prefix`; `None` if there is none, or several.
+    pub fn find_by_prefix(&self, source: &SourceName, prefix: &str) -> Result<Option<CommitHash>, GitError> {
+        Ok(history::find_by_prefix(&self.cache(source).objects()?, prefix))
+    }
+
     fn source(&self, name: &SourceName) -> Arc<Source> {
         let mut sources = self.inner.sources.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(sources.entry(name.clone()).or_default())

@@ -18,4 +18,5 @@ pub mod web;
 
 pub mod cli;
 pub mod daemon;
+pub mod demo;
 pub mod error;

@@ -49,10 +49,7 @@ impl Config {
     ) -> Result<Declaration, Failure> {
         let nothing = BTreeMap::new();
         let overrides = self.sources.get(source).map_or(&nothing, |it| &it.stacks);
-        let mut declaration = match read(files)? {
-            Some(text) => declared(source, &text, files)?,
-            None => inferred::declaration(source, files)?,
-        };
+        let mut declaration = repository_declaration(source, files)?;
         for stack in &mut declaration.stacks {
             outrank(stack, overrides.get(&stack.id.stack), self.limits.timeout, &mut declaration.notes);
         }
@@ -65,6 +62,18 @@ impl Config {
             ));
         }
         Ok(declaration)
+    }
+}
+
+/// What a repository declares by itself, before any operator has a say. For checking a repository where it is
+/// written.
+pub fn repository_declaration(
+    source: &SourceName,
+    files: &dyn RepositoryFiles,
+) -> Result<Declaration, Failure> {
+    match read(files)? {
+        Some(text) => declared(source, &text, files),
+        None => inferred::declaration(source, files),
     }
 }
 

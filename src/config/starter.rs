@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::inferred::candidates;
 use super::tree::RepositoryFiles;
-use crate::domain::Failure;
+use crate::domain::{Failure, SourceName};
 
 /// A commented `driftless.yml` for a repository: the first candidate is written out, the others are named beside it.
 /// It loads as it is, if the repository has a playbook and an inventory.
@@ -28,6 +28,18 @@ pub fn starter(files: &dyn RepositoryFiles) -> Result<String, Failure> {
     push_choice(&mut text, "inventory", &found.inventories, "inventory.yml");
     text.push_str(TAIL);
     Ok(text)
+}
+
+/// An operator's file that follows one repository. It loads as it is.
+pub fn operator_starter(name: &SourceName, url: &str, reference: &str) -> String {
+    format!(
+        "# What this control node follows, and how. Every key is explained in docs/configuration.md.\n\
+         sources:\n  {name}:\n    url: {}\n    reference: {}\n    # poll: 60s\n    # run_as: driftless-run          # needed as a service: runs \
+         belong to this user\n    # credentials:\n    #   ssh_key: {{ file: /etc/driftless/deploy_key }}\n    #   known_hosts: \
+         /etc/driftless/known_hosts\n    # access:\n    #   ssh_key: {{ file: /etc/driftless/fleet_key }}\n",
+        quoted(url),
+        quoted(reference)
+    )
 }
 
 fn first_of(files: &dyn RepositoryFiles, paths: &[&str]) -> Result<Option<String>, Failure> {

@@ -268,17 +268,20 @@ pub struct Ending {
     /// Why, where the word does not say it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// What else a person should know: that the run changed its own checkout, for example. A sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Ending {
     /// An ending without more to say.
     pub fn plain(outcome: Outcome) -> Self {
-        Self { outcome, reason: None }
+        Self { outcome, reason: None, notes: Vec::new() }
     }
 
     /// An ending with its reason.
     pub fn because(outcome: Outcome, reason: Reason) -> Self {
-        Self { outcome, reason: Some(reason) }
+        Self { outcome, reason: Some(reason), notes: Vec::new() }
     }
 
     /// The ending of a run that was left to end by itself.

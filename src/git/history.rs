@@ -35,3 +35,9 @@ pub(super) fn is_ancestor(
 ) -> Result<bool, GitError> {
     Ok(!matches!(lineage(repository, commit, Some(ancestor))?, Lineage::Rewound { .. }))
 }
+
+/// The one commit whose hash begins with `prefix`; `None` if there is none, or several.
+pub(super) fn find_by_prefix(repository: &Repository, prefix: &str) -> Option<CommitHash> {
+    let commit = repository.find_commit_by_prefix(prefix).ok()?;
+    commit.id().to_string().parse().ok()
+}

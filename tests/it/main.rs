@@ -1,8 +1,12 @@
 //! All integration tests, one binary: linking once is faster than linking each file.
 //! A file that is forgotten here is found by `tidy::each_test_file_is_part_of_the_binary`.
 
+mod acceptance;
+mod crash;
 mod execution;
 mod guardian;
+mod operation;
 mod recorded;
 mod served;
 mod tidy;
+mod world;

@@ -1,0 +1,306 @@
+//! Answers those who ask over the API. Reads come from the core and the store; wishes become events.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::api::{
+    ActionReply, ApplyBody, ApproveBody, CancelBody, ErrorBody, ErrorCode, EventChunk, EventPosition,
+    Explanation, Readiness, RevisionAsked, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
+};
+use crate::domain::{
+    CommitHash, Event, Failure, Mode, Request, Revision, RunId, SourceName, SourceStatus, StackId,
+    StackStatus, Timestamp,
+};
+use crate::git::Git;
+use crate::metrics::{Metrics, Snapshot};
+use crate::store::Store;
+use crate::web::{Backend, Person};
+
+use super::inbox::{Inbox, Stopping};
+use super::record;
+
+/// What the desk and the loop both look at.
+#[derive(Default)]
+pub(super) struct Flags {
+    /// The daemon has recovered and listens.
+    pub(super) ready: AtomicBool,
+    /// The daemon was told to stop.
+    pub(super) stopping: AtomicBool,
+    /// The journal could be written the last time.
+    pub(super) writable: AtomicBool,
+}
+
+/// How long a question to the loop may take before the daemon is called unhealthy.
+const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// The backend of the API.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) inbox: Inbox,
+    pub(super) store: Store,
+    pub(super) git: Arc<Git>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) flags: Arc<Flags>,
+    pub(super) started_at: Timestamp,
+    pub(super) mode: ServiceMode,
+    pub(super) url: Option<String>,
+}
+
+impl From<Stopping> for ErrorBody {
+    fn from(stopping: Stopping) -> Self {
+        Self::unavailable(stopping.to_string())
+    }
+}
+
+/// All sources and stacks, and how many runs there may be.
+struct Overview {
+    sources: Vec<SourceStatus>,
+    stacks: Vec<StackStatus>,
+    run_limit: u32,
+    live: Vec<RunId>,
+}
+
+impl Desk {
+    async fn overview(&self) -> Result<Overview, Stopping> {
+        self.inbox
+            .ask(|core, now| Overview {
+                sources: core.sources(),
+                stacks: core.stacks(now),
+                run_limit: core.settings().max_live_runs,
+                live: core.live_runs().iter().map(|it| it.run).collect(),
+            })
+            .await
+    }
+
+    async fn stack(&self, id: &StackId) -> Result<StackStatus, ErrorBody> {
+        let stacks = self.stacks().await?;
+        stacks
+            .into_iter()
+            .find(|it| it.id == *id)
+            .ok_or_else(|| ErrorBody::not_found(format!("there is no stack `{id}` any more")))
+    }
+
+    /// Records a wish and says what follows from it.
+    async fn wish(&self, event: Event, by: &Person, message: String) -> Result<ActionReply, ErrorBody> {
+        let after = record::newest(&self.store).await.map_err(|it| store_error(&it))?;
+        self.inbox.record(event).await?.map_err(ErrorBody::unavailable)?;
+        Ok(ActionReply { message, by: by.name.clone(), run: None, after })
+    }
+
+    /// The full revision that a person means; it must have been admitted, itself or as an ancestor.
+    async fn admitted_revision(&self, stack: &StackStatus, asked: &str) -> Result<Revision, ErrorBody> {
+        let asked: RevisionAsked = asked.parse()?;
+        let source = stack.id.source.clone();
+        let status = self.overview().await?.sources.into_iter().find(|it| it.name == source);
+        let admitted = status
+            .and_then(|it| it.admitted)
+            .ok_or_else(|| ErrorBody::refused(format!("nothing of source {source} was admitted yet")))?;
+        let git = Arc::clone(&self.git);
+        let commit = tokio::task::spawn_blocking(move || find_commit(&git, &source, &asked, &admitted))
+            .await
+            .map_err(|_| ErrorBody::new(ErrorCode::Internal, "the look into the repository broke off"))??;
+        Ok(Revision { reference: stack.head.reference.clone(), commit })
+    }
+
+    fn readiness(&self) -> Readiness {
+        let mut because = Vec::new();
+        if !self.flags.ready.load(Ordering::Relaxed) {
+            because.push("it is still starting: what the last daemon left is being cleared away".to_owned());
+        }
+        if !self.flags.writable.load(Ordering::Relaxed) {
+            because.push("the journal cannot be written, so nothing is started; see its log".to_owned());
+        }
+        if self.flags.stopping.load(Ordering::Relaxed) {
+            because.push("it is stopping".to_owned());
+        }
+        Readiness { ready: because.is_empty(), because }
+    }
+}
+
+/// The commit that is meant, if it is the admitted one or an ancestor of it.
+fn find_commit(
+    git: &Git,
+    source: &SourceName,
+    asked: &RevisionAsked,
+    admitted: &CommitHash,
+) -> Result<CommitHash, ErrorBody> {
+    let failed = |failure: Failure| ErrorBody::from_failure(ErrorCode::Refused, failure);
+    let commit = match asked {
+        RevisionAsked::Revision(revision) => revision.commit.clone(),
+        RevisionAsked::Commit(commit) => commit.clone(),
+        RevisionAsked::Beginning(beginning) => {
+            let found = git.find_by_prefix(source, beginning).map_err(|it| failed(it.into()))?;
+            found.ok_or_else(|| {
+                ErrorBody::not_found(format!(
+                    "no commit of {source}, or more than one, begins with {beginning}"
+                ))
+                .remedy("give more of its hash")
+            })?
+        }
+    };
+    if git.is_ancestor(source, &commit, admitted).map_err(|it| failed(it.into()))? {
+        return Ok(commit);
+    }
+    Err(ErrorBody::refused(format!(
+        "{} is not the admitted revision of {source} nor an ancestor of it",
+        commit.short()
+    ))
+    .remedy("only what was admitted may run; push it to the followed branch"))
+}
+
+fn store_error(error: &crate::store::StoreError) -> ErrorBody {
+    ErrorBody::new(ErrorCode::Unavailable, error.to_string())
+}
+
+impl Backend for Desk {
+    async fn status(&self) -> Result<Status, ErrorBody> {
+        let overview = self.overview().await?;
+        let live = record::summaries(&self.store, &overview.live).await.map_err(|it| store_error(&it))?;
+        let writable = self.flags.writable.load(Ordering::Relaxed);
+        let problem = (!writable).then(|| {
+            Failure::soon("the journal cannot be written")
+                .remedy("free space in the state directory; see the log")
+        });
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.started_at,
+            mode: self.mode,
+            readiness: self.readiness(),
+            stopping: self.flags.stopping.load(Ordering::Relaxed),
+            sources: overview.sources,
+            stacks: overview.stacks,
+            live,
+            store: StoreState { writable, problem, size_bytes: self.store.bytes().await.unwrap_or_default() },
+            url: self.url.clone(),
+        })
+    }
+
+    async fn stack_ids(&self) -> Result<Vec<StackId>, ErrorBody> {
+        Ok(self.stacks().await?.into_iter().map(|it| it.id).collect())
+    }
+
+    async fn stacks(&self) -> Result<Vec<StackStatus>, ErrorBody> {
+        Ok(self.overview().await?.stacks)
+    }
+
+    async fn explain(&self, stack: StackId) -> Result<Explanation, ErrorBody> {
+        let name = stack.clone();
+        let explained = self.inbox.ask(move |core, now| core.explain(now, &stack)).await?;
+        explained.ok_or_else(|| ErrorBody::not_found(format!("there is no stack `{name}` any more")))
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<RunList, ErrorBody> {
+        record::list(&self.store, filter).await.map_err(|it| store_error(&it))
+    }
+
+    async fn run(&self, run: RunId) -> Result<RunView, ErrorBody> {
+        record::view(&self.store, run).await.map_err(|it| store_error(&it))?.ok_or_else(|| {
+            ErrorBody::not_found(format!("there is no run {run}")).remedy("`driftless runs` lists them")
+        })
+    }
+
+    async fn events(&self, run: RunId, from: EventPosition, wait: Duration) -> Result<EventChunk, ErrorBody> {
+        record::events(&self.store, run, from, wait).await.map_err(|it| store_error(&it))?.ok_or_else(|| {
+            ErrorBody::not_found(format!("there is no run {run}")).remedy("`driftless runs` lists them")
+        })
+    }
+
+    async fn apply(&self, stack: StackId, body: ApplyBody, by: Person) -> Result<ActionReply, ErrorBody> {
+        let status = self.stack(&stack).await?;
+        let revision = match &body.revision {
+            Some(asked) => Some(self.admitted_revision(&status, asked).await?),
+            None => None,
+        };
+        if let Some((who, _)) = &status.suspended {
+            return Err(ErrorBody::refused(format!("{stack} is suspended by {who}"))
+                .remedy(format!("`driftless resume {stack}` first")));
+        }
+        let what = revision.as_ref().unwrap_or(&status.head).short();
+        let request =
+            Request { mode: Mode::Apply, by: by.name.clone(), revision, limit: body.limit, tags: body.tags };
+        self.wish(
+            Event::RunRequested { stack: stack.clone(), request },
+            &by,
+            format!("{what} is to be applied to {stack}"),
+        )
+        .await
+    }
+
+    async fn suspend(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
+        let message = format!("{stack} is suspended: nothing more of it is started; a live run goes on");
+        self.wish(Event::Suspended { stack, by: by.name.clone() }, &by, message).await
+    }
+
+    async fn resume(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
+        let message = format!("{stack} is resumed, and a hold of it is ended");
+        self.wish(Event::Resumed { stack, by: by.name.clone() }, &by, message).await
+    }
+
+    async fn cancel(&self, run: RunId, body: CancelBody, by: Person) -> Result<ActionReply, ErrorBody> {
+        let live = self.inbox.ask(move |core, _| core.live_runs().iter().any(|it| it.run == run)).await?;
+        if !live {
+            self.run(run).await?; // Tells a run that is over from one that never was.
+            return Err(ErrorBody::refused(format!("run {run} is over already")));
+        }
+        let message = format!("run {run} is being ended; its revision is held until a newer one or a person");
+        let event = Event::CancelRequested { run, by: by.name.clone(), suspend: body.suspend };
+        let reply = self.wish(event, &by, message).await?;
+        Ok(ActionReply { run: Some(run), ..reply })
+    }
+
+    async fn approve(
+        &self,
+        source: SourceName,
+        body: ApproveBody,
+        by: Person,
+    ) -> Result<ActionReply, ErrorBody> {
+        let overview = self.overview().await?;
+        let Some(status) = overview.sources.into_iter().find(|it| it.name == source) else {
+            return Err(ErrorBody::not_found(format!("there is no source `{source}`")));
+        };
+        match status.waiting {
+            None => Err(ErrorBody::refused(format!("nothing of source {source} waits for a person"))),
+            Some(waiting) if waiting.commit != body.commit => {
+                Err(ErrorBody::refused(format!("{} does not wait; {waiting} does", body.commit.short()))
+                    .remedy("look at what waits now, and approve that"))
+            }
+            Some(waiting) => {
+                let message = format!("{} is admitted", waiting.short());
+                let event = Event::Approved { source, commit: body.commit, by: by.name.clone() };
+                self.wish(event, &by, message).await
+            }
+        }
+    }
+
+    async fn metrics(&self) -> String {
+        let Ok(overview) = self.overview().await else { return String::new() };
+        let live = overview.live.len();
+        let snapshot = Snapshot {
+            live_runs: u32::try_from(live).unwrap_or(u32::MAX),
+            run_limit: overview.run_limit,
+            sources: overview.sources,
+            stacks: overview.stacks,
+            ready: self.readiness().ready,
+            journal_writable: self.flags.writable.load(Ordering::Relaxed),
+            store_bytes: self.store.bytes().await.unwrap_or_default(),
+        };
+        self.metrics.render(&snapshot).unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");
+            String::new()
+        })
+    }
+
+    async fn health(&self) -> Result<(), String> {
+        match tokio::time::timeout(LOOP_ANSWERS_WITHIN, self.inbox.ask(|_, _| ())).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(stopping)) => Err(stopping.to_string()),
+            Err(_) => Err(format!("the loop did not answer within {} s", LOOP_ANSWERS_WITHIN.as_secs())),
+        }
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        let readiness = self.readiness();
+        if readiness.ready { Ok(()) } else { Err(readiness.because.join("; ")) }
+    }
+}

@@ -1,0 +1,149 @@
+//! Carries decisions out. Decides nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::ansible::collection::Collection;
+use crate::ansible::execute::StopReason;
+use crate::ansible::runtime::Runtimes;
+use crate::config::Config;
+use crate::domain::{CommitHash, Decision, RunId, RunSpec, Secret, SourceName};
+use crate::git::Git;
+use crate::git::watch::Watcher;
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+use super::desk::Flags;
+use super::inbox::Inbox;
+use super::places::Places;
+
+/// What fetches and runs share.
+pub(super) struct Tools {
+    pub(super) places: Places,
+    pub(super) git: Arc<Git>,
+    pub(super) store: Store,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) runtimes: Runtimes,
+    pub(super) collection: Collection,
+    pub(super) inbox: Inbox,
+    pub(super) flags: Arc<Flags>,
+    /// The `driftless` program, for its guardian.
+    pub(super) program: PathBuf,
+    /// A delegated cgroup below which each run gets its own.
+    pub(super) cgroup: Option<PathBuf>,
+    /// The key of the digests of loop items: the same for all runs, so that an item can be found again.
+    pub(super) item_key: Secret,
+    pub(super) config: RwLock<Arc<Config>>,
+    pub(super) live: Mutex<HashMap<RunId, watch::Sender<Option<StopReason>>>>,
+    /// At most this many fetches go on at once.
+    pub(super) fetches: Semaphore,
+}
+
+/// How many fetches may go on at once: enough that one dead server does not hold the others up.
+pub(super) const FETCHES_AT_ONCE: usize = 8;
+
+impl Tools {
+    /// The configuration as it is now.
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The hands of the daemon.
+pub(super) struct Hands {
+    tools: Arc<Tools>,
+    watcher: Option<Watcher>,
+    watched: BTreeSet<SourceName>,
+    exit_asked: bool,
+}
+
+impl Hands {
+    pub(super) fn new(tools: Arc<Tools>, watcher: Option<Watcher>) -> Self {
+        let mut hands = Self { tools, watcher, watched: BTreeSet::new(), exit_asked: false };
+        hands.watch_local_sources();
+        hands
+    }
+
+    /// Begins to carry a decision out; its result comes as an event.
+    pub(super) fn perform(&mut self, decision: Decision) {
+        match decision {
+            Decision::Fetch { source, admitted } => self.fetch(source, admitted),
+            Decision::Start { spec, .. } => self.start(*spec),
+            Decision::Stop { run, cancelled, reason } => self.stop(run, cancelled, reason),
+            Decision::Exit => self.exit_asked = true,
+        }
+    }
+
+    /// Uses another configuration from now on. Runs that are live keep theirs.
+    pub(super) fn reconfigure(&mut self, config: Config) {
+        *self.tools.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        self.watch_local_sources();
+    }
+
+    /// Tells the API whether decisions can be recorded.
+    pub(super) fn journal_writable(&self, writable: bool) {
+        self.tools.flags.writable.store(writable, Ordering::Relaxed);
+    }
+
+    /// The configuration as it is now.
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.tools.config()
+    }
+
+    pub(super) fn exit_asked(&self) -> bool {
+        self.exit_asked
+    }
+
+    /// How many runs there really are, whatever the core believes.
+    pub(super) fn live_runs(&self) -> usize {
+        self.live().len()
+    }
+
+    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, watch::Sender<Option<StopReason>>>> {
+        self.tools.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fetch(&mut self, source: SourceName, admitted: Option<CommitHash>) {
+        if let Some(watcher) = &self.watcher {
+            // A repository that was replaced is watched again at the latest with the next poll.
+            watcher.rearm();
+        }
+        let tools = Arc::clone(&self.tools);
+        drop(tokio::spawn(super::fetching::fetch(tools, source, admitted)));
+    }
+
+    fn start(&mut self, spec: RunSpec) {
+        let (stop, stopped) = watch::channel(None);
+        self.live().insert(spec.run, stop);
+        drop(tokio::spawn(super::running::run(Arc::clone(&self.tools), spec, stopped)));
+    }
+
+    fn stop(&mut self, run: RunId, cancelled: bool, reason: String) {
+        if let Some(stop) = self.live().get(&run) {
+            let reason =
+                if cancelled { StopReason::Cancelled(reason) } else { StopReason::Interrupted(reason) };
+            stop.send_replace(Some(reason));
+        }
+    }
+
+    fn watch_local_sources(&mut self) {
+        let Some(watcher) = &self.watcher else { return };
+        let config = self.tools.config();
+        let mut local = BTreeSet::new();
+        for (name, source) in &config.sources {
+            let url = super::access::url(source);
+            if let Some(path) = url.as_ref().ok().and_then(|it| it.local_path()) {
+                watcher.follow(name, path, &source.policy.reference);
+                local.insert(name.clone());
+            }
+        }
+        for gone in self.watched.difference(&local) {
+            watcher.forget(gone);
+        }
+        self.watched = local;
+    }
+}

@@ -1,0 +1,134 @@
+//! Makes a run ready: directories, tree, runtime, credentials, command line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::ansible::command::{Launch, launch, random_token};
+use crate::ansible::execute::{Guard, StopReason};
+use crate::ansible::guardian::{ResourceLimits, RunAs};
+use crate::ansible::limits::Limits;
+use crate::ansible::place::{self, Place};
+use crate::ansible::runtime::Runtime;
+use crate::config::Config;
+use crate::domain::{Ending, Failure, Outcome, Reason, RunId, RunSpec};
+use crate::git::{Checkout, Owner, remove_checkout};
+use crate::store::Recorder;
+
+use super::access;
+use super::hands::Tools;
+use super::running::{setup, stop_asked};
+
+/// Everything that is needed to start.
+pub(super) struct Prepared {
+    pub(super) checkout: Checkout,
+    pub(super) launch: Launch,
+    pub(super) guard: Guard,
+    pub(super) limits: Limits,
+    pub(super) runtime: Runtime,
+    pub(super) recorder: Recorder,
+}
+
+/// Makes a run ready, unless it is stopped before.
+pub(super) async fn prepare(
+    tools: &Arc<Tools>,
+    spec: &RunSpec,
+    mut stopped: watch::Receiver<Option<StopReason>>,
+) -> Result<Prepared, Ending> {
+    tokio::select! {
+        prepared = ready(tools, spec) => prepared.map_err(setup),
+        reason = stop_asked(&mut stopped) => Err(match reason {
+            StopReason::Cancelled(by) => Ending::because(Outcome::Cancelled, Reason::Stopped { by }),
+            StopReason::Interrupted(by) => Ending::because(Outcome::Interrupted, Reason::Stopped { by }),
+            StopReason::Limit(limit) => Ending::because(Outcome::TimedOut, Reason::Limit { limit }),
+        }),
+    }
+}
+
+async fn ready(tools: &Arc<Tools>, spec: &RunSpec) -> Result<Prepared, Failure> {
+    let config = tools.config();
+    let Some(source) = config.sources.get(&spec.stack.source) else {
+        return Err(Failure::until_changed(format!(
+            "source {} is not configured any more",
+            spec.stack.source
+        )));
+    };
+    if !tools.store.free_space_ok() {
+        return Err(Failure::soon("there is too little free space in the state directory for another run")
+            .remedy("free space, or shorten `retention`"));
+    }
+    let user = access::run_user(source)?;
+    tools.places.make_for(&spec.stack, user).map_err(|it| cannot("make the directories of the run", &it))?;
+    let owner = user.map_or(Owner::Same, |it| Owner::Group(it.gid));
+    let target = tools.places.checkout(spec.run);
+    let checkout = tools.git.checkout(&spec.stack.source, &spec.revision.commit, &target, owner).await?;
+    let run_as = user.map(|it| RunAs { uid: it.uid, gid: it.gid });
+    let lent = access::of_run(source, &spec.stack.stack, user)?;
+    let with = access::of_runtime(&config, source, &spec.stack.stack, run_as)?;
+    let runtime = tools.runtimes.prepare(&spec.runtime, checkout.path(), &with).await?;
+    let repository = tools.runtimes.repository_config(&runtime, checkout.path(), &with).await?;
+    let place = place_of(tools, spec, &checkout)?;
+    let launch = launch(spec, &place, &lent, &runtime, &repository)?;
+    place.make(&launch.files, run_as).map_err(|it| cannot("write the files of the run", &it))?;
+    let recorder =
+        tools.store.recorder(spec.run, config.raw_log.then_some(config.limits.output)).map_err(|error| {
+            Failure::soon(format!("the record of the run cannot be made: {error}"))
+                .remedy("free space in the state directory")
+        })?;
+    let guard = guard_of(tools, spec.run, &config, run_as);
+    Ok(Prepared { checkout, launch, guard, limits: limits_of(&config, spec), runtime, recorder })
+}
+
+fn cannot(what: &str, error: &std::io::Error) -> Failure {
+    Failure::soon(format!("failed to {what}: {error}"))
+        .remedy("look at the owner, the mode and the free space there")
+}
+
+fn place_of(tools: &Tools, spec: &RunSpec, checkout: &Checkout) -> Result<Place, Failure> {
+    Ok(Place {
+        checkout: checkout.path().to_owned(),
+        run_dir: tools.places.run(spec.run),
+        state_dir: tools.places.stack_state(&spec.stack),
+        home: tools.places.home(&spec.stack.source),
+        launcher: tools.collection.launcher(),
+        nonce: random_token().map_err(|it| cannot("draw a random token", &it))?,
+        item_key: tools.item_key.clone(),
+    })
+}
+
+fn guard_of(tools: &Tools, run: RunId, config: &Config, run_as: Option<RunAs>) -> Guard {
+    let cgroup = tools.cgroup.as_ref().map(|it| it.join(format!("run-{run}")));
+    let limits = &config.limits.run;
+    Guard {
+        program: tools.program.clone(),
+        leftovers: place::leftovers(&tools.places.run(run), cgroup),
+        run_as,
+        rlimits: ResourceLimits {
+            core_bytes: Some(0),
+            address_space_bytes: limits.memory,
+            processes: limits.processes,
+            ..ResourceLimits::default()
+        },
+    }
+}
+
+fn limits_of(config: &Config, spec: &RunSpec) -> Limits {
+    let duration = |span| Duration::try_from(span).unwrap_or(Duration::MAX);
+    let mut limits = Limits::with_wall(duration(spec.timeout));
+    limits.silence = Some(duration(config.limits.silence)).filter(|it| !it.is_zero());
+    limits.output_bytes = Some(config.limits.output).filter(|it| *it != 0);
+    limits
+}
+
+/// Removes what belongs to a run alone. What cannot be removed is said and tried again at the next start.
+pub(super) async fn tidy(tools: &Tools, run: RunId) {
+    let (checkout, directory) = (tools.places.checkout(run), tools.places.run(run));
+    let removed = tokio::task::spawn_blocking(move || {
+        remove_checkout(&checkout)?;
+        place::remove(&directory)
+    });
+    if let Ok(Err(error)) = removed.await {
+        tracing::warn!(%run, %error, "files of a run that ended cannot be removed");
+    }
+}

@@ -1,0 +1,213 @@
+//! The loop. Four verbs and nothing else: listen, decide, remember, act.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use crate::domain::{Decision, Event, Memory, Timestamp};
+use crate::reconciler::Reconciler;
+use crate::signals::ServiceManager;
+use crate::store::{Store, StoreError};
+
+use super::clock::now;
+use super::hands::Hands;
+use super::inbox::{Message, Recorded};
+use super::reload::Reloading;
+
+/// How often the daemon tries to write again while its journal cannot be written.
+const REBUILD_EVERY: Duration = Duration::from_secs(2);
+
+/// The longest sleep. A wall clock that jumps moves deadlines; this bounds how late that is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// The daemon's heart: the only owner of the core.
+pub(super) struct Loop {
+    pub(super) core: Reconciler,
+    pub(super) seed: u64,
+    pub(super) store: Store,
+    pub(super) hands: Hands,
+    pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) service: ServiceManager,
+    pub(super) reloading: Reloading,
+    /// While the journal cannot be written: what must not be lost until it can.
+    pub(super) unrecorded: Option<Unrecorded>,
+    pub(super) stopping: bool,
+}
+
+/// Events that arrived while the journal could not be written and that nobody will send again.
+#[derive(Default)]
+pub(super) struct Unrecorded {
+    /// At most one for each run that was live when writing failed.
+    finished: Vec<Event>,
+}
+
+impl Loop {
+    /// Turns until the core says exit.
+    pub(super) async fn turn(mut self) {
+        let mut watchdog = self.service.watchdog().map(ticking);
+        let mut rebuild = ticking(REBUILD_EVERY);
+        loop {
+            let wake = self.wakeup();
+            tokio::select! {
+                message = self.inbox.recv() => match message {
+                    Some(message) => self.answer(message).await,
+                    None => return,
+                },
+                () = tokio::time::sleep_until(wake) => self.take(Event::Tick, None).await,
+                _ = rebuild.tick(), if self.unrecorded.is_some() => self.rebuild().await,
+                () = tick(&mut watchdog) => self.service.alive(),
+            }
+            if self.is_done() {
+                return;
+            }
+        }
+    }
+
+    fn wakeup(&self) -> Instant {
+        let at = now();
+        let sleep = self.core.next_wakeup(at).map_or(LONGEST_SLEEP, |wake| {
+            // Never zero, whatever the core says: a daemon must not spin.
+            Duration::try_from(wake.duration_since(at)).unwrap_or_default().max(Duration::from_millis(1))
+        });
+        Instant::now() + sleep.min(LONGEST_SLEEP)
+    }
+
+    async fn answer(&mut self, message: Message) {
+        match message {
+            Message::Event(event, tell) => self.take(event, tell).await,
+            Message::Ask(question) => question(&self.core, now()),
+            Message::Reload => self.reload().await,
+        }
+    }
+
+    async fn reload(&mut self) {
+        self.service.reloading();
+        match self.reloading.read(&self.hands.config()) {
+            Ok(config) => {
+                let settings = config.settings.clone();
+                self.hands.reconfigure(config);
+                self.take(Event::Reconfigured { settings }, None).await;
+            }
+            Err(report) => {
+                tracing::error!("the new configuration is refused and the old one stays:\n{report}");
+            }
+        }
+        self.service.ready();
+    }
+
+    async fn take(&mut self, event: Event, tell: Option<oneshot::Sender<Recorded>>) {
+        self.stopping |= event == Event::ShutdownRequested;
+        let at = now();
+        let decisions = self.core.step(at, event.clone());
+        let recorded = match &mut self.unrecorded {
+            None => self.remember(at, &event, &decisions).await,
+            Some(unrecorded) => {
+                unrecorded.keep(event);
+                Err("the journal cannot be written; see the daemon's log".to_owned())
+            }
+        };
+        let writable = recorded.is_ok();
+        if let Some(tell) = tell {
+            // Whoever asked may have gone; the event is recorded all the same.
+            drop(tell.send(recorded));
+        }
+        for decision in decisions {
+            if writable || !decision.is_starting() {
+                self.perform(decision);
+            }
+        }
+    }
+
+    async fn remember(&mut self, at: Timestamp, event: &Event, decisions: &[Decision]) -> Recorded {
+        let facts = self.core.take_facts();
+        match self.store.journal(at, event, decisions, &facts).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the journal cannot be written: nothing is started until it can"
+                );
+                let mut unrecorded = Unrecorded::default();
+                unrecorded.keep(event.clone());
+                self.unrecorded = Some(unrecorded);
+                self.hands.journal_writable(false);
+                Err(format!("the journal cannot be written: {error}"))
+            }
+        }
+    }
+
+    fn perform(&mut self, decision: Decision) {
+        match &decision {
+            Decision::Fetch { source, .. } => tracing::debug!(%source, "fetch"),
+            Decision::Start { spec, reason } => {
+                tracing::info!(run = %spec.run, stack = %spec.stack, mode = %spec.mode, revision = %spec.revision.short(), "start: {reason}");
+            }
+            Decision::Stop { run, reason, .. } => tracing::info!(%run, "stop: {reason}"),
+            Decision::Exit => tracing::info!("exit: nothing is live any more"),
+        }
+        self.hands.perform(decision);
+    }
+
+    /// Builds the core again from what the store holds, once it holds what is new again.
+    async fn rebuild(&mut self) {
+        let memory = match self.writable_again().await {
+            Ok(memory) => memory,
+            Err(error) => return still_not_writable(&error),
+        };
+        let Some(unrecorded) = self.unrecorded.take() else { return };
+        tracing::info!("the journal can be written again");
+        self.restart_core(memory);
+        self.hands.journal_writable(true);
+        for event in unrecorded.finished {
+            self.take(event, None).await;
+        }
+        if self.stopping {
+            self.take(Event::ShutdownRequested, None).await;
+        }
+    }
+
+    fn restart_core(&mut self, memory: Memory) {
+        let settings = self.core.settings().clone();
+        self.core = Reconciler::new(settings, memory, self.seed, now());
+    }
+
+    async fn writable_again(&self) -> Result<Memory, StoreError> {
+        self.store.probe().await?;
+        Ok(self.store.recover().await?.memory)
+    }
+
+    /// While the journal cannot be written the core may believe in runs whose start was dropped, so what is really
+    /// live decides.
+    fn is_done(&self) -> bool {
+        self.hands.exit_asked() || (self.stopping && self.unrecorded.is_some() && self.hands.live_runs() == 0)
+    }
+}
+
+impl Unrecorded {
+    fn keep(&mut self, event: Event) {
+        if matches!(event, Event::RunFinished { .. }) {
+            self.finished.push(event);
+        }
+    }
+}
+
+fn still_not_writable(error: &StoreError) {
+    tracing::debug!(error = error as &dyn std::error::Error, "the journal still cannot be written");
+}
+
+fn ticking(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// The next tick, or never.
+async fn tick(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
