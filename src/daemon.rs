@@ -209,7 +209,7 @@ fn service_mode(config: &Config) -> ServiceMode {
 }
 
 /// Watches repositories of this machine and turns what moves there into hints. Without it, polling still works.
-fn watcher(inbox: &Inbox) -> Option<Watcher> {
+fn watcher(inbox: &Inbox) -> Option<Arc<Watcher>> {
     let (hints, mut hinted) = mpsc::channel(HINTS);
     let inbox = inbox.clone();
     drop(tokio::spawn(async move {
@@ -218,7 +218,11 @@ fn watcher(inbox: &Inbox) -> Option<Watcher> {
         }
     }));
     match Watcher::new(hints) {
-        Ok(watcher) => Some(watcher),
+        Ok(watcher) => {
+            let watcher = Arc::new(watcher);
+            drop(tokio::spawn(housekeeping::rearm(Arc::clone(&watcher))));
+            Some(watcher)
+        }
         Err(error) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

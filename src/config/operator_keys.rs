@@ -195,7 +195,7 @@ static STACK: &[Key] = &[
     ),
     optional(
         "timeout",
-        Shape::Duration(10 * SECOND, 7 * DAY),
+        Shape::Duration(SECOND, 7 * DAY),
         "A run that takes longer is ended. May be longer than `limits.timeout`.",
     ),
     optional("forks", Shape::Count(1, 500), "How many hosts Ansible works on at once."),
@@ -218,7 +218,7 @@ static LIMITS: &[Key] = &[
     ),
     with_default(
         "timeout",
-        Shape::Duration(10 * SECOND, 7 * DAY),
+        Shape::Duration(SECOND, 7 * DAY),
         "1h",
         "A run that takes longer is ended. A repository may ask for less; more is given only under `sources.<source>.stacks.<stack>.timeout`.",
     ),

@@ -93,7 +93,7 @@ static STACK: &[Key] = &[
     },
     optional(
         "timeout",
-        Shape::Duration(10 * SECOND, 7 * DAY),
+        Shape::Duration(SECOND, 7 * DAY),
         "A run that takes longer is ended. At most what the operator allows (`limits.timeout`), which is also the default.",
     ),
     optional(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::{Config, FileKind, RepositoryFiles};
-use crate::domain::{CommitHash, Declaration, Event, Failure, Revision, SourceName, Tip};
+use crate::domain::{CommitHash, Declaration, Event, Failure, Lineage, Revision, SourceName, Tip};
 use crate::git::{EntryKind, Git, TreeEntry};
 
 use super::access;
@@ -43,8 +43,11 @@ async fn attempt(
     let fetched = tools.git.fetch(&remote, admitted.as_ref()).await?;
     let declaration = match fetched.repository_checks {
         Err(refused) => Err(refused),
-        Ok(()) => declared(&tools.git, config, source, fetched.revision.clone()).await,
+        Ok(()) => declared(&tools.git, config, source.clone(), fetched.revision.clone()).await,
     };
+    if let (Err(failure), true) = (&declaration, fetched.lineage != Lineage::Same) {
+        tracing::warn!(%source, revision = %fetched.revision.short(), "what is declared cannot be used: {failure}");
+    }
     Ok(Tip { revision: fetched.revision, lineage: fetched.lineage, declaration })
 }
 

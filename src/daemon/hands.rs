@@ -56,13 +56,13 @@ impl Tools {
 /// The hands of the daemon.
 pub(super) struct Hands {
     tools: Arc<Tools>,
-    watcher: Option<Watcher>,
+    watcher: Option<Arc<Watcher>>,
     watched: BTreeSet<SourceName>,
     exit_asked: bool,
 }
 
 impl Hands {
-    pub(super) fn new(tools: Arc<Tools>, watcher: Option<Watcher>) -> Self {
+    pub(super) fn new(tools: Arc<Tools>, watcher: Option<Arc<Watcher>>) -> Self {
         let mut hands = Self { tools, watcher, watched: BTreeSet::new(), exit_asked: false };
         hands.watch_local_sources();
         hands
@@ -108,10 +108,6 @@ impl Hands {
     }
 
     fn fetch(&mut self, source: SourceName, admitted: Option<CommitHash>) {
-        if let Some(watcher) = &self.watcher {
-            // A repository that was replaced is watched again at the latest with the next poll.
-            watcher.rearm();
-        }
         let tools = Arc::clone(&self.tools);
         drop(tokio::spawn(super::fetching::fetch(tools, source, admitted)));
     }

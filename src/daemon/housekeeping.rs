@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::git::watch::Watcher;
 use crate::store::RetentionPolicy;
 
 use super::clock::now;
@@ -33,6 +34,20 @@ pub(super) async fn keep(tools: Arc<Tools>) {
                 tracing::warn!(error = &error as &dyn std::error::Error, "old records cannot be removed");
             }
         }
+    }
+}
+
+/// How often repositories that were not there, or were replaced, are looked for.
+const REARM_EVERY: Duration = Duration::from_secs(2);
+
+/// Watches again what could not be watched: a repository that is back is seen before its next poll, which backs off.
+pub(super) async fn rearm(watcher: Arc<Watcher>) {
+    let mut ticks = tokio::time::interval(REARM_EVERY);
+    loop {
+        ticks.tick().await;
+        let watcher = Arc::clone(&watcher);
+        // A panic in there leaves polling, which is enough.
+        drop(tokio::task::spawn_blocking(move || watcher.rearm()).await);
     }
 }
 

@@ -70,6 +70,8 @@ impl Runtimes {
         let mut environment = Environment::basic(home.path(), home.path(), Some(&runtime.bin_dir));
         environment.set_path("ANSIBLE_CONFIG", &checkout.join("ansible.cfg"));
         environment.set_path("ANSIBLE_HOME", home.path());
+        // With `verbosity` in the file, other words would come before the JSON.
+        environment.set("ANSIBLE_VERBOSITY", "0");
         let args = ["-I", "-m", "ansible", "config", "dump", "--only-changed", "--format", "json"];
         let helper = Helper {
             program: runtime.python.clone(),

@@ -9,8 +9,10 @@ fn allowed(from: &str) -> Option<&'static [&'static str]> {
     match from {
         "daemon" | "main" | "lib" => None,
         "domain" => Some(&[]),
-        "web" => Some(&["domain", "api"]),
+        "web" | "error" => Some(&["domain", "api"]),
         "cli" => Some(&["domain", "api", "error"]),
+        // A person at the command line, who commits and looks.
+        "demo" => Some(&["domain", "api", "cli"]),
         // The core and each adapter, those that are still to come as well.
         _ => Some(&["domain"]),
     }
