@@ -108,7 +108,8 @@ fn guard_of(tools: &Tools, run: RunId, config: &Config, run_as: Option<RunAs>) -
             core_bytes: Some(0),
             address_space_bytes: limits.memory,
             processes: limits.processes,
-            ..ResourceLimits::default()
+            open_files: limits.open_files,
+            file_bytes: limits.file_size,
         },
     }
 }
