@@ -238,7 +238,7 @@ fn row_06_a_stuck_run_cannot_block_the_fix() {
     seed(&world.repository, &hangs(2));
     world.repository.write(
         "driftless.yml",
-        "version: 1\nstacks:\n  fleet: { playbook: site.yml, inventory: hosts.yml, timeout: 4s }\n",
+        "version: 1\nstacks:\n  fleet: { playbook: site.yml, inventory: hosts.yml, timeout: 15s }\n",
     );
     world.repository.commit("Hang");
     world.start();
