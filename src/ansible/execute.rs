@@ -257,6 +257,3 @@ fn guardian_spec(launch: &Launch, guard: &Guard, limits: &Limits) -> GuardianSpe
 pub(super) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-mod tests;

@@ -136,20 +136,44 @@ pub fn remove(path: &Path) -> io::Result<()> {
         Ok(it) if !it.is_dir() => return fs::remove_file(path),
         Ok(it) => take_over(CWD, path, it.uid())?,
     }
-    empty(&rustix::fs::open(path, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?)?;
+    empty(&rustix::fs::open(path, TREE, Mode::empty())?)?;
     fs::remove_dir(path)
 }
 
-/// Makes a tree ours without changing who may read it, so that runs of another user can use it and not change it.
+/// Makes a tree ours and closes it to writing, so that runs of another user can use it and not change it.
+///
+/// From the top down and without following links: each directory is ours and closed before it is listed, so nobody
+/// can exchange what is in it for something that must not become ours.
 pub(super) fn take_back(path: &Path) -> io::Result<()> {
-    let us = rustix::process::geteuid().as_raw();
-    let metadata = fs::symlink_metadata(path)?;
-    if metadata.uid() != us {
-        std::os::unix::fs::lchown(path, Some(us), None)?;
+    let directory = rustix::fs::open(path, TREE, Mode::empty())?;
+    take_back_directory(&directory)
+}
+
+const TREE: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+fn take_back_directory(directory: &rustix::fd::OwnedFd) -> io::Result<()> {
+    let us = rustix::process::geteuid();
+    let stat = rustix::fs::fstat(directory)?;
+    if stat.st_uid != us.as_raw() {
+        rustix::fs::fchown(directory, Some(us), None::<Gid>)?;
     }
-    if metadata.is_dir() {
-        for entry in fs::read_dir(path)? {
-            take_back(&entry?.path())?;
+    rustix::fs::fchmod(directory, Mode::from_raw_mode(stat.st_mode) & Mode::from_raw_mode(0o755))?;
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            take_back_directory(&rustix::fs::openat(directory, name, TREE, Mode::empty())?)?;
+        } else if stat.st_uid != us.as_raw() && stat.st_nlink == 1 {
+            // A file with a second name could be somebody's outside of the tree.
+            rustix::fs::chownat(directory, name, Some(us), None::<Gid>, AtFlags::SYMLINK_NOFOLLOW)?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+                let mode = Mode::from_raw_mode(stat.st_mode) & Mode::from_raw_mode(0o755);
+                rustix::fs::chmodat(directory, name, mode, AtFlags::empty())?;
+            }
         }
     }
     Ok(())
@@ -177,12 +201,89 @@ fn empty(directory: &rustix::fd::OwnedFd) -> io::Result<()> {
         let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
             take_over(directory, name, stat.st_uid)?;
-            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            empty(&rustix::fs::openat(directory, name, flags, Mode::empty())?)?;
+            empty(&rustix::fs::openat(directory, name, TREE, Mode::empty())?)?;
             rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)?;
         } else {
             rustix::fs::unlinkat(directory, name, AtFlags::empty())?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(dir: &Path) -> Place {
+        Place {
+            checkout: dir.join("checkout"),
+            run_dir: dir.join("run"),
+            state_dir: dir.join("state"),
+            home: dir.join("home"),
+            launcher: dir.join("launcher.py"),
+            nonce: "n".to_owned(),
+            item_key: Secret::new("k".to_owned()),
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn the_directories_of_a_run_are_closed_to_others_and_removed_whatever_is_in_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path());
+        let vars =
+            PrivateFile { path: place.work().join("vars.json"), contents: Secret::new("{}".to_owned()) };
+        place.make(std::slice::from_ref(&vars), None).unwrap();
+        for closed in [place.run_dir.clone(), place.work(), place.temporary(), place.home.clone()] {
+            assert_eq!(mode(&closed), 0o700, "{}", closed.display());
+        }
+        assert_eq!(mode(&vars.path), 0o600);
+        // A run is made once: a file that is there already is not trusted.
+        assert!(place.make(&[vars], None).is_err());
+
+        let outside = dir.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("kept"), "x").unwrap();
+        std::os::unix::fs::symlink(&outside, place.temporary().join("link")).unwrap();
+        let closed = place.temporary().join("a/b/c");
+        fs::create_dir_all(&closed).unwrap();
+        fs::write(closed.join("file"), "x").unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+        remove(&place.run_dir).unwrap();
+        assert!(!place.run_dir.exists() && outside.join("kept").exists());
+        remove(&place.run_dir).unwrap(); // It is gone, which is what was wanted.
+    }
+
+    /// As the service: the daemon may change owners, and that is all it may do to foreign files.
+    #[test]
+    fn what_a_run_of_another_user_made_is_removed_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path());
+        let nobody = Some(RunAs { uid: 65534, gid: 65534 });
+        if let Err(error) = place.make(&[], nobody) {
+            // Without that right a daemon cannot have runs as other users either.
+            return assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        }
+        assert_eq!((mode(&place.run_dir), mode(&place.work())), (0o710, 0o700));
+        assert_eq!(fs::metadata(place.work()).unwrap().uid(), 65534);
+        // What was built as them is ours afterwards, and what a link points to is not.
+        let shared = dir.path().join("shared");
+        fs::create_dir_all(shared.join("in")).unwrap();
+        fs::write(shared.join("in/file"), "x").unwrap();
+        std::os::unix::fs::symlink("/etc", shared.join("in/link")).unwrap();
+        for name in ["in", "in/file", "in/link", ""] {
+            give(&shared.join(name), nobody).unwrap();
+        }
+        take_back(&shared).unwrap();
+        for name in ["", "in", "in/file", "in/link"] {
+            let metadata = fs::symlink_metadata(shared.join(name)).unwrap();
+            assert_eq!(metadata.uid(), rustix::process::geteuid().as_raw(), "{name}");
+        }
+        assert_eq!(fs::metadata("/etc").unwrap().uid(), 0);
+        remove(&place.run_dir).unwrap();
+        assert!(!place.run_dir.exists());
+    }
 }

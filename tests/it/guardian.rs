@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 const NONCE: &str = "0123abcd";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_driftless");
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process that leaves its parent, its session and its group, ignores SIGTERM, and says that it is there.
 const ESCAPE: &str = r#"(setsid bash -c 'trap "" TERM HUP INT; echo ready; exec sleep 1000' &)"#;

@@ -1,1 +1,69 @@
+use std::path::{Path, PathBuf};
 
+use super::system::interpreter;
+use super::*;
+use crate::domain::Retry;
+
+#[test]
+fn the_python_of_a_script_is_found_in_each_form_that_pip_and_distributions_write() {
+    for (head, python) in [
+        ("#!/usr/bin/python3\nimport x\n", Some("/usr/bin/python3")),
+        ("#!/opt/venv/bin/python3.11 -I\n", Some("/opt/venv/bin/python3.11")),
+        ("#!/usr/bin/env python3\n", Some("python3")),
+        ("#!/usr/bin/env -S python3 -E\n", Some("python3")),
+        ("#!/bin/sh\n'''exec' \"/opt/a b/bin/python\" \"$0\" \"$@\"\n' '''\n", Some("/opt/a b/bin/python")),
+        ("#!/bin/sh\n'''exec' /very/long/bin/python3 \"$0\" \"$@\"\n", Some("/very/long/bin/python3")),
+        ("#!/bin/bash\nexec ansible-playbook\n", None),
+        ("#!/bin/sh\n'''exec' \"/bin/rm\" \"$0\"\n", None),
+        ("\u{7f}ELF", None),
+        ("", None),
+    ] {
+        assert_eq!(interpreter(head.as_bytes()), python.map(PathBuf::from), "{head}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_ansible_is_told_with_a_remedy() {
+    let log = || PathBuf::from("/x.log");
+    let build =
+        |passing| RuntimeError::Build { step: "building", detail: "no".to_owned(), log: log(), passing };
+    for (error, retry) in [
+        (RuntimeError::NoAnsible("the path /bin".to_owned()), Retry::UntilChanged),
+        (RuntimeError::Declared("bad".to_owned()), Retry::UntilChanged),
+        (build(false), Retry::UntilChanged),
+        (build(true), Retry::Soon),
+    ] {
+        let failure = Failure::from(error);
+        assert_eq!(failure.retry, retry);
+        assert!(failure.remedy.is_some());
+    }
+}
+
+#[test]
+fn an_ansible_that_is_not_there_is_told_before_anything_is_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtimes = Runtimes::new(
+        dir.path().join("runtimes"),
+        PathBuf::from("/nonexistent"),
+        "/nonexistent:/bin".to_owned(),
+    )
+    .unwrap();
+    let mut access = RuntimeAccess {
+        python: PathBuf::from("/nonexistent/python"),
+        ansible_playbook: None,
+        environment: BTreeMap::new(),
+        run_as: None,
+    };
+    let prepare = |spec: RuntimeSpec, access: &RuntimeAccess| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(runtimes.prepare(&spec, Path::new("/nonexistent"), access)).unwrap_err()
+    };
+    let error = prepare(RuntimeSpec::System, &access);
+    assert_eq!(error.to_string(), "ansible-playbook is not in the path /nonexistent:/bin");
+    let script = dir.path().join("ansible-playbook");
+    std::fs::write(&script, "#!/bin/bash\n").unwrap();
+    access.ansible_playbook = Some(script);
+    assert!(matches!(prepare(RuntimeSpec::System, &access), RuntimeError::NotAnsible { .. }));
+    let managed = RuntimeSpec::Managed { core: "2.19.14".to_owned(), requirements: None, galaxy: None };
+    assert!(matches!(prepare(managed, &access), RuntimeError::Python { .. }));
+}
