@@ -3,7 +3,7 @@
 //! ```text
 //! <run_dir>/              the daemon's; the run may pass through it
 //!   guardian.lock         the daemon's alone
-//!   work/                 0700, of the user that the run is executed as
+//!   own/                  0700, of the user that the run is executed as
 //!     vars.json none.cfg  what is handed to Ansible in files
 //!     tmp/ ansible/ cp/   temporary files, ANSIBLE_HOME, sockets of shared ssh connections
 //! ```
@@ -48,7 +48,7 @@ impl Place {
 
     /// The directory that belongs to the user of the run.
     pub fn work(&self) -> PathBuf {
-        self.run_dir.join("work")
+        self.run_dir.join("own")
     }
 
     pub(super) fn temporary(&self) -> PathBuf {

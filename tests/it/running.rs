@@ -194,7 +194,7 @@ fn credentials_given_as_text_reach_ansible_and_nobody_else() {
     for secret in ["hunter2", "sudo-password", "BEGIN KEY", "t0ken", "extra-value"] {
         assert!(!cmdline.contains(secret), "{cmdline}");
     }
-    let work = room.path("runs/1/work");
+    let work = room.path("runs/1/own");
     for file in ["vars.json", "become", "ssh-key", "vault-0"] {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(work.join(file)).unwrap().permissions().mode() & 0o777, 0o600, "{file}");

@@ -68,7 +68,7 @@ fn a_plain_run_names_its_inventory_and_its_playbook() {
     assert_eq!(launch.launcher_spec.argv, ["--inventory=/c/inventories/production", "--", "/c/site.yml"]);
     assert_eq!(launch.cwd, Path::new("/c"));
     let files: Vec<_> = launch.files.iter().map(|it| it.path.clone()).collect();
-    assert_eq!(files, [PathBuf::from("/r/7/work/none.cfg")]);
+    assert_eq!(files, [PathBuf::from("/r/7/own/none.cfg")]);
 }
 
 #[test]
@@ -97,10 +97,10 @@ fn everything_that_a_stack_declares_becomes_an_option() {
         "--forks=20",
         "--check",
         "--diff",
-        "--extra-vars=@/r/7/work/vars.json",
+        "--extra-vars=@/r/7/own/vars.json",
         "--user=deploy",
         "--private-key=/k",
-        "--become-password-file=/r/7/work/become",
+        "--become-password-file=/r/7/own/become",
         "--vault-id=prod@/vault",
         "--",
         "/c/site.yml",
@@ -205,7 +205,7 @@ fn the_environment_is_made_from_nothing_and_holds_what_ansible_needs() {
     }
     assert!(!format!("{environment:?}").contains("http://p"), "values are not shown");
     let plain = launched(&spec(), &Access::default()).unwrap().environment;
-    assert_eq!(plain.get("ANSIBLE_CONFIG"), Some("/r/7/work/none.cfg"));
+    assert_eq!(plain.get("ANSIBLE_CONFIG"), Some("/r/7/own/none.cfg"));
     for absent in
         ["ANSIBLE_ROLES_PATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_SSH_EXTRA_ARGS", "SSH_AUTH_SOCK"]
     {
