@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -191,16 +191,21 @@ fn write_entry(path: &Path, entry: &TreeEntry, content: &[u8], owner: Owner) -> 
             None => Ok(()),
         };
     }
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut file =
-        File::options().write(true).create_new(true).mode(0o600).custom_flags(nofollow).open(path)?;
-    file.write_all(content)?;
-    if let Some(group) = owner.group() {
-        std::os::unix::fs::fchown(&file, None, Some(group))?;
-    }
     let modes = owner.modes();
     let mode = if entry.kind == EntryKind::Executable { modes.executable } else { modes.file };
-    file.set_permissions(Permissions::from_mode(mode))
+    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut file =
+        File::options().write(true).create_new(true).mode(mode).custom_flags(nofollow).open(path)?;
+    file.write_all(content)?;
+    // Only what the umask and the parent left to do: each of these waits for the journal of the file system.
+    let found = file.metadata()?;
+    if let Some(group) = owner.group().filter(|it| *it != found.gid()) {
+        std::os::unix::fs::fchown(&file, None, Some(group))?;
+    }
+    if found.permissions().mode() & 0o7777 != mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
 /// Does `work` for the numbers below `count`, on two threads if they are many. The first error is returned.

@@ -171,12 +171,6 @@ impl GitCommand {
         Ok(self)
     }
 
-    /// What git is started with, without the program itself.
-    #[cfg(test)]
-    pub(super) fn arguments(&self) -> &[OsString] {
-        &self.arguments
-    }
-
     /// The process to be started: nothing inherited, in a process group of its own.
     pub(super) fn process(&self) -> tokio::process::Command {
         let mut process = tokio::process::Command::new(&self.program);

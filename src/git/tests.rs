@@ -7,6 +7,7 @@ mod command;
 mod fetch;
 mod heal;
 mod hostile;
+mod https;
 mod policy;
 mod ssh;
 mod stall;

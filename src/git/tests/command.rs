@@ -23,7 +23,8 @@ fn surroundings() -> Surroundings {
 
 /// All that comes from outside stands behind the separator, once each, and never begins with `-`.
 fn assert_harmless(command: &GitCommand, values: &[String]) {
-    let arguments: Vec<&str> = command.arguments().iter().filter_map(|it| it.to_str()).collect();
+    let process = command.process();
+    let arguments: Vec<&str> = process.as_std().get_args().filter_map(|it| it.to_str()).collect();
     let at = arguments.iter().position(|it| *it == "--").expect("a separator");
     assert_eq!(arguments[at + 1..], values.iter().map(String::as_str).collect::<Vec<_>>());
     for value in &arguments[at + 1..] {
