@@ -202,7 +202,7 @@ impl Git {
         self.checkout_once(source, commit, dest, owner).await
     }
 
-    /// One file of a commit, at most 16 MiB, also through symlinks of the tree. `None` if there is no such file.
+    /// One file of a commit, at most 16 MiB (blocks for the time of the read), also through symlinks of the tree. `None` if there is no such file.
     pub fn read_file(
         &self,
         source: &SourceName,
@@ -230,6 +230,12 @@ impl Git {
     /// The one commit whose hash begins with `prefix`; `None` if there is none, or several.
     pub fn find_by_prefix(&self, source: &SourceName, prefix: &str) -> Result<Option<CommitHash>, GitError> {
         Ok(history::find_by_prefix(&self.cache(source).objects()?, prefix))
+    }
+
+    /// Ends the ssh connections that are kept open between polls. To be called when the daemon ends; without it they
+    /// end by themselves after five minutes.
+    pub async fn close_connections(&self) {
+        transport::hang_up(&self.inner.settings.run_dir, None).await;
     }
 
     fn source(&self, name: &SourceName) -> Arc<Source> {

@@ -176,17 +176,18 @@ fn control_prefix(access: &GitAccess) -> String {
     hash.finalize().iter().take(4).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// Forgets open connections, so that the next try makes a new one.
-pub(super) fn drop_connections(run_dir: &Path, access: &GitAccess) {
-    let prefix = control_prefix(access);
-    let Ok(entries) = std::fs::read_dir(run_dir) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        if name.len() >= 48 && name.as_encoded_bytes().starts_with(prefix.as_bytes()) {
-            // A socket that is gone already is as good.
-            drop(std::fs::remove_file(entry.path()));
-        }
-    }
+/// The sockets of open connections: of one way of reaching a host, or all.
+pub(super) fn connections(run_dir: &Path, access: Option<&GitAccess>) -> Vec<PathBuf> {
+    let prefix = access.map(control_prefix).unwrap_or_default();
+    let Ok(entries) = std::fs::read_dir(run_dir) else { return Vec::new() };
+    let is_socket = |name: &str| {
+        name.len() == 48 && name.starts_with(&prefix) && name.bytes().all(|it| it.is_ascii_hexdigit())
+    };
+    entries
+        .flatten()
+        .filter(|it| it.file_name().to_str().is_some_and(is_socket))
+        .map(|it| it.path())
+        .collect()
 }
 
 /// The value of the `Authorization` header.

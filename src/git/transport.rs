@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::access::{self, drop_connections};
+use super::access::{self, GitAccess};
 use super::cache::{Cache, Lock, open_objects};
 use super::command::{GitCommand, PROGRAM_PATH, Surroundings, ValueRefused};
 use super::diagnose::{self, Said, diagnose};
@@ -19,6 +19,9 @@ use crate::domain::{CommitHash, Secret};
 
 /// How often the lock of another process is looked at.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long an open connection may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The way to one source, with the right to change its cache.
 pub(super) struct Transport {
@@ -150,7 +153,7 @@ impl Transport {
         if finished.status.success() && !diagnose::rejects_shallow(&finished.stderr) {
             Ok(())
         } else {
-            Err(self.diagnosed(&finished))
+            Err(self.diagnosed(&finished).await)
         }
     }
 
@@ -175,13 +178,13 @@ impl Transport {
             }
             Err(Unfinished::Late(phase, after)) => {
                 // A shared ssh connection may be what hangs.
-                drop_connections(&self.run_dir, &self.remote.access);
+                hang_up(&self.run_dir, Some(&self.remote.access)).await;
                 Err(GitError::Timeout { phase, after })
             }
         }
     }
 
-    fn diagnosed(&self, finished: &Finished) -> GitError {
+    async fn diagnosed(&self, finished: &Finished) -> GitError {
         let error = diagnose(&Said {
             stderr: &finished.stderr,
             url: &self.remote.url,
@@ -190,7 +193,7 @@ impl Transport {
             secrets: &self.secrets,
         });
         if matches!(error, GitError::Unreachable(_)) {
-            drop_connections(&self.run_dir, &self.remote.access);
+            hang_up(&self.run_dir, Some(&self.remote.access)).await;
         }
         error
     }
@@ -201,7 +204,7 @@ impl Transport {
         if finished.status.success() {
             Ok(diagnose::branch_names(&finished.stdout))
         } else {
-            Err(self.diagnosed(&finished))
+            Err(self.diagnosed(&finished).await)
         }
     }
 
@@ -229,6 +232,19 @@ impl Transport {
     /// Whether the cache has so many packs that it should be repacked.
     pub(super) fn wants_repack(&self) -> bool {
         self.cache.wants_repack()
+    }
+}
+
+/// Ends open ssh connections: of one way of reaching a host, or all. They would outlive the daemon otherwise.
+pub(super) async fn hang_up(run_dir: &Path, access: Option<&GitAccess>) {
+    let limits = Limits { connect: PATIENCE, stall: PATIENCE, total: PATIENCE };
+    for socket in access::connections(run_dir, access) {
+        let mut command = tokio::process::Command::new("ssh");
+        command.args(["-F", "none", "-O", "exit", "-S"]).arg(&socket).args(["--", "any"]);
+        command.env_clear().env("PATH", PROGRAM_PATH).process_group(0).kill_on_drop(true);
+        // One that does not answer is left alone, without its socket: its server's silence ends it.
+        drop(process::run(command, Stdio::null(), &limits, None).await);
+        drop(std::fs::remove_file(&socket));
     }
 }
 

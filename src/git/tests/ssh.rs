@@ -85,6 +85,15 @@ impl Server {
     }
 }
 
+/// How many ssh processes keep a connection open for the workshop.
+fn connections(workshop: &Workshop) -> usize {
+    let run_dir = workshop.path("run").display().to_string();
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    let lines = processes.filter_map(|it| std::fs::read(it.path().join("cmdline")).ok());
+    let lines = lines.map(|it| String::from_utf8_lossy(&it).into_owned());
+    lines.filter(|it| it.contains("[mux]") && it.contains(&run_dir)).count()
+}
+
 #[tokio::test]
 async fn a_source_is_followed_over_one_connection() {
     let workshop = Workshop::new();
@@ -101,6 +110,8 @@ async fn a_source_is_followed_over_one_connection() {
     let log = std::fs::read_to_string(server.dir.join("log")).expect("a log");
     assert_eq!(log.matches("Accepted publickey").count(), 1, "{log}");
 
+    assert_eq!(connections(&workshop), 1);
+
     let mut missing = remote.clone();
     missing.reference = "missing".parse().expect("a branch");
     let error = workshop.git.fetch(&missing, None).await.expect_err("no such branch");
@@ -108,6 +119,8 @@ async fn a_source_is_followed_over_one_connection() {
     std::fs::rename(&repository.path, workshop.path("elsewhere")).expect("renamed");
     let error = workshop.git.fetch(&remote, None).await.expect_err("no repository");
     assert!(matches!(error, GitError::NoRepository(_)), "{error:?}");
+    workshop.git.close_connections().await;
+    eventually("the connection is closed", || connections(&workshop) == 0).await;
 }
 
 #[tokio::test]
@@ -132,6 +145,7 @@ async fn an_unknown_host_key_is_shown_and_the_remedy_works() {
     let done = Command::new("sh").args(["-c", command]).stderr(Stdio::null()).status().expect("a shell");
     assert!(done.success());
     workshop.git.fetch(&remote, None).await.expect("a fetch");
+    workshop.git.close_connections().await;
 }
 
 #[tokio::test]
