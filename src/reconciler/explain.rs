@@ -7,7 +7,7 @@ use super::source::Source;
 use super::stack::Stack;
 use super::status::standing;
 use super::wants::{Waiting, Want, World};
-use super::words::{self, ago, counted, part};
+use super::words::{self, ago, counted, lasting};
 
 impl Reconciler {
     /// Why a stack did, does or does not run; `None` for a stack that nobody declares.
@@ -45,10 +45,8 @@ fn next(now: Timestamp, wants: &Result<Want<'_>, Waiting<'_>>, head: &Head) -> S
             format!("nothing runs until a person resumes it: suspended by {by} {}", ago(now, *since))
         }
         Err(Waiting::Held(hold)) => {
-            let hold = format!("{}: {}", ago(now, hold.since), hold.reason);
-            format!(
-                "nothing runs until a newer commit comes or a person resumes or applies it; held since {hold}"
-            )
+            let hold = format!("held {}: {}", lasting(now, hold.since), hold.reason);
+            format!("nothing runs until a newer commit comes or a person resumes or applies it; {hold}")
         }
         Err(waiting) => words::waiting(now, waiting, &head.revision).unwrap_or_default(),
     }
@@ -82,24 +80,22 @@ fn person_facts(now: Timestamp, stack: &Stack) -> Vec<String> {
         sentences.push(sentence);
     }
     if let Some(request) = &facts.request {
-        let rule = match request.mode {
-            Mode::Apply => "that skips holds and backoff, and nothing else",
-            Mode::Check => "that skips holds, backoff and dependencies, and nothing else",
+        let revision = request.revision.as_ref().map_or_else(String::new, |it| format!(" of {}", it.short()));
+        let rule = match (request.mode, &request.revision) {
+            (Mode::Apply, None) => "that skips holds and backoff, and nothing else",
+            _ => "that skips holds, backoff and dependencies, and nothing else",
         };
-        sentences.push(format!("{}; {rule}", words::request_words(request)));
+        sentences.push(format!("{}{revision}; {rule}", words::request_words(request)));
     }
     if let Some(interrupted) = &facts.interrupted {
-        sentences.push(format!("{} of it in a row interrupted", were(interrupted.in_row)));
+        let were = if interrupted.in_row == 1 { "was" } else { "were" };
+        sentences.push(format!("{} of it in a row {were} interrupted", counted(interrupted.in_row, "run")));
     }
     if let Some(hold) = &facts.hold {
         let revision = hold.revision.short();
-        sentences.push(format!("{revision} is held since {}: {}", ago(now, hold.since), hold.reason));
+        sentences.push(format!("{revision} is held {}: {}", lasting(now, hold.since), hold.reason));
     }
     sentences
-}
-
-fn were(runs: u32) -> String {
-    format!("{} {}", counted(runs, "run"), if runs == 1 { "was" } else { "were" })
 }
 
 /// What was done of what is wanted.
@@ -118,17 +114,20 @@ fn stack_facts(now: Timestamp, stack: &Stack, head: &Head, policy: &StackPolicy)
                 format!("the last apply, run {run} of {short}, {} {at}", words::ended(Some(outcome)))
             }
         });
-        if let (Some(retry_at), true) = (attempt.retry_at, attempt.revision.commit == head.revision.commit) {
-            let failures = counted(attempt.failures, "failure");
-            sentences
-                .push(format!("a retry is due {} after {failures} in a row", words::until(now, retry_at)));
+        let owed = stack.attempted(&head.revision.commit) && !stack.is_held(&head.revision.commit);
+        if let Some(retry_at) = attempt.retry_at.filter(|_| owed && policy.apply == ApplyPolicy::OnCommit) {
+            let failures = match attempt.failures {
+                0 => String::new(),
+                failures => format!(", after {} in a row", counted(failures, "failure")),
+            };
+            sentences.push(format!("a retry is due {}{failures}", words::until(now, retry_at)));
         }
     }
     let counts = stack.ledger.counts(facts.last_full_run, &head.revision.commit);
     if counts.total != 0 {
-        let (have, owed, failed) = (part(counts, counts.converged), counts.owed, counts.failed);
-        let short = head.revision.short();
-        sentences.push(format!("{have} have {short}, {owed} owed, {failed} failed"));
+        let (total, converged, short) = (counts.total, counts.converged, head.revision.short());
+        let rest = format!("{} owed, {} failed", counts.owed, counts.failed);
+        sentences.push(format!("hosts: {converged} of {total} at {short}, {rest}"));
     }
     sentences
 }

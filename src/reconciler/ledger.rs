@@ -88,6 +88,14 @@ impl Ledger {
         }
     }
 
+    /// Whether every host of the last full run got to the end of the head, and nothing else was tried on it since.
+    pub(super) fn is_clean(&self, last_full_run: Option<RunId>, head: &CommitHash) -> bool {
+        self.of_run(last_full_run).all(|it| {
+            let at_head = it.applied.as_ref() == Some(head) && it.attempted.as_ref() == Some(head);
+            at_head && !it.failed && it.owed_since.is_none()
+        })
+    }
+
     /// The hosts of the last full run, counted against the head.
     pub(super) fn counts(&self, last_full_run: Option<RunId>, head: &CommitHash) -> HostCounts {
         let mut counts = HostCounts::default();

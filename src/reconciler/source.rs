@@ -66,8 +66,7 @@ impl Source {
             return;
         }
         if tip.revision.reference != policy.reference || !is_compared_with(&tip, admitted.as_ref()) {
-            let failure =
-                Failure::soon("the fetch compared the tip with another commit than the admitted one");
+            let failure = Failure::soon("the fetch answered for another branch or another admitted commit");
             self.fetches.failed(now, failure, policy.poll_every, (jitter, policy.name.as_str()));
             return;
         }

@@ -64,12 +64,12 @@ impl Stack {
 
     /// The head moves away from `old`: what waited for a newer commit need not wait any more.
     pub(super) fn head_moved(&mut self, old: Option<&CommitHash>) {
+        if self.declared.is_some() && old.is_some_and(|it| !self.attempted(it) && !self.is_held(it)) {
+            self.superseded += 1;
+        }
         self.refused_until = None;
         if self.facts.hold.take().is_some() {
             self.changed = true;
-        }
-        if self.declared.is_some() && old.is_some_and(|it| !self.attempted(it)) {
-            self.superseded += 1;
         }
     }
 

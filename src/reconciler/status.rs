@@ -133,7 +133,8 @@ pub(super) fn standing(stack: &Stack, head: &Revision) -> (SyncStatus, String) {
         return (sync, format!("{short} is not applied; {} was attempted last", attempt.revision.short()));
     }
     let counts = stack.ledger.counts(stack.facts.last_full_run, &head.commit);
-    let everywhere = applied == Applied::Everywhere(head.commit.clone());
+    let clean = stack.ledger.is_clean(stack.facts.last_full_run, &head.commit);
+    let everywhere = clean && applied == Applied::Everywhere(head.commit.clone());
     let Some(outcome) = attempt.outcome else {
         let succeeded =
             |it: &Attempt| it.revision.commit == head.commit && it.outcome.is_some_and(Outcome::is_success);
@@ -146,7 +147,7 @@ pub(super) fn standing(stack: &Stack, head: &Revision) -> (SyncStatus, String) {
             _ => (SyncStatus::OutOfSync, format!("{short} is being applied")),
         };
     };
-    (sync(outcome, everywhere, &applied), attempt_sentence(attempt, outcome, counts))
+    (sync(outcome, everywhere, &applied), attempt_sentence(attempt, outcome, counts, clean))
 }
 
 fn sync(outcome: Outcome, everywhere: bool, applied: &Applied) -> SyncStatus {
@@ -159,15 +160,22 @@ fn sync(outcome: Outcome, everywhere: bool, applied: &Applied) -> SyncStatus {
     }
 }
 
-fn attempt_sentence(attempt: &Attempt, outcome: Outcome, counts: HostCounts) -> String {
+fn attempt_sentence(attempt: &Attempt, outcome: Outcome, counts: HostCounts, clean: bool) -> String {
     let (short, run) = (attempt.revision.short(), attempt.run);
-    let owed = match counts.owed {
-        0 => String::new(),
-        owed => format!(", {owed} owed"),
-    };
+    let owed = if counts.owed == 0 { String::new() } else { format!(", {} owed", counts.owed) };
+    let failed = if counts.failed == 0 { String::new() } else { format!(", {} failed since", counts.failed) };
     match outcome {
+        _ if outcome.is_success()
+            && !clean
+            && [counts.total, 0, 0] == [counts.converged, counts.owed, counts.failed] =>
+        {
+            format!(
+                "{short} is applied on {}, but something else was tried since",
+                part(counts, counts.converged)
+            )
+        }
         _ if outcome.is_success() => {
-            format!("{short} is applied on {}{owed}", part(counts, counts.converged))
+            format!("{short} is applied on {}{owed}{failed}", part(counts, counts.converged))
         }
         Outcome::Unreachable => format!("{short} is applied on {}{owed}", part(counts, counts.converged)),
         Outcome::Failed if 0 < counts.failed => {

@@ -1,1 +1,18 @@
+//! Stories, and a simulation in random weather.
 
+mod story;
+
+mod scenario_backoff;
+mod scenario_dependencies;
+mod scenario_fetch;
+mod scenario_ledger;
+mod scenario_limits;
+mod scenario_people;
+mod scenario_recovery;
+mod scenario_request;
+mod scenario_rewind;
+mod scenario_run;
+mod scenario_settings;
+mod scenario_stop;
+
+mod simulation;

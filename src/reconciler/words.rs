@@ -24,7 +24,13 @@ pub(super) fn span(span: Span) -> String {
 
 /// `4m ago`.
 pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
-    format!("{} ago", span(now.duration_since(at)))
+    let past = now.duration_since(at);
+    if past.as_secs() <= 0 { "just now".to_owned() } else { format!("{} ago", span(past)) }
+}
+
+/// `for 4m`.
+pub(super) fn lasting(now: Timestamp, since: Timestamp) -> String {
+    format!("for {}", span(now.duration_since(since)))
 }
 
 /// `in 4m`.
@@ -70,7 +76,11 @@ pub(super) fn start_reason(now: Timestamp, want: &Want<'_>, stack: &Stack) -> St
             };
             format!("{revision} is new{after}{superseded}")
         }
-        (Trigger::OwedHosts, _) => format!("hosts are owed {revision}: {last}"),
+        (Trigger::OwedHosts, _) => {
+            let owed = stack.ledger.counts(stack.facts.last_full_run, &want.revision.commit).owed;
+            let are = if owed == 1 { "is" } else { "are" };
+            format!("{} {are} owed {revision} and did not answer before", counted(owed, "host"))
+        }
         (Trigger::Retry, _) => match attempt.map_or(0, |it| it.failures) {
             0 => format!("{revision} again: {last}"),
             failures => format!("retry {failures} of {revision}: {last}"),
@@ -107,7 +117,7 @@ pub(super) fn waiting(now: Timestamp, waiting: &Waiting<'_>, head: &Revision) ->
         Waiting::Draining => "waits: the daemon is stopping".to_owned(),
         Waiting::Suspended { by, since } => format!("suspended by {by} {}", ago(now, *since)),
         Waiting::Manual => "applied only when a person asks".to_owned(),
-        Waiting::Held(hold) => format!("held since {}: {}", ago(now, hold.since), hold.reason),
+        Waiting::Held(hold) => format!("held {}: {}", lasting(now, hold.since), hold.reason),
         Waiting::Backoff { until: at } => format!("retry {}", until(now, *at)),
         Waiting::Interrupted { until: at } => format!("starts again {}", until(now, *at)),
         Waiting::Refused { until: at } => format!("the last run was refused; retry {}", until(now, *at)),

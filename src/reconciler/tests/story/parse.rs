@@ -1,0 +1,148 @@
+//! The words of a story: what they mean.
+
+use crate::domain::{
+    ApplyPolicy, CommitHash, Ending, Event, Exit, Failure, HealPolicy, HostEnd, HostName, Mode, Outcome,
+    Reason, Request, Retry, Revision, RewindPolicy, RunId, RuntimeSpec, Settings, SourceName, SourcePolicy,
+    Span, StackId, StackPolicy,
+};
+
+pub(super) fn given(settings: &mut Settings, words: &[&str]) {
+    match words {
+        [] => {}
+        ["runs", number] => settings.max_live_runs = number.parse().expect("a number"),
+        ["retry", base, longest] => {
+            (settings.retry_base, settings.retry_max) = (seconds(base), seconds(longest));
+        }
+        ["drain", span] => settings.drain_timeout = seconds(span),
+        ["rewinds", "follow"] => settings.sources[0].rewinds = RewindPolicy::Follow,
+        ["branch", name] => settings.sources[0].reference = name.parse().expect("a branch"),
+        ["poll", span] => settings.sources[0].poll_every = seconds(span),
+        ["sources", names @ ..] => settings.sources = names.iter().map(|it| source(it)).collect(),
+        _ => panic!("nothing that can be given: {words:?}"),
+    }
+}
+
+pub(super) fn source(name: &str) -> SourcePolicy {
+    SourcePolicy {
+        name: name.parse().expect("a name"),
+        reference: "main".parse().expect("a branch"),
+        poll_every: Span::from_mins(1),
+        rewinds: RewindPolicy::Ask,
+    }
+}
+
+/// `other: …` names another source than infra.
+pub(super) fn source_of<'a, 'b>(words: &'a [&'b str]) -> (SourceName, &'a [&'b str]) {
+    match words {
+        [name, rest @ ..] if name.ends_with(':') => {
+            (name.trim_end_matches(':').parse().expect("a name"), rest)
+        }
+        _ => ("infra".parse().expect("a name"), words),
+    }
+}
+
+pub(super) fn id(stack: &str) -> StackId {
+    let full = if stack.contains('/') { stack.to_owned() } else { format!("infra/{stack}") };
+    full.parse().expect("a stack")
+}
+
+pub(super) fn stack(text: &str) -> StackPolicy {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut policy = StackPolicy {
+        id: id(words[0]),
+        playbook: "site.yml".to_owned(),
+        inventory: "hosts".to_owned(),
+        limit: None,
+        tags: Vec::new(),
+        skip_tags: Vec::new(),
+        extra_vars: std::collections::BTreeMap::new(),
+        forks: None,
+        apply: ApplyPolicy::OnCommit,
+        heal: HealPolicy::Never,
+        check_every: Span::from_hours(1),
+        timeout: Span::from_hours(1),
+        depends_on: Vec::new(),
+        runtime: RuntimeSpec::System,
+    };
+    match &words[1..] {
+        [] => {}
+        ["manual"] => policy.apply = ApplyPolicy::Manual,
+        ["limit", limit] => policy.limit = Some((*limit).to_owned()),
+        ["after", bases @ ..] => {
+            policy.depends_on = bases.iter().map(|it| it.parse().expect("a name")).collect();
+        }
+        other => panic!("not a policy: {other:?}"),
+    }
+    policy
+}
+
+/// `at a`, `on h1`, `tagged t`, in this order.
+pub(super) fn request(by: &str, mode: &str, mut words: &[&str]) -> Request {
+    let mode = if mode == "check" { Mode::Check } else { Mode::Apply };
+    let mut request = Request { mode, by: by.to_owned(), revision: None, limit: None, tags: Vec::new() };
+    while let [key, value, rest @ ..] = words {
+        match *key {
+            "at" => request.revision = Some(revision("main", value)),
+            "on" => request.limit = Some((*value).to_owned()),
+            "tagged" => request.tags = vec![(*value).to_owned()],
+            _ => panic!("not a request: {words:?}"),
+        }
+        words = rest;
+    }
+    request
+}
+
+/// Hosts by name, `h1:failed`, `h1:gone` (unreachable), `h1:cut` (unfinished); `retry …` for a failed setup.
+pub(super) fn finished(run: &str, outcome: &str, words: &[&str]) -> Event {
+    let outcome = Outcome::ALL.into_iter().find(|it| it.as_str() == outcome).expect("an outcome");
+    let (words, reason) = match words {
+        ["retry", retry @ ..] => (&[][..], Some(Reason::Setup { failure: failure(retry) })),
+        ["no-stats", hosts @ ..] => (hosts, Some(Reason::NoStats { exit: Exit::Code(250) })),
+        hosts => (hosts, None),
+    };
+    let hosts = words.iter().map(|it| match it.split_once(':') {
+        None => (HostName::new(*it), HostEnd::Converged),
+        Some((host, "failed")) => (HostName::new(host), HostEnd::Failed),
+        Some((host, "gone")) => (HostName::new(host), HostEnd::Unreachable),
+        Some((host, "cut")) => (HostName::new(host), HostEnd::Unfinished),
+        Some(other) => panic!("not a host: {other:?}"),
+    });
+    Event::RunFinished {
+        run: run_id(run),
+        ending: Ending { reason, ..Ending::plain(outcome) },
+        hosts: hosts.collect(),
+    }
+}
+
+pub(super) fn failure(retry: &[&str]) -> Failure {
+    let retry = match retry {
+        [] => Retry::Soon,
+        ["after", span] => Retry::After(seconds(span)),
+        ["until", "changed"] => Retry::UntilChanged,
+        _ => panic!("not a retry: {retry:?}"),
+    };
+    Failure { retry, message: "no route to host".to_owned(), remedy: None, security: false }
+}
+
+pub(super) fn run_id(text: &str) -> RunId {
+    text.parse().expect("a run")
+}
+
+pub(super) fn hash(commit: &str) -> CommitHash {
+    commit.repeat(40).parse().expect("a commit of one hexadecimal digit")
+}
+
+pub(super) fn revision(reference: &str, commit: &str) -> Revision {
+    Revision { reference: reference.parse().expect("a branch"), commit: hash(commit) }
+}
+
+pub(super) fn seconds(text: &str) -> Span {
+    let (number, unit) = text.split_at(text.len() - 1);
+    let number: i64 = number.parse().expect("a number");
+    match unit {
+        "s" => Span::from_secs(number),
+        "m" => Span::from_mins(number),
+        "h" => Span::from_hours(number),
+        _ => panic!("not a length of time: {text}"),
+    }
+}
