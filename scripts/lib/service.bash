@@ -13,7 +13,7 @@ check() {
   else
     failed=$((failed + 1))
     printf 'FAIL %s (%d s): %s\n' "$name" $((SECONDS - start)) "$*"
-    tail -n 15 "$room/output" | sed 's/^/     /'
+    tail -n 25 "$room/output" | sed 's/^/     /'
     explain_failure
   fi
 }
@@ -28,7 +28,7 @@ fails() { ! "$@"; }
 
 # Downloaded here, installed there: nothing in the containers has a way out.
 ansible_for_bookworm() {
-  [ -x "$base/usr/local/bin/ansible-playbook" ] && return
+  [ -L "$base/usr/local/bin/ansible-playbook" ] && return
   scripts/setup ansible >/dev/null
   .cache/ansible/stable/bin/python -m pip download --quiet --only-binary=:all: --python-version 3.11 \
     --dest "$base/opt/wheels" 'ansible-core~=2.19.0'
@@ -230,7 +230,7 @@ journal_has() { on control journalctl --unit driftless --no-pager --output cat -
 report_has() {
   python3 -c 'import json, sys
 r = json.load(open(sys.argv[1]))
-print(json.dumps(r, indent=1)[:3000])
+print(json.dumps({key: value for key, value in r.items() if key != "tried"}, indent=1)[:3000])
 sys.exit(not eval(sys.argv[2]))' "$(fleet_place control)/var/lib/driftless/stacks/fleet/spy/report.json" "$1"
 }
 

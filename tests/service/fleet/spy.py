@@ -34,7 +34,8 @@ def can(flags, path):
 
 # What root saw there, though this run cannot list it, and what this run sees by itself.
 tried = [it for it in (checkout / "paths.txt").read_text().splitlines() if it]
-roots = ["/etc/driftless", "/var/lib/driftless", "/var/cache/driftless", "/run/driftless", "/run/credentials"]
+roots = ["/etc/driftless", "/var/lib/driftless", "/var/cache/driftless", "/run/driftless"]
+roots.append("/run/credentials/driftless.service")
 for root in [*roots, "/etc/shadow", "/etc/sudoers.d"]:
     tried.append(root)
     tried.extend(os.path.join(place, it) for place, _, files in os.walk(root) for it in files)
