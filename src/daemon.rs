@@ -73,6 +73,9 @@ pub fn read_config(options: &ServeOptions) -> Result<Config, Report> {
 /// Follows, runs and records until it is told to stop and nothing is live any more.
 pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
+    if !config.warnings.is_empty() {
+        tracing::warn!("{}", config.warnings);
+    }
     let started = start(&options, config).await?;
     let Started { desk, accounts, socket, tcp, main_loop, tools, live } = started;
     let (stop, _) = watch::channel(false);

@@ -1,6 +1,5 @@
 //! Starts a run under its guardian, takes in what it says, and ends it when it is told to or when it breaks a limit.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -28,6 +27,9 @@ const EVENT_PIPE_BYTES: usize = 1024 * 1024;
 
 /// Takes events in, in order, many at a time. It may block: then Ansible waits as soon as the pipe is full.
 pub type Sink = Box<dyn FnMut(&[RunEvent]) + Send>;
+
+/// Takes in what Ansible and the children of the run say besides events, where the operator keeps it.
+pub type Log = Box<dyn io::Write + Send>;
 
 /// How a run is guarded.
 #[derive(Debug, Clone)]
@@ -183,7 +185,7 @@ impl Execution {
         launch: &Launch,
         guard: &Guard,
         limits: Limits,
-        log: Option<File>,
+        log: Option<Log>,
         sink: Sink,
     ) -> Result<Self, ExecuteError> {
         let spec = guardian_spec(launch, guard, &limits);

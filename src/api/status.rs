@@ -62,6 +62,9 @@ pub struct Status {
     /// Whether it was told to stop and only waits for live runs.
     #[serde(default)]
     pub stopping: bool,
+    /// What a person should know: a new configuration that was refused, for example. A sentence each.
+    #[serde(default)]
+    pub notices: Vec<String>,
     /// The followed repositories, by name.
     pub sources: Vec<SourceStatus>,
     /// All stacks, by source and name.

@@ -1,8 +1,10 @@
 //! Answers those who ask over the API. Reads come from the core and the store; wishes become events.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, CancelBody, ErrorBody, ErrorCode, EventChunk, EventPosition,
@@ -29,6 +31,10 @@ pub(super) struct Flags {
     pub(super) stopping: AtomicBool,
     /// The journal could be written the last time.
     pub(super) writable: AtomicBool,
+    /// Why the last new configuration was refused, if it was.
+    pub(super) refused_config: Mutex<Option<String>>,
+    /// Told when the disk is full: retention makes room.
+    pub(super) full: Notify,
 }
 
 /// How long a question to the loop may take before the daemon is called unhealthy.
@@ -103,6 +109,14 @@ impl Desk {
         Ok(Revision { reference: stack.head.reference.clone(), commit })
     }
 
+    fn notices(&self) -> Vec<String> {
+        let refused = self.flags.refused_config.lock().unwrap_or_else(PoisonError::into_inner);
+        refused
+            .iter()
+            .map(|it| format!("the new configuration was refused and the old one stays: {it}"))
+            .collect()
+    }
+
     fn readiness(&self) -> Readiness {
         let mut because = Vec::new();
         if !self.flags.ready.load(Ordering::Relaxed) {
@@ -168,6 +182,7 @@ impl Backend for Desk {
             mode: self.mode,
             readiness: self.readiness(),
             stopping: self.flags.stopping.load(Ordering::Relaxed),
+            notices: self.notices(),
             sources: overview.sources,
             stacks: overview.stacks,
             live,

@@ -84,6 +84,16 @@ impl Hands {
         self.watch_local_sources();
     }
 
+    /// Tells the API why the new configuration was refused, or that it was not.
+    pub(super) fn config_refused(&self, why: Option<String>) {
+        *self.tools.flags.refused_config.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Wakes retention up, because the disk is full.
+    pub(super) fn make_room(&self) {
+        self.tools.flags.full.notify_one();
+    }
+
     /// Tells the API whether decisions can be recorded.
     pub(super) fn journal_writable(&self, writable: bool) {
         self.tools.flags.writable.store(writable, Ordering::Relaxed);

@@ -17,7 +17,10 @@ const RETAIN_EVERY: Duration = Duration::from_secs(600);
 pub(super) async fn keep(tools: Arc<Tools>) {
     let mut ticks = tokio::time::interval(RETAIN_EVERY);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = tools.flags.full.notified() => {}
+        }
         let config = tools.config();
         let policy = RetentionPolicy {
             max_age: config.retention.age,

@@ -28,6 +28,8 @@ pub(super) struct Prepared {
     pub(super) limits: Limits,
     pub(super) runtime: Runtime,
     pub(super) recorder: Recorder,
+    /// Whether the operator keeps raw output.
+    pub(super) raw_log: bool,
 }
 
 /// Makes a run ready, unless it is stopped before.
@@ -77,7 +79,15 @@ async fn ready(tools: &Arc<Tools>, spec: &RunSpec) -> Result<Prepared, Failure> 
                 .remedy("free space in the state directory")
         })?;
     let guard = guard_of(tools, spec.run, &config, run_as);
-    Ok(Prepared { checkout, launch, guard, limits: limits_of(&config, spec), runtime, recorder })
+    Ok(Prepared {
+        checkout,
+        launch,
+        guard,
+        limits: limits_of(&config, spec),
+        runtime,
+        recorder,
+        raw_log: config.raw_log,
+    })
 }
 
 fn cannot(what: &str, error: &std::io::Error) -> Failure {

@@ -16,6 +16,9 @@ impl Reloading {
     /// Reads it, and says what of it only a restart brings about.
     pub(super) fn read(&self, old: &Config) -> Result<Config, Report> {
         let new = Config::load(&self.file, self.credentials.as_deref(), &access::CHECKS)?;
+        if !new.warnings.is_empty() {
+            tracing::warn!("{}", new.warnings);
+        }
         for change in Config::changes(old, &new) {
             tracing::warn!("{change}");
         }

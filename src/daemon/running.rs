@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::ansible::execute::{Execution, Finished, StopReason};
+use crate::ansible::execute::{Execution, Finished, Log, StopReason};
 use crate::domain::{Ending, Event, Failure, HostEnd, HostName, Outcome, Reason, RunId, RunSpec, Tally};
 use crate::git::Checkout;
 use crate::store::{Progress, Recorder, Store};
@@ -66,11 +66,12 @@ async fn execute(
     stopped: watch::Receiver<Option<StopReason>>,
     decided: Instant,
 ) -> End {
-    let Prepared { checkout, launch, guard, limits, runtime, recorder } = prepared;
+    let Prepared { checkout, launch, guard, limits, runtime, recorder, raw_log } = prepared;
     let recorder = Arc::new(Mutex::new(recorder));
     let sink = Arc::clone(&recorder);
     let take = move |events: &[_]| lock(&sink).record(events);
-    let execution = match Execution::spawn(&launch, &guard, limits, None, Box::new(take)) {
+    let log = raw_log.then(|| Box::new(RawOutput(Arc::clone(&recorder))) as Log);
+    let execution = match Execution::spawn(&launch, &guard, limits, log, Box::new(take)) {
         Ok(execution) => execution,
         Err(error) => return (setup(error.into()), BTreeMap::new()),
     };
@@ -85,6 +86,20 @@ async fn execute(
     let mut ending = finished.ending(spec.mode);
     ending.notes = notes(&finished, checkout).await;
     (ending, tally.host_ends())
+}
+
+/// Raw output on its way into the record.
+struct RawOutput(Arc<Mutex<Recorder>>);
+
+impl std::io::Write for RawOutput {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        lock(&self.0).record_raw(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Keeps the record up to date until the run has ended, and hands a wish to stop on.

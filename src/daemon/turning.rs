@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
+use crate::config::Report;
 use crate::domain::{Decision, Event, Memory, Timestamp};
 use crate::reconciler::Reconciler;
 use crate::signals::ServiceManager;
@@ -86,11 +87,13 @@ impl Loop {
         match self.reloading.read(&self.hands.config()) {
             Ok(config) => {
                 let settings = config.settings.clone();
+                self.hands.config_refused(None);
                 self.hands.reconfigure(config);
                 self.take(Event::Reconfigured { settings }, None).await;
             }
             Err(report) => {
                 tracing::error!("the new configuration is refused and the old one stays:\n{report}");
+                self.hands.config_refused(Some(first_words(&report)));
             }
         }
         self.service.ready();
@@ -132,6 +135,9 @@ impl Loop {
                 unrecorded.keep(event.clone());
                 self.unrecorded = Some(unrecorded);
                 self.hands.journal_writable(false);
+                if error.is_full() {
+                    self.hands.make_room();
+                }
                 Err(format!("the journal cannot be written: {error}"))
             }
         }
@@ -190,6 +196,16 @@ impl Unrecorded {
             self.finished.push(event);
         }
     }
+}
+
+/// The first thing that is wrong, and how much more there is; all of it is in the log.
+fn first_words(report: &Report) -> String {
+    let findings = report.findings();
+    let Some(first) = findings.first() else { return report.to_string() };
+    let more = findings.len() - 1;
+    let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+    let line = first.line.map_or_else(String::new, |it| format!(":{it}"));
+    format!("{}{line}: {}{more}; all of it is in the log", first.file, first.message)
 }
 
 fn still_not_writable(error: &StoreError) {

@@ -55,6 +55,7 @@ fn a_bad_configuration_is_refused_and_the_old_one_stays() {
     std::fs::write(world.config_file(), "sources:\n  infra: { ulr: nowhere }\n").expect("a file");
     world.signal("HUP");
     eventually("the new configuration is refused", SOON, || world.log().contains("ulr").then_some(()));
+    eventually("the status says so", SOON, || world.text(&["status"]).contains("refused").then_some(()));
     world.repository.write("site.yml", &writes("two"));
     let two = world.repository.commit("Two");
     world.run_of(&two, "changed");
@@ -210,4 +211,19 @@ fn health_and_readiness_are_told() {
     let done = gone.cli(&["status"]);
     assert_eq!(done.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&done.stderr).contains("driftless"), "{done:?}");
+}
+
+#[test]
+fn raw_output_is_kept_only_where_the_operator_asks() {
+    for (wanted, lines) in [(false, "raw_log: false"), (true, "raw_log: true")] {
+        let mut world = World::new();
+        world.configure(lines);
+        seed(&world.repository, &writes("x"));
+        let commit = world.repository.commit("Seed");
+        world.start();
+        world.run_of(&commit, "changed");
+        let raw = world.path("state/store/raw");
+        let files = std::fs::read_dir(raw).map(|it| it.count()).unwrap_or_default();
+        assert_eq!(files != 0, wanted, "{lines}: {files} files");
+    }
 }

@@ -121,7 +121,7 @@ impl Room {
             Box::new(move |batch: &[RunEvent]| events.lock().unwrap().extend_from_slice(batch))
         };
         let log = fs::File::create(self.path(&format!("{number}.log"))).unwrap();
-        let execution = Execution::spawn(&launch, &guard, limits, Some(log), sink).unwrap();
+        let execution = Execution::spawn(&launch, &guard, limits, Some(Box::new(log)), sink).unwrap();
         Live { execution, events, marker: guard.leftovers.marker }
     }
 

@@ -1,11 +1,10 @@
 //! Takes in what a run says: events to the sink, the rest counted.
 
-use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::guarded::Listener;
-use super::{Finished, Sink, StopReason, Stopper};
+use super::{Finished, Log, Sink, StopReason, Stopper};
 use crate::ansible::decode::{Decoder, Line};
 use crate::ansible::guardian::Report;
 use crate::ansible::limits::Limits;
@@ -22,7 +21,7 @@ pub(super) struct Intake {
     decoder: Decoder,
     batch: Vec<RunEvent>,
     sink: Sink,
-    log: Option<File>,
+    log: Option<Log>,
     limits: Limits,
     stopper: Stopper,
     heard_at: Instant,
@@ -35,7 +34,7 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(nonce: &str, limits: Limits, stopper: Stopper, log: Option<File>, sink: Sink) -> Self {
+    pub(super) fn new(nonce: &str, limits: Limits, stopper: Stopper, log: Option<Log>, sink: Sink) -> Self {
         Self {
             nonce: nonce.to_owned(),
             lines: Lines::new(),

@@ -105,6 +105,7 @@ pub(in crate::cli) fn status() -> Status {
         mode: ServiceMode::Service,
         readiness: Readiness { ready: true, because: Vec::new() },
         stopping: false,
+        notices: Vec::new(),
         sources: vec![source("infra")],
         stacks: vec![stack("infra/web")],
         live: Vec::new(),

@@ -38,6 +38,9 @@ fn head(page: &mut Page, status: &Status, now: Timestamp) {
     for reason in &status.readiness.because {
         page.problem(format!("  {reason}"), None);
     }
+    for notice in &status.notices {
+        page.problem(format!("  {notice}"), None);
+    }
     page.field("mode", status.mode.as_str());
     if let Some(url) = &status.url {
         page.field("http", url);

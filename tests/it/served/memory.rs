@@ -115,6 +115,7 @@ fn spec() -> RunSpec {
 impl Backend for Memory {
     async fn status(&self) -> Result<Status, ErrorBody> {
         Ok(Status {
+            notices: Vec::new(),
             version: "0.1.0".to_owned(),
             started_at: Timestamp::UNIX_EPOCH,
             mode: ServiceMode::OneUser,
