@@ -192,6 +192,7 @@ impl Runtimes {
         match spec {
             RuntimeSpec::System => self.system(access).await,
             RuntimeSpec::Managed { core, requirements, galaxy } => {
+                let access = &RuntimeAccess { python: self.python(&access.python)?, ..access.clone() };
                 let python = self.python_version(&access.python).await?;
                 let uid = access.run_as.map(|it| it.uid);
                 let files =

@@ -74,6 +74,17 @@ impl Runtimes {
         Ok(Runtime { python, bin_dir, hash, version, collections_path: None, roles_path: None })
     }
 
+    /// The whole path of a Python: a name without `/` is looked for in the path.
+    pub(super) fn python(&self, named: &Path) -> Result<PathBuf, RuntimeError> {
+        if named.is_absolute() {
+            return Ok(named.to_owned());
+        }
+        self.find(named).ok_or_else(|| RuntimeError::Python {
+            python: named.to_owned(),
+            detail: format!("it is not in the path {}", self.search_path),
+        })
+    }
+
     pub(super) async fn python_version(&self, python: &Path) -> Result<String, RuntimeError> {
         let answer = self.answer(python, None).await;
         answer

@@ -40,6 +40,18 @@ fn what_is_wrong_with_ansible_is_told_with_a_remedy() {
 }
 
 #[test]
+fn a_python_that_is_only_named_is_looked_for_in_the_path() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("python3"), "").unwrap();
+    let search_path = format!("/nonexistent:{}", dir.path().display());
+    let runtimes = Runtimes::new(dir.path().join("runtimes"), PathBuf::new(), search_path).unwrap();
+    assert_eq!(runtimes.python(Path::new("python3")).unwrap(), dir.path().join("python3"));
+    assert_eq!(runtimes.python(Path::new("/x/python")).unwrap(), Path::new("/x/python"));
+    let error = runtimes.python(Path::new("python9")).unwrap_err();
+    assert!(error.to_string().contains("/nonexistent"), "{error}");
+}
+
+#[test]
 fn an_ansible_that_is_not_there_is_told_before_anything_is_started() {
     let dir = tempfile::tempdir().unwrap();
     let runtimes = Runtimes::new(
