@@ -81,10 +81,13 @@ async fn execute(
         tracing::warn!(error = &error as &dyn std::error::Error, "the start of the run is not recorded");
     }
     let finished = follow(&tools.store, spec.run, execution, &recorder, stopped).await;
-    let tally =
-        finish_record(&tools.store, spec.run, recorder).await.unwrap_or_else(|| finished.tally.clone());
+    let (tally, whole) = finish_record(&tools.store, spec.run, recorder).await;
+    let tally = tally.unwrap_or_else(|| finished.tally.clone());
     let mut ending = finished.ending(spec.mode);
     ending.notes = notes(&finished, checkout).await;
+    if !whole {
+        ending.notes.push("its last results are not recorded: the store could not be written".to_owned());
+    }
     (ending, tally.host_ends())
 }
 
@@ -176,17 +179,20 @@ async fn write(
     }
 }
 
-/// Closes the files of the run and writes the last of its record.
-async fn finish_record(store: &Store, run: RunId, recorder: Arc<Mutex<Recorder>>) -> Option<Tally> {
+/// Closes the files of the run and writes the last of its record. Also returns whether that could be written.
+async fn finish_record(store: &Store, run: RunId, recorder: Arc<Mutex<Recorder>>) -> (Option<Tally>, bool) {
     let finish = move || {
         let recorder = Arc::into_inner(recorder)?.into_inner().unwrap_or_else(PoisonError::into_inner);
         Some(recorder.finish())
     };
-    let (tally, progress) = tokio::task::spawn_blocking(finish).await.ok().flatten()?;
-    if write(store, run, None, Some(progress)).await.is_some() {
+    let Some((tally, progress)) = tokio::task::spawn_blocking(finish).await.ok().flatten() else {
+        return (None, false);
+    };
+    let whole = write(store, run, None, Some(progress)).await.is_none();
+    if !whole {
         tracing::warn!("the last results of the run are not recorded: the store cannot be written");
     }
-    Some(tally)
+    (Some(tally), whole)
 }
 
 /// What else a person should know of a run: whether it changed its own tree.
@@ -204,8 +210,8 @@ async fn notes(finished: &Finished, checkout: Checkout) -> Vec<String> {
         Ok(Ok(changed)) => {
             let some: Vec<String> = changed.iter().take(5).map(|it| it.path.display().to_string()).collect();
             notes.push(format!(
-                "the run changed {} files of its own checkout ({}); write to DRIFTLESS_STATE_DIR instead, since a checkout is made anew for each run",
-                changed.len(),
+                "the run changed {} of its own checkout ({}); write to DRIFTLESS_STATE_DIR instead, since a checkout is made anew for each run",
+                if changed.len() == 1 { "1 file".to_owned() } else { format!("{} files", changed.len()) },
                 some.join(", ")
             ));
         }

@@ -188,7 +188,7 @@ pub(super) fn place_words(task: &TaskIdentity) -> String {
 
 fn left_out(page: &mut Page, view: &RunView) {
     let run = &view.run;
-    let mut notes = Vec::new();
+    let mut notes = run.ending.as_ref().map(|it| it.notes.clone()).unwrap_or_default();
     if run.results_left_out != 0 {
         let count = run.results_left_out;
         notes
