@@ -83,9 +83,13 @@ impl Page {
         self.line(&[piece(Tone::Faint, format!("  {name:<10} ")), plain(value)]);
     }
 
-    /// A line that says what is wrong, and one that says what to do.
+    /// What is wrong, and a line that says what to do. The lines of a report, which has a place and a snippet, stay
+    /// lines, indented further than what to do, so that nothing from outside can pass for that.
     pub(super) fn problem(&mut self, what: impl Into<String>, remedy: Option<&str>) {
-        self.line(&[piece(Tone::Bad, what)]);
+        for (number, line) in what.into().split('\n').enumerate() {
+            let indent = if number == 0 { "" } else { "      " };
+            self.line(&[plain(indent), piece(Tone::Bad, line)]);
+        }
         if let Some(remedy) = remedy {
             self.line(&[plain(format!("    -> {remedy}"))]);
         }
@@ -161,7 +165,8 @@ mod tests {
         page.table(&["A"], &[], vec![vec![piece(Tone::Strong, nasty)]]);
         let text = without_colour(&page.into_text());
         assert!(!text.chars().any(|it| it != '\n' && it.is_control()), "{text:?}");
-        assert_eq!(text.lines().count(), 6, "{text}");
+        assert_eq!(text.lines().count(), 7, "{text}");
+        assert!(text.contains("\n      \\u{202e}\n"), "the second line of a problem is indented: {text}");
     }
 
     #[test]
