@@ -69,8 +69,16 @@ fn unknown(wanted: &NameWanted, known: &[StackId]) -> ErrorBody {
     if known.is_empty() {
         return error.remedy("no source declares a stack yet; `driftless status` shows why");
     }
+    // The name of a source alone is easily taken for that of its stack.
+    let source = wanted.source.as_ref().map_or(wanted.stack.as_str(), SourceName::as_str);
+    let of_source: Vec<&StackId> = known.iter().filter(|it| it.source.as_str() == source).collect();
+    if wanted.source.is_some() && of_source.is_empty() {
+        return error.remedy(format!("`{source}` has no stack; `driftless status` shows why"));
+    }
     let near = nearest(wanted, known);
-    if near.is_empty() {
+    if near.is_empty() && !of_source.is_empty() {
+        error.remedy(format!("the source `{source}` has {}", list(&of_source)))
+    } else if near.is_empty() {
         error.remedy("`driftless stacks` lists those that exist")
     } else {
         error.remedy(format!("did you mean {}?", list(&near)))
@@ -128,6 +136,13 @@ mod tests {
             resolved("infra/monitoring").expect_err("other source").remedy.as_deref(),
             Some("did you mean `lab/monitoring`?")
         );
+        for (wanted, remedy) in [
+            ("infra", "the source `infra` has `infra/web` or `infra/db`"),
+            ("infra/zzz", "the source `infra` has `infra/web` or `infra/db`"),
+            ("other/web", "`other` has no stack; `driftless status` shows why"),
+        ] {
+            assert_eq!(resolved(wanted).expect_err("none").remedy.as_deref(), Some(remedy), "{wanted}");
+        }
         assert_eq!(
             resolved("zzz").expect_err("none").remedy.as_deref(),
             Some("`driftless stacks` lists those that exist")
