@@ -26,6 +26,8 @@ pub(crate) fn fail(message: &str) -> ExitCode {
 fn say(text: &str) -> ExitCode {
     match writeln!(anstream::stdout(), "{text}") {
         Ok(()) => ExitCode::Success,
+        // The reader has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::Success,
         Err(error) => fail(&format!("the answer cannot be written: {error}")),
     }
 }
@@ -69,7 +71,10 @@ fn check_repository(root: &Path) -> ExitCode {
     let source: SourceName = "repository".parse().expect("`repository` is a name");
     let files = match Directory::read(root) {
         Ok(files) => files,
-        Err(error) => return fail(&format!("{} cannot be read: {error}", root.display())),
+        Err(error) => {
+            fail(&format!("{} cannot be read: {error}", root.display()));
+            return ExitCode::Configuration;
+        }
     };
     match config::repository_declaration(&source, &files) {
         Ok(declaration) => {
@@ -108,9 +113,14 @@ pub(crate) fn init(wanted: &Init, operator_file: &Path) -> ExitCode {
     if wanted.print {
         return say(text.trim_end());
     }
+    let check = if wanted.url.is_some() {
+        format!("driftless check-config --config {}", path.display())
+    } else {
+        "driftless check-config --repository .".to_owned()
+    };
     let created = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
     match created.and_then(|mut file| file.write_all(text.as_bytes())) {
-        Ok(()) => say(&format!("wrote {}; look at it, then run `driftless check-config`", path.display())),
+        Ok(()) => say(&format!("wrote {}; look at it, then run `{check}`", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             drop(writeln!(
                 anstream::stderr(),

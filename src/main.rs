@@ -9,6 +9,7 @@ use driftless::cli::{self, Arguments, Command, Global};
 use driftless::daemon::{self, ServeOptions, clock, logging};
 use driftless::demo;
 use driftless::error::ExitCode;
+use driftless::store::StoreError;
 
 fn main() -> ProcessExit {
     // Before anything else: the guardian must have one thread, and nothing of the daemon's in it.
@@ -65,7 +66,8 @@ fn serve(global: &Global) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::Success,
         Err(error) => {
-            tracing::error!("{error:#}");
+            let remedy = error.chain().find_map(|it| it.downcast_ref::<StoreError>()).map(StoreError::remedy);
+            tracing::error!("{error:#}{}", remedy.map_or_else(String::new, |it| format!(" ({it})")));
             ExitCode::Unavailable
         }
     }

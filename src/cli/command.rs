@@ -114,7 +114,7 @@ pub enum Command {
     /// Check a configuration, and say everything that is wrong with it
     #[command(display_order = 3)]
     CheckConfig(CheckConfig),
-    /// Write a first configuration
+    /// Write a first `driftless.yml`, or with --url a configuration of the daemon
     #[command(display_order = 4)]
     Init(Init),
     /// What only talks to the daemon.
@@ -163,7 +163,7 @@ pub struct CheckConfig {
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct Init {
-    /// The repository to follow
+    /// The repository to follow: writes a configuration of the daemon
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// The branch to follow

@@ -159,7 +159,8 @@ impl StoreError {
         }
     }
 
-    fn remedy(&self) -> String {
+    /// What a person can do about it.
+    pub fn remedy(&self) -> String {
         match self {
             Self::Locked { .. } => "stop it, or give this one another state directory".to_owned(),
             Self::Newer { .. } => {
