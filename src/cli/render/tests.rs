@@ -242,6 +242,16 @@ its events are not kept any more
     );
 }
 
+#[test]
+fn the_notes_of_a_run_are_shown() {
+    let mut view = view(9);
+    let mut ending = Ending::because(Outcome::Changed, Reason::NoHosts);
+    ending.notes = vec!["the run changed 1 file of its own checkout (x)".to_owned()];
+    view.run.ending = Some(ending);
+    let text = text(run_page(&view, now()));
+    assert!(text.ends_with("\n\nthe run changed 1 file of its own checkout (x)\n"), "{text}");
+}
+
 fn event(kind: RunEventKind) -> RunEvent {
     RunEvent { at: Timestamp::UNIX_EPOCH, kind }
 }
