@@ -106,6 +106,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     housekeeping.abort();
     stop.send_replace(true);
     servers.join_all().await;
+    tools.git.close_connections().await;
     tools.store.close().await;
     tracing::info!("stopped");
     Ok(())
