@@ -23,7 +23,7 @@ mod status;
 mod wants;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::domain::{
     Decision, Ending, Event, Fact, Head, HostEnd, HostName, RunId, RunSpec, Settings, SourceFacts,
@@ -224,39 +224,50 @@ impl Reconciler {
 
     /// Whoever waits longest gets the next free place; a person who waits for a change goes first.
     fn start_runs(&mut self, now: Timestamp, decisions: &mut Vec<Decision>) {
-        let world = self.world(now);
-        let mut candidates = BTreeSet::new();
-        for (name, source) in &mut self.sources {
+        let mut world = self.world(now);
+        let mut candidates = Vec::new();
+        for (source_place, source) in self.sources.values_mut().enumerate() {
             let owing: Vec<Option<bool>> =
                 source.stacks.values().map(|it| goes_first(&source.wants(it, &world))).collect();
-            for ((stack_name, stack), first) in source.stacks.iter_mut().zip(owing) {
+            for (place, (stack, first)) in source.stacks.values_mut().zip(owing).enumerate() {
                 stack.waits_since = first.map(|_| stack.waits_since.unwrap_or(now));
-                if let (Some(first), Some(since)) = (first, stack.waits_since)
-                    && world.live < world.most
-                {
-                    let id = StackId { source: name.clone(), stack: stack_name.clone() };
-                    candidates.insert((!first, since, id));
+                if let (Some(first), Some(since)) = (first, stack.waits_since) {
+                    candidates.push((!first, since, source_place, place));
                 }
             }
         }
-        for (_, _, id) in candidates {
-            decisions.extend(self.start_run(now, &id));
+        candidates.sort_unstable();
+        for (_, _, source, stack) in candidates {
+            match self.start_run(&world, source, stack) {
+                Started::Run(decision) => decisions.push(decision),
+                Started::Nothing => continue,
+                Started::NoPlace => break,
+            }
+            world.live += 1;
         }
     }
 
-    fn start_run(&mut self, now: Timestamp, id: &StackId) -> Option<Decision> {
-        let world = self.world(now);
-        let source = self.sources.get_mut(&id.source)?;
-        let stack = source.stacks.get(&id.stack)?;
-        let want = source.wants(stack, &world).ok()?;
-        let (head, policy) = source.declared(stack)?;
-        let head = head.revision.commit.clone();
-        let spec = spec::spec(RunId(self.next_run), &want, stack, policy)?;
-        let reason = words::start_reason(now, &want, stack);
+    /// Starts what the stack at this place wants, if it still wants it after those before it were started.
+    fn start_run(&mut self, world: &World, source: usize, stack: usize) -> Started {
+        let Some(source) = self.sources.values_mut().nth(source) else { return Started::Nothing };
+        let Some((name, stack)) = source.stacks.iter().nth(stack) else { return Started::Nothing };
+        let want = match source.wants(stack, world) {
+            Ok(want) => want,
+            Err(Waiting::RunLimit { .. }) => return Started::NoPlace,
+            Err(_) => return Started::Nothing,
+        };
+        let Some((head, policy)) = source.declared(stack) else { return Started::Nothing };
+        let Some(spec) = spec::spec(RunId(self.next_run), &want, stack, policy) else {
+            return Started::Nothing;
+        };
+        let reason = words::start_reason(world.now, &want, stack);
+        let (head, name) = (head.revision.commit.clone(), name.clone());
         self.next_run += 1;
         self.next_run_changed = true;
-        source.stacks.get_mut(&id.stack)?.started(now, spec.clone(), &head);
-        Some(Decision::Start { spec: Box::new(spec), reason })
+        if let Some(stack) = source.stacks.get_mut(&name) {
+            stack.started(world.now, spec.clone(), &head);
+        }
+        Started::Run(Decision::Start { spec: Box::new(spec), reason })
     }
 
     fn world(&self, now: Timestamp) -> World {
@@ -281,6 +292,15 @@ impl Reconciler {
         });
         waiting.filter(|it| self.decided_at < *it).min()
     }
+}
+
+/// What came of a stack that wanted a run.
+enum Started {
+    Run(Decision),
+    /// It does not want it any more.
+    Nothing,
+    /// As many runs are live as may be.
+    NoPlace,
 }
 
 /// Whether a stack owes a run now, and whether that run goes before others.

@@ -105,7 +105,8 @@ fn stack_facts(now: Timestamp, stack: &Stack, head: &Head, policy: &StackPolicy)
         ApplyPolicy::OnCommit => "new commits are applied as they come (`apply: on_commit`)".to_owned(),
         ApplyPolicy::Manual => "it is applied only when a person asks (`apply: manual`)".to_owned(),
     }];
-    sentences.push(standing(stack, &head.revision).1);
+    let summary = stack.summary(&head.revision.commit);
+    sentences.push(standing(stack, &head.revision, &summary).1);
     if let Some(attempt) = &facts.attempt {
         let (run, short, at) = (attempt.run, attempt.revision.short(), ago(now, attempt.at));
         sentences.push(match attempt.outcome {
@@ -123,7 +124,7 @@ fn stack_facts(now: Timestamp, stack: &Stack, head: &Head, policy: &StackPolicy)
             sentences.push(format!("a retry is due {}{failures}", words::until(now, retry_at)));
         }
     }
-    let counts = stack.ledger.counts(facts.last_full_run, &head.revision.commit);
+    let counts = summary.counts;
     if counts.total != 0 {
         let (total, converged, short) = (counts.total, counts.converged, head.revision.short());
         let rest = format!("{} owed, {} failed", counts.owed, counts.failed);

@@ -77,36 +77,37 @@ impl Ledger {
         self.hosts.values().filter(move |it| full_run.is_some() && it.full_run == full_run)
     }
 
-    /// The revision that all hosts of the last full run share.
-    pub(super) fn applied(&self, last_full_run: Option<RunId>) -> Applied {
-        let mut revisions = self.of_run(last_full_run).map(|it| it.applied.as_ref());
-        let Some(first) = revisions.next() else { return Applied::Nothing };
-        match first {
-            _ if !revisions.all(|it| it == first) => Applied::Mixed,
-            Some(commit) => Applied::Everywhere(commit.clone()),
-            None => Applied::Nothing,
-        }
-    }
-
-    /// Whether every host of the last full run got to the end of the head, and nothing else was tried on it since.
-    pub(super) fn is_clean(&self, last_full_run: Option<RunId>, head: &CommitHash) -> bool {
-        self.of_run(last_full_run).all(|it| {
-            let at_head = it.applied.as_ref() == Some(head) && it.attempted.as_ref() == Some(head);
-            at_head && !it.failed && it.owed_since.is_none()
-        })
-    }
-
-    /// The hosts of the last full run, counted against the head.
-    pub(super) fn counts(&self, last_full_run: Option<RunId>, head: &CommitHash) -> HostCounts {
+    /// What the hosts of the last full run say together, measured against the head.
+    pub(super) fn summary(&self, last_full_run: Option<RunId>, head: &CommitHash) -> Summary {
         let mut counts = HostCounts::default();
+        let mut first = None;
+        let (mut shared, mut untouched) = (true, true);
         for host in self.of_run(last_full_run) {
             counts.total += 1;
             counts.converged += u32::from(host.applied.as_ref() == Some(head));
             counts.owed += u32::from(host.owed_since.is_some());
             counts.failed += u32::from(host.failed);
+            untouched &= host.attempted.as_ref() == Some(head);
+            shared &= *first.get_or_insert(host.applied.as_ref()) == host.applied.as_ref();
         }
-        counts
+        let applied = match first.flatten() {
+            _ if !shared => Applied::Mixed,
+            Some(commit) => Applied::Everywhere(commit.clone()),
+            None => Applied::Nothing,
+        };
+        let clean = untouched && [counts.converged, counts.owed, counts.failed] == [counts.total, 0, 0];
+        Summary { applied, counts, clean }
     }
+}
+
+/// What all hosts of a stack say together.
+#[derive(Debug)]
+pub(super) struct Summary {
+    /// The revision that they share.
+    pub(super) applied: Applied,
+    pub(super) counts: HostCounts,
+    /// Whether each got to the end of the head, and nothing else was tried on it since.
+    pub(super) clean: bool,
 }
 
 /// Whether the ending of an apply of the whole stack told of all hosts of the stack.

@@ -5,7 +5,7 @@ use crate::domain::{
     StackPolicy, Timestamp, Trigger,
 };
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Summary};
 use super::limit::intersect_limits;
 
 /// One stack. Whether it is declared, and what is wanted of it, is in the head of its source.
@@ -60,6 +60,11 @@ impl Stack {
 
     pub(super) fn is_held(&self, commit: &CommitHash) -> bool {
         self.facts.hold.as_ref().is_some_and(|it| it.revision.commit == *commit)
+    }
+
+    /// What its hosts say together, measured against the head.
+    pub(super) fn summary(&self, head: &CommitHash) -> Summary {
+        self.ledger.summary(self.facts.last_full_run, head)
     }
 
     /// The head moves away from `old`: what waited for a newer commit need not wait any more.

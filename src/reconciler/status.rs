@@ -1,11 +1,12 @@
 //! What is shown. Derived from facts each time it is asked for, never set.
 
 use crate::domain::{
-    Applied, ApplyPolicy, Attempt, CommitHash, Failure, HealPolicy, HostCounts, Outcome, Revision, RunSpec,
-    SourceName, SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, Timestamp,
+    Applied, ApplyPolicy, Attempt, CommitHash, Failure, HealPolicy, Outcome, Revision, RunSpec, SourceName,
+    SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, Timestamp,
 };
 
 use super::Reconciler;
+use super::ledger::Summary;
 use super::source::Source;
 use super::stack::Stack;
 use super::wants::{Waiting, World};
@@ -59,27 +60,30 @@ fn stack_status(id: &StackId, source: &Source, stack: &Stack, world: &World) -> 
     let Some((head, policy)) = source.declared(stack) else {
         let live = stack.facts.live.as_ref()?;
         let reason = format!("{id} is not declared any more; run {} goes on to its end", live.run);
-        return Some(compose(stack, policy_of(live), &live.revision, (SyncStatus::Unknown, reason), None));
+        let summary = stack.summary(&live.revision.commit);
+        let sync = (SyncStatus::Unknown, reason);
+        return Some(compose(stack, policy_of(live), &live.revision, summary, sync));
     };
+    let summary = stack.summary(&head.revision.commit);
     let wants = source.wants(stack, world);
     let waiting = wants.as_ref().err();
-    let (sync, standing) = standing(stack, &head.revision);
+    let (sync, standing) = standing(stack, &head.revision, &summary);
     let next = match waiting {
         Some(Waiting::Manual) if sync == SyncStatus::InSync => None,
         Some(waiting) => words::waiting(world.now, waiting, &head.revision),
         None => Some("starts at once".to_owned()),
     };
     let reason = next.map_or_else(|| standing.clone(), |next| format!("{standing}; {next}"));
-    let next_run = waiting.and_then(Waiting::until);
-    Some(compose(stack, policy.clone(), &head.revision, (sync, reason), next_run))
+    let status = compose(stack, policy.clone(), &head.revision, summary, (sync, reason));
+    Some(StackStatus { next_run: waiting.and_then(Waiting::until), ..status })
 }
 
 fn compose(
     stack: &Stack,
     policy: StackPolicy,
     head: &Revision,
+    summary: Summary,
     (sync, reason): (SyncStatus, String),
-    next_run: Option<Timestamp>,
 ) -> StackStatus {
     let facts = &stack.facts;
     StackStatus {
@@ -89,14 +93,14 @@ fn compose(
         reason,
         head: head.clone(),
         attempted: facts.attempt.as_ref().map(|it| it.revision.clone()),
-        applied: stack.ledger.applied(facts.last_full_run),
-        hosts: stack.ledger.counts(facts.last_full_run, &head.commit),
+        applied: summary.applied,
+        hosts: summary.counts,
         live: facts.live.clone(),
         request: facts.request.clone(),
         suspended: facts.suspended.clone(),
         hold: facts.hold.clone(),
         failures: facts.attempt.as_ref().map_or(0, |it| it.failures),
-        next_run,
+        next_run: None,
         last_success: facts.last_success,
     }
 }
@@ -122,19 +126,17 @@ fn policy_of(live: &RunSpec) -> StackPolicy {
 }
 
 /// Whether the hosts are at the head, and what says so.
-pub(super) fn standing(stack: &Stack, head: &Revision) -> (SyncStatus, String) {
-    let applied = stack.ledger.applied(stack.facts.last_full_run);
+pub(super) fn standing(stack: &Stack, head: &Revision, summary: &Summary) -> (SyncStatus, String) {
+    let (applied, counts) = (&summary.applied, summary.counts);
     let short = head.short();
     let Some(attempt) = &stack.facts.attempt else {
         return (SyncStatus::Unknown, format!("{short} was never applied"));
     };
     if attempt.revision.commit != head.commit {
-        let sync = if applied == Applied::Nothing { SyncStatus::Unknown } else { SyncStatus::OutOfSync };
+        let sync = if *applied == Applied::Nothing { SyncStatus::Unknown } else { SyncStatus::OutOfSync };
         return (sync, format!("{short} is not applied; {} was attempted last", attempt.revision.short()));
     }
-    let counts = stack.ledger.counts(stack.facts.last_full_run, &head.commit);
-    let clean = stack.ledger.is_clean(stack.facts.last_full_run, &head.commit);
-    let everywhere = clean && applied == Applied::Everywhere(head.commit.clone());
+    let everywhere = summary.clean && *applied == Applied::Everywhere(head.commit.clone());
     let Some(outcome) = attempt.outcome else {
         let succeeded =
             |it: &Attempt| it.revision.commit == head.commit && it.outcome.is_some_and(Outcome::is_success);
@@ -147,7 +149,7 @@ pub(super) fn standing(stack: &Stack, head: &Revision) -> (SyncStatus, String) {
             _ => (SyncStatus::OutOfSync, format!("{short} is being applied")),
         };
     };
-    (sync(outcome, everywhere, &applied), attempt_sentence(attempt, outcome, counts, clean))
+    (sync(outcome, everywhere, applied), attempt_sentence(attempt, outcome, summary))
 }
 
 fn sync(outcome: Outcome, everywhere: bool, applied: &Applied) -> SyncStatus {
@@ -160,13 +162,14 @@ fn sync(outcome: Outcome, everywhere: bool, applied: &Applied) -> SyncStatus {
     }
 }
 
-fn attempt_sentence(attempt: &Attempt, outcome: Outcome, counts: HostCounts, clean: bool) -> String {
+fn attempt_sentence(attempt: &Attempt, outcome: Outcome, summary: &Summary) -> String {
+    let counts = summary.counts;
     let (short, run) = (attempt.revision.short(), attempt.run);
     let owed = if counts.owed == 0 { String::new() } else { format!(", {} owed", counts.owed) };
     let failed = if counts.failed == 0 { String::new() } else { format!(", {} failed since", counts.failed) };
     match outcome {
         _ if outcome.is_success()
-            && !clean
+            && !summary.clean
             && [counts.total, 0, 0] == [counts.converged, counts.owed, counts.failed] =>
         {
             format!(

@@ -77,7 +77,7 @@ pub(super) fn start_reason(now: Timestamp, want: &Want<'_>, stack: &Stack) -> St
             format!("{revision} is new{after}{superseded}")
         }
         (Trigger::OwedHosts, _) => {
-            let owed = stack.ledger.counts(stack.facts.last_full_run, &want.revision.commit).owed;
+            let owed = stack.summary(&want.revision.commit).counts.owed;
             let are = if owed == 1 { "is" } else { "are" };
             format!("{} {are} owed {revision} and did not answer before", counted(owed, "host"))
         }

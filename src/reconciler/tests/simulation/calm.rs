@@ -50,8 +50,9 @@ impl World {
     }
 
     fn everybody_resumes(&mut self) {
-        let stacks: Vec<StackId> = self.remotes.values().flat_map(|it| it.names().clone()).collect();
-        for stack in stacks {
+        let stopped =
+            self.core.stacks(self.now).into_iter().filter(|it| it.suspended.is_some() || it.hold.is_some());
+        for stack in stopped.map(|it| it.id).collect::<Vec<StackId>>() {
             self.deliver(&Event::Resumed { stack, by: "alice".to_owned() });
         }
     }

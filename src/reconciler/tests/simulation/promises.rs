@@ -329,7 +329,7 @@ impl World {
     pub(super) fn check_state(&mut self) {
         let next = self.core.next_wakeup(self.now);
         promise!(next.is_none_or(|it| self.now < it), "the daemon never spins", "{next:?} at {}", self.now);
-        match self.dice.below(12) {
+        match self.dice.below(20) {
             0 => {
                 let again = self.core.step(self.now, Event::Tick);
                 let nothing = again.is_empty() && self.core.take_facts().is_empty();
