@@ -118,6 +118,7 @@ fn kind(wire: Wire<'_>) -> Option<RunEventKind> {
             message: wire.message.some(),
         },
         "inventory_unparsed" => RunEventKind::InventoryUnparsed { source: wire.source.owned() },
+        "stats_part" => RunEventKind::StatsPart { hosts: recap(wire.hosts)? },
         "stats" => RunEventKind::Stats { hosts: recap(wire.hosts)? },
         _ => return None,
     })

@@ -75,6 +75,8 @@ pub struct Tally {
     pub error: Option<(String, Option<String>, Option<String>)>,
     /// Whether Ansible told its recap, which is the last thing it does.
     pub stats: bool,
+    /// Parts of its recap, until the last of them came.
+    pub stats_parts: Recap,
     /// How many results came, items not counted.
     pub results: u64,
 }
@@ -103,9 +105,11 @@ impl Tally {
             RunEventKind::InventoryUnparsed { source } => {
                 self.unparsed_inventories.insert(source.clone());
             }
+            RunEventKind::StatsPart { hosts } => self.stats_parts.extend(hosts.iter().cloned()),
             RunEventKind::Stats { hosts } => {
                 self.stats = true;
-                self.hosts = hosts.iter().cloned().collect();
+                self.hosts = std::mem::take(&mut self.stats_parts);
+                self.hosts.extend(hosts.iter().cloned());
             }
             _ => {}
         }

@@ -207,9 +207,14 @@ pub enum RunEventKind {
         /// The source, relative to the checkout.
         source: String,
     },
+    /// A part of a recap that is too long for one line. [`Self::Stats`] comes after the last part.
+    StatsPart {
+        /// Counts for some hosts.
+        hosts: Vec<(HostName, HostStats)>,
+    },
     /// The end: Ansible's PLAY RECAP.
     Stats {
-        /// Counts for each host.
+        /// Counts for each host that no part had.
         hosts: Vec<(HostName, HostStats)>,
     },
 }

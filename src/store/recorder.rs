@@ -133,7 +133,7 @@ impl Recorder {
             }
             // Of a loop the whole is told, too. Which item failed is worth a line, which one changed is not.
             RunEventKind::ItemEnded(result) if is_failure(result.status) => self.keep(result),
-            RunEventKind::Stats { hosts } => self.moved.extend(hosts.iter().map(|(host, _)| host.clone())),
+            RunEventKind::Stats { .. } => self.moved.extend(self.tally.hosts.keys().cloned()),
             _ => {}
         }
     }

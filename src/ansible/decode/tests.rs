@@ -37,6 +37,7 @@ const EVENTS: &[&str] = &[
     r#"{"at":1795442350004,"event":"item_ended","host":"h1","task":1,"status":"ok","changed":true,"item":{"index":0,"digest":"ea63"},"no_log":true}"#,
     r#"{"at":1795442350004,"event":"error","class":"AnsibleParserError","place":"site.yml:3","message":"no"}"#,
     r#"{"at":1795442350004,"event":"inventory_unparsed","source":"hosts"}"#,
+    r#"{"at":1795442350676,"event":"stats_part","hosts":[["h0",{"ok":5}],["h2",{"failed":1,"unfinished":true}]]}"#,
     r#"{"at":1795442350676,"event":"stats","hosts":[["h1",{"ok":5,"unreachable":0,"changed":2,"skipped":0,"rescued":0,"ignored":1,"failed":0,"unfinished":true}]]}"#,
 ];
 

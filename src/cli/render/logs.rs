@@ -44,7 +44,7 @@ impl EventPages {
                 self.heading(page, *task, identity, if *handler { "HANDLER" } else { "TASK" });
             }
             RunEventKind::TaskEnded(result) | RunEventKind::ItemEnded(result) => self.result(page, result),
-            RunEventKind::Stats { hosts } => {
+            RunEventKind::StatsPart { hosts } | RunEventKind::Stats { hosts } => {
                 page.line(&[piece(Tone::Strong, "\u{25b6} RECAP")]);
                 recap_table(page, &hosts.iter().cloned().collect());
             }
@@ -145,6 +145,7 @@ fn side_event(page: &mut Page, event: &RunEventKind) {
         | RunEventKind::TaskStarted { .. }
         | RunEventKind::TaskEnded(_)
         | RunEventKind::ItemEnded(_)
+        | RunEventKind::StatsPart { .. }
         | RunEventKind::Stats { .. } => return,
     };
     page.line(&[piece(tone, text)]);

@@ -85,6 +85,18 @@ fn ansibles_own_counts_are_the_last_word() {
 }
 
 #[test]
+fn a_recap_in_parts_counts_once_it_is_whole() {
+    let one = HostStats { ok: 1, ..HostStats::default() };
+    let part = |host: &str| RunEventKind::StatsPart { hosts: vec![(HostName::new(host), one)] };
+    let mut tally = tally([ended("h1", ResultStatus::Ok, false), part("h1"), part("h2")]);
+    assert!(!tally.stats);
+    assert_eq!(end_of(&tally, "h1"), HostEnd::Unfinished);
+    tally.add(&event(stats(&[("h3", one)])));
+    assert!(tally.stats);
+    assert_eq!(tally.host_ends().into_values().collect::<Vec<_>>(), [HostEnd::Converged; 3]);
+}
+
+#[test]
 fn the_worst_of_a_host_is_its_end() {
     let at_its_end = HostStats { ok: 3, changed: 1, ..HostStats::default() };
     let unfinished = HostStats { unfinished: true, ..at_its_end };

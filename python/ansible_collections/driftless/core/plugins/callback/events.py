@@ -27,6 +27,7 @@ author: the driftless project
 """
 
 _VERSION = tuple(int(part) for part in __version__.split(".")[:2])
+RECAP_LINE = 500  # Hosts in one line of the recap: a line must stay far below the reader's limit of a megabyte.
 _MAKES_HOSTS = frozenset({"add_host", "group_by"})
 
 
@@ -211,5 +212,9 @@ class CallbackModule(CallbackBase):
         for host in sorted({*hosts, *map(str, stats.processed)}):
             counts = stats.summarize(host)
             counts["failed"] = counts.pop("failures")
-            told.append([host, {**counts, "unfinished": host in unfinished}])
+            counts["unfinished"] = host in unfinished
+            told.append([host, {what: count for what, count in counts.items() if count}])
+            if len(told) == RECAP_LINE:
+                self.tell("stats_part", hosts=told)
+                told = []
         self.tell("stats", hosts=told)
