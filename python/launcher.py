@@ -21,6 +21,8 @@ def read_spec() -> dict:
     """The order for this run. Blocks until the other end closes it."""
     with os.fdopen(SPEC_FD, "rb") as pipe:
         spec = json.loads(pipe.read())
+    if not isinstance(spec, dict):
+        raise ValueError("the order is no object")
     for key, kind in (("nonce", str), ("argv", list), ("checkout", str), ("item_key", str)):
         if not isinstance(spec.get(key), kind):
             raise ValueError(f"the order has no usable {key!r}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fnmatch
 import re
 
+MAX_TERMS = 100
 _SUBSCRIPT = re.compile(r"^(.+)\[(?:-?\d+|\d*[:-]-?\d*)\]$")
 _ALWAYS = frozenset({"all", "ungrouped", "*", "localhost", "127.0.0.1", "::1"})
 
@@ -25,7 +26,7 @@ def unknown_terms(inventory: object, pattern: object, excluded: bool = True) -> 
             continue
         if not _is_known(inventory, term.lstrip("!&")):
             unknown.append(term)
-    return list(dict.fromkeys(unknown))
+    return list(dict.fromkeys(unknown))[:MAX_TERMS]
 
 
 def unknown_limit(inventory: object) -> list[str]:

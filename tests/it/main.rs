@@ -5,6 +5,7 @@ mod acceptance;
 mod crash;
 mod execution;
 mod guardian;
+mod inside;
 mod operation;
 mod recorded;
 mod room;

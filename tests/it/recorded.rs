@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::world::ansible_environments;
 use driftless::ansible::decode::{Decoder, GuardianReport, Line};
 use driftless::ansible::lines::{Lines, Piece};
 use driftless::domain::{
@@ -350,15 +351,10 @@ const LIVE: [&str; 16] = [
 #[test]
 fn real_runs_are_judged_as_the_recorded_ones() {
     #[expect(clippy::disallowed_methods, reason = "the test's own input, given by scripts/test")]
-    let (given, full) =
-        (std::env::var("DRIFTLESS_TEST_ANSIBLE").unwrap_or_default(), std::env::var("DRIFTLESS_TEST_FULL"));
-    let environments: Vec<_> = given.split(':').filter(|it| !it.is_empty()).collect();
-    assert!(
-        !environments.is_empty(),
-        "no Ansible to test with: run `scripts/test`, or set DRIFTLESS_TEST_ANSIBLE"
-    );
+    let full = std::env::var("DRIFTLESS_TEST_FULL").is_ok();
+    let environments = ansible_environments();
     let cases: Vec<String> =
-        if full.is_ok() { expected().into_keys().collect() } else { LIVE.map(str::to_owned).to_vec() };
+        if full { expected().into_keys().collect() } else { LIVE.map(str::to_owned).to_vec() };
 
     std::thread::scope(|scope| {
         let runs: Vec<_> = environments.iter().map(|it| scope.spawn(|| run_live(it, &cases))).collect();
@@ -368,9 +364,9 @@ fn real_runs_are_judged_as_the_recorded_ones() {
     });
 }
 
-fn run_live(environment: &str, cases: &[String]) -> Vec<String> {
+fn run_live(environment: &Path, cases: &[String]) -> Vec<String> {
     let into = tempfile::tempdir().expect("a directory");
-    let recorded = std::process::Command::new(Path::new(environment).join("bin/python"))
+    let recorded = std::process::Command::new(environment.join("bin/python"))
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/record-fixtures"))
         .arg("--into")
         .arg(into.path())
