@@ -223,7 +223,7 @@ fn raw_output_is_kept_only_where_the_operator_asks() {
         world.start();
         world.run_of(&commit, "changed");
         let raw = world.path("state/store/raw");
-        let files = std::fs::read_dir(raw).map(std::iter::Iterator::count).unwrap_or_default();
+        let files = std::fs::read_dir(raw).map(Iterator::count).unwrap_or_default();
         assert_eq!(files != 0, wanted, "{lines}: {files} files");
     }
 }
