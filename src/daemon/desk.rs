@@ -16,6 +16,7 @@ use crate::domain::{
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
+use crate::reconciler::intersect_limits;
 use crate::store::Store;
 use crate::web::{Backend, Person};
 
@@ -230,6 +231,11 @@ impl Backend for Desk {
         if let Some((who, _)) = &status.suspended {
             return Err(ErrorBody::refused(format!("{stack} is suspended by {who}"))
                 .remedy(format!("`driftless resume {stack}` first")));
+        }
+        if let Some(asked) = &body.limit {
+            // The core would not take it; better said now than a run that never comes.
+            intersect_limits(status.policy.limit.as_deref(), Some(asked))
+                .map_err(|it| ErrorBody::from_failure(ErrorCode::Refused, it))?;
         }
         let what = revision.as_ref().unwrap_or(&status.head).short();
         let request =
