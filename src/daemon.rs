@@ -3,6 +3,7 @@
 //! What must never be: a decision carried out that was not recorded; a second owner of the core; policy in here.
 
 mod access;
+mod attic;
 pub mod clock;
 mod desk;
 mod fetching;
@@ -35,7 +36,7 @@ use crate::api::ServiceMode;
 use crate::config::{Config, Report};
 use crate::domain::{Event, Run, Secret};
 use crate::git::watch::Watcher;
-use crate::git::{Git, GitSettings, remove_checkout};
+use crate::git::{Git, GitSettings};
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::signals::{Asked, ServiceManager, Signals};
@@ -84,6 +85,8 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    let attic = Arc::clone(&tools.attic);
+    let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
     ServiceManager.ready();
     tracing::info!(url = desk.url.as_deref(), "ready");
@@ -104,6 +107,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     main_loop.turn().await;
     listening.abort();
     housekeeping.abort();
+    emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;
     tools.git.close_connections().await;
@@ -132,7 +136,6 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let (store, recovered) = Store::open(&places.store(), StoreSettings::default())?;
     let Recovered { memory, live, seed } = recovered;
     recovery::sweep(&places.runs(), &live, place::remove);
-    recovery::sweep(&places.checkouts(), &live, remove_checkout);
     let metrics = Arc::new(Metrics::new()?);
     let (inbox, messages) = Inbox::new();
     let flags = Arc::new(Flags::writable());
@@ -150,6 +153,10 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         mode: service_mode(&tools.config()),
         url: tcp.local_addr().ok().map(|it| format!("http://{it}")),
     };
+    recovery::sweep(&tools.places.checkouts(), &live, |it| {
+        tools.attic.put(it.to_owned());
+        Ok(())
+    });
     let core = Reconciler::new(tools.config().settings.clone(), memory, seed, clock::now());
     let main_loop = Loop {
         core,
@@ -195,6 +202,7 @@ fn tools(
         flags: Arc::clone(flags),
         program: options.program.clone(),
         cgroup: housekeeping::delegated_cgroup(),
+        attic: Arc::default(),
         item_key: Secret::new(format!("{seed:032x}")),
         config: RwLock::new(Arc::new(config)),
         live: Mutex::new(HashMap::new()),

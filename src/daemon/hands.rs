@@ -17,6 +17,7 @@ use crate::git::watch::Watcher;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
+use super::attic::Attic;
 use super::desk::Flags;
 use super::inbox::Inbox;
 use super::places::Places;
@@ -35,6 +36,8 @@ pub(super) struct Tools {
     pub(super) program: PathBuf,
     /// A delegated cgroup below which each run gets its own.
     pub(super) cgroup: Option<PathBuf>,
+    /// Checkouts of runs that have ended.
+    pub(super) attic: Arc<Attic>,
     /// The key of the digests of loop items: the same for all runs, so that an item can be found again.
     pub(super) item_key: Secret,
     pub(super) config: RwLock<Arc<Config>>,

@@ -13,7 +13,7 @@ use crate::ansible::place::{self, Place};
 use crate::ansible::runtime::Runtime;
 use crate::config::Config;
 use crate::domain::{Ending, Failure, Outcome, Reason, RunId, RunSpec};
-use crate::git::{Checkout, Owner, remove_checkout};
+use crate::git::{Checkout, Owner};
 use crate::store::Recorder;
 
 use super::access;
@@ -134,11 +134,12 @@ fn limits_of(config: &Config, spec: &RunSpec) -> Limits {
 
 /// Removes what belongs to a run alone. What cannot be removed is said and tried again at the next start.
 pub(super) async fn tidy(tools: &Tools, run: RunId) {
-    let (checkout, directory) = (tools.places.checkout(run), tools.places.run(run));
-    let removed = tokio::task::spawn_blocking(move || {
-        remove_checkout(&checkout)?;
-        place::remove(&directory)
-    });
+    let checkout = tools.places.checkout(run);
+    if checkout.exists() {
+        tools.attic.put(checkout);
+    }
+    let directory = tools.places.run(run);
+    let removed = tokio::task::spawn_blocking(move || place::remove(&directory));
     if let Ok(Err(error)) = removed.await {
         tracing::warn!(%run, %error, "files of a run that ended cannot be removed");
     }
