@@ -94,7 +94,7 @@ impl Bench {
         let start = Decision::Start { spec: Box::new(spec()), reason: "a bench".to_owned() };
         let journal = store.journal(Timestamp::UNIX_EPOCH, &Event::Tick, std::slice::from_ref(&start), &[]);
         executor.block_on(journal).expect("the run is recorded");
-        let recorder = store.recorder(RunId(1), None).expect("a recorder");
+        let recorder = store.recorder(&spec(), None).expect("a recorder");
         Self {
             decoder: Decoder::new(NONCE),
             lines: Lines::new(),
@@ -165,7 +165,7 @@ impl Bench {
 
     /// How many events were recorded, and how large their file is, in bytes.
     fn finish(self) -> (u64, u64) {
-        let (_, progress) = self.recorder.finish();
+        let progress = self.recorder.finish().progress;
         assert_eq!(progress.events_lost, 0, "each event is written");
         self.executor.block_on(self.store.close());
         let file = self.dir.path().join("events/1.jsonl.zst");
@@ -222,6 +222,7 @@ fn spec() -> RunSpec {
         skip_tags: Vec::new(),
         extra_vars: BTreeMap::new(),
         forks: None,
+        debts: Vec::new(),
         timeout: Span::from_mins(30),
         runtime: RuntimeSpec::System,
     }

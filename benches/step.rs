@@ -97,7 +97,7 @@ impl World {
         let mut runs = 0;
         while let Some(run) = self.live.pop() {
             let (ending, hosts) = (Ending::plain(Outcome::Changed), self.hosts.clone());
-            self.step("run finished", Event::RunFinished { run, ending, hosts });
+            self.step("run finished", Event::RunFinished { run, ending, hosts, findings: Box::default() });
             runs += 1;
         }
         assert_eq!(runs, self.size, "each stack ran once");
@@ -135,7 +135,9 @@ impl World {
                     self.step("fetched", Event::Fetched { source, tip });
                 }
                 Decision::Start { spec, .. } => self.live.push(spec.run),
-                Decision::Stop { .. } | Decision::Exit => unreachable!("nothing asks for it"),
+                Decision::Stop { .. } | Decision::Exit | Decision::Answer { .. } | Decision::Probe { .. } => {
+                    unreachable!("nothing asks for it")
+                }
             }
         }
     }
@@ -195,7 +197,10 @@ fn stack(source: &SourceName, number: usize) -> StackPolicy {
         forks: None,
         apply: ApplyPolicy::OnCommit,
         heal: HealPolicy::Never,
-        check_every: Span::from_hours(1),
+        check: driftless::domain::CheckSchedule::Every(Span::from_hours(1)),
+        daily_heals: StackPolicy::DAILY_HEALS,
+        airbag: driftless::domain::AirbagPolicy::default(),
+        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::from_mins(30),
         depends_on: if number == base { Vec::new() } else { vec![name(base)] },
         runtime: RuntimeSpec::System,

@@ -2,7 +2,11 @@
 //!
 //! The way of a run through this module: [`runtime`] makes the Ansible ready, [`command`] says what is started and
 //! with which environment, [`place`] makes its directories, [`execute`] starts it under its [`guardian`] with the
-//! launcher of the [`collection`], and [`lines`] and [`decode`] turn what it says into events as they come.
+//! launcher of the [`collection`], [`lines`] and [`decode`] turn what it says into events as they come, and [`clean`]
+//! takes the secrets out of them, those of the [`announcements`] included.
+
+pub mod announcements;
+pub mod clean;
 
 pub mod command;
 pub mod environment;

@@ -11,7 +11,7 @@ mod run;
 mod status;
 mod value;
 
-pub use actions::{ActionReply, ApplyBody, ApproveBody, CancelBody};
+pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody};
 pub use error::{ErrorBody, ErrorCode};
 pub use name::{NameWanted, resolve_stack};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route};

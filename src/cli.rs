@@ -5,9 +5,11 @@
 
 mod act;
 mod apply;
+mod approve;
 mod client;
 mod command;
 mod console;
+mod drift;
 mod escape;
 mod page;
 mod progress;

@@ -6,6 +6,7 @@
 
 mod access;
 mod check;
+mod drift;
 mod inferred;
 mod mask;
 mod operator;
@@ -26,6 +27,7 @@ mod value;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
+pub use drift::{AirbagOverride, Redact};
 pub use operator::{
     Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
 };

@@ -3,16 +3,21 @@
 //! What must never be: a decision carried out that was not recorded; a second owner of the core; policy in here.
 
 mod access;
+mod asking;
 mod attic;
+mod cleaning;
 pub mod clock;
 mod desk;
 mod fetching;
 mod hands;
 mod housekeeping;
 mod inbox;
+mod live;
 pub mod logging;
+mod narrowing;
 mod places;
 mod preparing;
+mod probing;
 mod record;
 mod recovery;
 mod reload;
@@ -21,7 +26,7 @@ mod turning;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context as _;
@@ -206,6 +211,7 @@ fn tools(
         item_key: Secret::new(format!("{seed:032x}")),
         config: RwLock::new(Arc::new(config)),
         live: Mutex::new(HashMap::new()),
+        probes: AtomicU64::new(0),
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
         places,
     }))

@@ -9,29 +9,57 @@ pub mod secret;
 pub mod source;
 pub mod stack;
 
+pub mod change;
+pub mod drift;
+pub mod findings;
+pub mod latency;
+pub mod lock;
 pub mod outcome;
 pub mod recap;
 pub mod run;
 pub mod run_event;
+pub mod schedule;
+pub mod verdict;
 
 pub mod ledger;
 pub mod status;
+pub mod total;
 
 pub mod event;
 
+pub use change::{
+    Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
+    TaskCounts, TaskFacts, TaskKey,
+};
+pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Memory, Settings};
 pub use failure::{Failure, Retry};
+pub use findings::Gathering;
+pub use latency::{Latencies, Latency};
 pub use ledger::HostLedger;
+pub use lock::{AirbagHold, AirbagPolicy, AskedPlay, LockKey, Question, RefusalCause};
 pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use recap::{HostEnd, HostStats, Recap, Tally};
 pub use revision::{CommitHash, Reference, Revision};
 pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
-pub use run_event::{ItemId, ResultStatus, RunEvent, RunEventKind, TaskIdentity, TaskNumber, TaskResult};
+pub use run_event::{
+    Detail, Diff, HostAddress, ItemId, ResultStatus, RunEvent, RunEventKind, TaskIdentity, TaskNumber,
+    TaskResult,
+};
+pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
 pub use source::{Declaration, Head, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip};
-pub use stack::{ApplyPolicy, Attempt, HealPolicy, Hold, Interruption, Request, StackFacts, StackPolicy};
-pub use status::{Applied, Explanation, HostCounts, SourceStatus, StackStatus, SyncStatus};
+pub use stack::{
+    ApplyPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold, Interruption, LockFacts, NarrowPlan,
+    OwedVerify, ProbeFacts, Request, StackFacts, StackPolicy,
+};
+pub use status::{
+    Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,
+    SyncStatus,
+};
+pub use total::{LastEnd, Total};
+pub use verdict::{Coverage, Verdict};
 
 /// A point in wall-clock time. Always an argument of the core, never read inside it.
 pub use jiff::Timestamp;

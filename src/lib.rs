@@ -12,6 +12,8 @@ pub mod api;
 pub mod config;
 pub mod git;
 pub mod metrics;
+pub mod narrowing;
+pub mod redact;
 pub mod signals;
 pub mod store;
 pub mod web;

@@ -1,20 +1,26 @@
 //! What Prometheus sees.
 //!
-//! Counters and histograms are observed as things happen. Everything about the present state is rendered from a
-//! [`Snapshot`] at each scrape, so a series cannot outlive its stack or source. Labels hold configured names only,
-//! never a revision, a task, a host or a run; the `_info` series are the exception for revisions.
+//! Nearly everything is rendered from a [`Snapshot`] at each scrape, so a series cannot outlive its stack, source or
+//! host, and is right again at once after a restart. Fetches and how long runs take are observed as they happen.
+//! Labels hold configured names and fixed words only, never a revision, a task or a run. The `_info` series are the
+//! exception for revisions, those of single hosts for hosts, of which there are only so many.
 
+mod drift;
 mod gauges;
+mod page;
 mod table;
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder as _, HistogramVec, IntCounterVec, Registry, TextEncoder};
 
-use crate::domain::{Mode, Outcome, SourceName, SourceStatus, StackId, StackStatus, Timestamp, Trigger};
+use crate::domain::{
+    DriftFacts, LastEnd, Mode, Outcome, SourceName, SourceStatus, StackId, StackStatus, Timestamp, Total,
+};
 
 pub use table::{Kind, METRICS, Metric};
 
@@ -30,6 +36,12 @@ pub struct Snapshot {
     pub sources: Vec<SourceStatus>,
     /// All stacks.
     pub stacks: Vec<StackStatus>,
+    /// The drift of these stacks and what their hosts are owed.
+    pub drift: Vec<DriftFacts>,
+    /// How many runs ended how; `None` if that cannot be read now, then what was read last is told.
+    pub totals: Option<Vec<Total>>,
+    /// The last end of each stack's runs.
+    pub last_ends: Vec<LastEnd>,
     /// How many runs are live.
     pub live_runs: u32,
     /// How many may be.
@@ -42,14 +54,19 @@ pub struct Snapshot {
     pub store_bytes: u64,
 }
 
+/// How many hosts have series of their own if nobody says otherwise.
+const HOST_LIMIT: u32 = 500;
+
 /// What is counted while the daemon lives.
 pub struct Metrics {
     registry: Registry,
-    runs: IntCounterVec,
     run_seconds: HistogramVec,
     start_seconds: HistogramVec,
     fetches: IntCounterVec,
     known: Mutex<Known>,
+    /// As they were last read. A total that went back to zero would be counted again by `increase()`.
+    totals: Mutex<Option<Vec<Total>>>,
+    host_limit: AtomicU32,
 }
 
 /// Label values that were used, so that they can be forgotten.
@@ -64,10 +81,6 @@ impl Metrics {
     pub fn new() -> Result<Self, MetricsError> {
         let registry = Registry::new();
         let metrics = Self {
-            runs: IntCounterVec::new(
-                table::opts("driftless_runs_total"),
-                table::labels("driftless_runs_total"),
-            )?,
             run_seconds: table::histogram("driftless_run_duration_seconds")?,
             start_seconds: table::histogram("driftless_run_start_delay_seconds")?,
             fetches: IntCounterVec::new(
@@ -76,8 +89,9 @@ impl Metrics {
             )?,
             registry,
             known: Mutex::default(),
+            totals: Mutex::default(),
+            host_limit: AtomicU32::new(HOST_LIMIT),
         };
-        metrics.registry.register(Box::new(metrics.runs.clone()))?;
         metrics.registry.register(Box::new(metrics.run_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.start_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.fetches.clone()))?;
@@ -85,19 +99,17 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Counts a run that ended, with the time from its start, if it was started at all.
-    pub fn run_ended(
-        &self,
-        stack: &StackId,
-        mode: Mode,
-        trigger: Trigger,
-        outcome: Outcome,
-        took: Option<Duration>,
-    ) {
-        let (source, name) = (stack.source.as_str(), stack.stack.as_str());
-        self.runs.with_label_values(&[source, name, mode.as_str(), trigger.as_str(), outcome.as_str()]).inc();
-        if let Some(took) = took {
-            self.run_seconds.with_label_values(&[source, name, mode.as_str()]).observe(took.as_secs_f64());
+    /// How many hosts may have series of their own, over all stacks.
+    pub fn limit_hosts(&self, limit: u32) {
+        self.host_limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Records how long a run took, from the decision until nothing of it was left. How many runs ended is counted by
+    /// those who record them.
+    pub fn run_ended(&self, stack: &StackId, mode: Mode, outcome: Outcome, took: Duration) {
+        if outcome != Outcome::Refused {
+            let labels = [stack.source.as_str(), stack.stack.as_str(), mode.as_str()];
+            self.run_seconds.with_label_values(&labels).observe(took.as_secs_f64());
         }
     }
 
@@ -117,11 +129,21 @@ impl Metrics {
     pub fn render(&self, snapshot: &Snapshot) -> Result<String, MetricsError> {
         self.prepare(snapshot);
         let mut families = self.registry.gather();
-        families.extend(gauges::families(snapshot)?);
+        let host_limit = usize::try_from(self.host_limit.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        families.extend(gauges::families(snapshot, self.totals(snapshot).as_deref(), host_limit)?);
         families.sort_by(|a, b| a.name().cmp(b.name()));
         let mut text = Vec::new();
         TextEncoder::new().encode(&families, &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The totals of the snapshot, or those that were read last.
+    fn totals(&self, snapshot: &Snapshot) -> Option<Vec<Total>> {
+        let mut known = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        if snapshot.totals.is_some() {
+            known.clone_from(&snapshot.totals);
+        }
+        known.clone()
     }
 
     /// Forgets what is not configured any more, and shows zero for what has not happened yet: a counter that
@@ -131,7 +153,7 @@ impl Metrics {
             sources: snapshot.sources.iter().map(|it| it.name.clone()).collect(),
             stacks: snapshot.stacks.iter().map(|it| it.id.clone()).collect(),
         };
-        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in known.stacks.difference(&now.stacks) {
             self.forget_stack(gone);
         }
@@ -146,13 +168,6 @@ impl Metrics {
                 self.fetches.with_label_values(&[source.as_str(), result]);
             }
         }
-        for stack in &now.stacks {
-            for outcome in [Outcome::Changed, Outcome::InSync, Outcome::Failed] {
-                let labels =
-                    [stack.source.as_str(), stack.stack.as_str(), "apply", "new_revision", outcome.as_str()];
-                self.runs.with_label_values(&labels);
-            }
-        }
         *known = now;
     }
 
@@ -161,14 +176,12 @@ impl Metrics {
         for mode in [Mode::Check, Mode::Apply] {
             let _never_was = self.run_seconds.remove_label_values(&[source, name, mode.as_str()]);
             let _never_was = self.start_seconds.remove_label_values(&[source, name, mode.as_str()]);
-            for trigger in Trigger::ALL {
-                for outcome in Outcome::ALL {
-                    let labels = [source, name, mode.as_str(), trigger.as_str(), outcome.as_str()];
-                    let _never_was = self.runs.remove_label_values(&labels);
-                }
-            }
         }
     }
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
 }
 
 /// Seconds since 1970, as Prometheus wants timestamps.

@@ -8,14 +8,22 @@
 //! each [`Decision::Start`] by one `RunFinished`, whatever happens to source or stack meanwhile; and after a restart,
 //! each run of [`Reconciler::live_runs`] by a `RunFinished` as soon as nothing is left of it.
 
+mod airbag;
 mod backoff;
+mod checks;
 mod drain;
+mod drift;
 mod ending;
 mod explain;
 mod fetch;
+mod heals;
+mod latency;
 mod ledger;
 mod limit;
+mod locks;
+mod probes;
 mod recovery;
+mod report;
 mod source;
 mod spec;
 mod stack;
@@ -26,8 +34,8 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Decision, Ending, Event, Fact, Head, HostEnd, HostName, RunId, RunSpec, Settings, SourceFacts,
-    SourceName, SourcePolicy, Span, StackId, Timestamp,
+    Decision, Ending, Event, Fact, Findings, Head, HostEnd, HostName, Mode, RunId, RunSpec, Settings,
+    SourceFacts, SourceName, SourcePolicy, Span, StackId, StackPolicy, Timestamp, Trigger,
 };
 
 pub use limit::intersect_limits;
@@ -39,6 +47,9 @@ use source::Source;
 use stack::Stack;
 use wants::{Waiting, Want, World};
 
+/// How often waiting stacks are looked at again within one step.
+const ROUNDS: usize = 8;
+
 /// The core: all that is known, and what follows from it.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -48,6 +59,10 @@ pub struct Reconciler {
     next_run: u64,
     next_run_changed: bool,
     drain: Option<Drain>,
+    /// Answers to runs that asked, not yet given.
+    answers: Vec<Decision>,
+    /// Whether locks were let go of since waiting stacks were looked at.
+    locks_moved: bool,
     /// When it last decided: what was due then was dealt with, what came due later was not.
     decided_at: Timestamp,
 }
@@ -69,7 +84,7 @@ impl Reconciler {
     pub fn next_wakeup(&self, now: Timestamp) -> Option<Timestamp> {
         let next = match &self.drain {
             Some(drain) => self.has_undrained_apply().then_some(drain.deadline),
-            None => self.next_fetch().into_iter().chain(self.next_retry()).min(),
+            None => self.next_fetch().into_iter().chain(self.next_deadline()).min(),
         };
         let soonest = now.saturating_add(Span::from_millis(1)).unwrap_or(now);
         next.map(|it| it.max(soonest))
@@ -91,6 +106,8 @@ impl Reconciler {
                 }
                 let lines = stack.ledger.take_changed().into_iter();
                 facts.extend(lines.map(|(host, ledger)| Fact::Host { stack: id(), host, ledger }));
+                let tasks = stack.tasks.take_changed().into_iter();
+                facts.extend(tasks.map(|(task, it)| Fact::Task { stack: id(), task, facts: it }));
             }
         }
         if std::mem::take(&mut self.next_run_changed) {
@@ -122,7 +139,9 @@ impl Reconciler {
             Event::FetchFailed { source, failure } => {
                 self.with_source(&source, |it| it.fetch_failed(now, failure, jitter));
             }
-            Event::Approved { source, commit, by: _ } => self.with_source(&source, |it| it.approved(&commit)),
+            Event::Approved { source, commit, by: _ } => {
+                self.with_source(&source, |it| it.approved(now, &commit));
+            }
             Event::RunRequested { stack, request } => {
                 if let Some(source) = self.sources.get_mut(&stack.source)
                     && let Some((head, policy, stack)) = source.declared_mut(&stack.stack)
@@ -135,9 +154,21 @@ impl Reconciler {
                     stack.cancelled(now, &by, suspend, source.as_ref().map(|it| &it.revision));
                 }
             }
-            Event::RunFinished { run, ending, hosts } => self.run_finished(now, run, &ending, &hosts),
+            Event::RunFinished { run, ending, hosts, findings } => {
+                self.run_finished(now, run, (&ending, &hosts), &findings);
+            }
             Event::Suspended { stack, by } => self.with_stack(&stack, |it| it.suspended(now, by)),
             Event::Resumed { stack, by: _ } => self.with_stack(&stack, Stack::resumed),
+            Event::HostsAsked { run, question } => self.hosts_asked(now, run, &question),
+            Event::Probed { stack, answered, busy } => {
+                let retry_base = self.settings.retry_base;
+                if let Some(stack) = probes::probed_stack(self, &stack) {
+                    stack.probed(now, &answered, &busy, retry_base);
+                }
+            }
+            Event::AirbagApproved { stack, digest, by } => {
+                self.with_stack(&stack, |it| it.airbag_approved(&digest, by));
+            }
             Event::Reconfigured { settings } => self.reconfigured(now, settings),
             Event::ShutdownRequested => {
                 let drain_timeout = self.settings.drain_timeout;
@@ -171,15 +202,30 @@ impl Reconciler {
         &mut self,
         now: Timestamp,
         run: RunId,
-        ending: &Ending,
-        hosts: &BTreeMap<HostName, HostEnd>,
+        (ending, hosts): (&Ending, &BTreeMap<HostName, HostEnd>),
+        findings: &Findings,
     ) {
         let (retry_base, retry_max, jitter) =
             (self.settings.retry_base, self.settings.retry_max, self.jitter);
         let Some((head, stack)) = self.live_stack(run) else { return };
         let Some(id) = stack.facts.live.as_ref().map(|it| it.stack.clone()) else { return };
-        let ended = Ended { now, ending, hosts, head: head.as_ref().map(|it| &it.revision) };
-        stack.finished(&ended, &Pace { retry_base, retry_max, jitter, stack: &id });
+        let policy = head.as_ref().zip(stack.declared).and_then(|(it, at)| it.declaration.stacks.get(at));
+        let pace = Pace {
+            retry_base,
+            retry_max,
+            jitter,
+            stack: &id,
+            more_changes: policy.and_then(|it| it.airbag.more_changes),
+            max_task_time: policy.map_or(StackPolicy::MAX_TASK_TIME, |it| it.max_task_time),
+        };
+        let ended = Ended { now, ending, hosts, findings, head: head.as_ref().map(|it| &it.revision) };
+        stack.finished(&ended, &pace);
+        self.measure_applied(now, &id);
+    }
+
+    /// All stacks with their full names, declared or not.
+    fn all_named_stacks(&self) -> impl Iterator<Item = (StackId, &Stack)> {
+        self.sources.iter().flat_map(|(name, source)| source.named_stacks(name))
     }
 
     fn reconfigured(&mut self, now: Timestamp, settings: Settings) {
@@ -204,11 +250,21 @@ impl Reconciler {
             self.order_drain(now);
         }
         self.pass_on_stops(&mut decisions);
+        decisions.append(&mut self.answers);
         if self.drain.is_some() {
+            self.look_at_locks(now);
             self.exit_once(&mut decisions);
         } else {
             self.start_fetches(now, &mut decisions);
-            self.start_runs(now, &mut decisions);
+            // Who finds hosts taken may let others go that somebody else waits for.
+            for _ in 0..ROUNDS {
+                self.look_at_locks(now);
+                self.start_runs(now, &mut decisions);
+                if !std::mem::take(&mut self.locks_moved) {
+                    break;
+                }
+            }
+            self.start_probes(now, &mut decisions);
         }
         decisions
     }
@@ -232,6 +288,7 @@ impl Reconciler {
             for (place, (stack, first)) in source.stacks.values_mut().zip(owing).enumerate() {
                 stack.waits_since = first.map(|_| stack.waits_since.unwrap_or(now));
                 if let (Some(first), Some(since)) = (first, stack.waits_since) {
+                    let since = stack.lock_since.map_or(since, |it| it.min(since));
                     candidates.push((!first, since, source_place, place));
                 }
             }
@@ -260,11 +317,20 @@ impl Reconciler {
         let Some(spec) = spec::spec(RunId(self.next_run), &want, stack, policy) else {
             return Started::Nothing;
         };
-        let reason = words::start_reason(world.now, &want, stack);
-        let (head, name) = (head.revision.commit.clone(), name.clone());
+        let reason = words::start_reason(world.now, &want, stack, policy);
+        let (head, name, policy) = (head.revision.commit.clone(), name.clone(), policy.clone());
+        let hosts = want.hosts;
+        if !self.take_known_locks(world.now, &policy.id, &spec, hosts.as_ref()) {
+            return Started::Nothing;
+        }
         self.next_run += 1;
         self.next_run_changed = true;
-        if let Some(stack) = source.stacks.get_mut(&name) {
+        let stack = self.sources.get_mut(&policy.id.source).and_then(|it| it.stacks.get_mut(&name));
+        if let Some(stack) = stack {
+            if spec.mode == Mode::Apply && spec.trigger == Trigger::Drift {
+                stack.heal_began(world.now, &spec, &policy);
+            }
+            stack.plan_narrowing(&spec, hosts.as_ref());
             stack.started(world.now, spec.clone(), &head);
         }
         Started::Run(Decision::Start { spec: Box::new(spec), reason })
@@ -277,6 +343,7 @@ impl Reconciler {
             live: u32::try_from(live).unwrap_or(u32::MAX),
             most: self.settings.max_live_runs.max(1),
             draining: self.drain.is_some(),
+            jitter: self.jitter,
         }
     }
 
@@ -285,12 +352,13 @@ impl Reconciler {
         configured.filter_map(|it| it.fetches.due_at()).filter(|it| self.decided_at < *it).min()
     }
 
-    fn next_retry(&self) -> Option<Timestamp> {
+    fn next_deadline(&self) -> Option<Timestamp> {
         let world = self.world(self.decided_at);
-        let waiting = self.sources.values().flat_map(|source| {
-            source.stacks.values().filter_map(move |it| source.wants(it, &world).err()?.until())
-        });
-        waiting.filter(|it| self.decided_at < *it).min()
+        let all = self
+            .sources
+            .values()
+            .flat_map(|source| source.stacks.values().flat_map(move |it| source.deadlines(it, &world)));
+        all.filter(|it| self.decided_at < *it).min()
     }
 }
 

@@ -1,14 +1,14 @@
 //! Remembers: facts, the journal, runs and their events, across restarts, crashes and full disks.
 //!
 //! What must never be: a write that is acknowledged before it is durable; a fact that is forgotten; a run that
-//! fails because its record cannot be written; a secret in here (events have none by construction, and raw output
-//! is kept only where the operator asks for it).
+//! fails because its record cannot be written; a secret in here (whoever hands events and raw output over has taken
+//! secrets out of them before).
 //!
 //! One thread writes ([`writer`]); reading happens beside it ([`reader`]). Events and raw output are files of their
 //! own ([`events`], [`raw_log`]), written by the threads that read the runs.
 //!
-//! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes; a journal line is as
-//! large as its event, and idle polling writes none.
+//! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes and what it said, of all
+//! results of a run at most 32 MiB; a journal line is as large as its event, and idle polling writes none.
 
 mod backup;
 mod columns;
@@ -18,6 +18,7 @@ pub mod events;
 mod frames;
 mod journal;
 mod migrations;
+mod notable;
 mod place;
 mod raw_log;
 mod reader;
@@ -44,18 +45,19 @@ use self::place::{Ownership, Place};
 use self::reader::Readers;
 use self::space::Ballast;
 use self::writer::{Command, Job, WAITING, Writer};
-use crate::domain::{Decision, Event, Fact, Run, RunId, TaskIdentity, TaskResult, Timestamp};
+use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
 
 pub use self::error::StoreError;
 pub use self::events::{EventLog, EventReader};
 pub use self::journal::JournalEntry;
+pub use self::notable::TEXT_MAX;
 pub use self::raw_log::{RawLog, RawReader};
-pub use self::recorder::{NOTABLE_MAX, Notable, Progress, Recorder};
+pub use self::recorder::{NOTABLE_MAX, Notable, Progress, Recorded, Recorder};
 pub use self::recover::Recovered;
 pub use self::retention::{Removed, RetentionPolicy};
 pub use self::runs::RunFilter;
 pub use self::space::Space;
-pub use self::totals::{LastEnd, Total};
+pub use crate::domain::{LastEnd, Total};
 
 /// What the operator says of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,8 +173,8 @@ impl Store {
         self.read(move |db| runs::filtered(db, &filter)).await
     }
 
-    /// The notable results of a run, in the order in which they came: what changed, failed, was tolerated or did
-    /// not answer.
+    /// The notable results of a run, in the order in which they came: what changed or would change, failed, was
+    /// tolerated, did not answer, or could not be seen by a check.
     pub async fn results(&self, run: RunId) -> Result<Vec<(TaskIdentity, TaskResult)>, StoreError> {
         self.read(move |db| runs::results(db, run)).await
     }
@@ -194,8 +196,8 @@ impl Store {
 
     /// Makes the files of a run and what fills them. Blocks shortly. Raw output is kept up to `raw_max_bytes`, if
     /// given.
-    pub fn recorder(&self, run: RunId, raw_max_bytes: Option<u64>) -> Result<Recorder, StoreError> {
-        Recorder::create(self.dir(), run, raw_max_bytes)
+    pub fn recorder(&self, spec: &RunSpec, raw_max_bytes: Option<u64>) -> Result<Recorder, StoreError> {
+        Recorder::create(self.dir(), spec, raw_max_bytes)
     }
 
     /// Opens the events of a run at an offset. Blocks shortly, and so does reading.

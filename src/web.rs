@@ -19,10 +19,10 @@ pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket,
 pub use open_routes::open_router;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, CancelBody, ErrorBody, EventChunk, EventPosition, Explanation,
-    RunFilter, RunList, RunView, Status,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
+    Explanation, PlanBody, RunFilter, RunList, RunView, Status,
 };
-use crate::domain::{RunId, SourceName, StackId, StackStatus};
+use crate::domain::{DriftReport, RunId, SourceName, StackId, StackStatus};
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
 ///
@@ -49,6 +49,22 @@ pub trait Backend: Clone + Send + Sync + 'static {
         from: EventPosition,
         wait: Duration,
     ) -> impl Future<Output = Result<EventChunk, ErrorBody>> + Send;
+    /// How the hosts of a stack differ, and what they are owed.
+    fn drift(&self, stack: StackId) -> impl Future<Output = Result<DriftReport, ErrorBody>> + Send;
+    /// Records a request for a check.
+    fn plan(
+        &self,
+        stack: StackId,
+        body: PlanBody,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Records that the hosts or changes of an apply are accepted.
+    fn approve_hosts(
+        &self,
+        stack: StackId,
+        body: ApproveHostsBody,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Records a request for an apply.
     fn apply(
         &self,

@@ -15,6 +15,12 @@ MAX_FAULTS = 20  # A hook that fails on each result must not flood the record.
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, default=str, separators=(",", ":")).encode
 
 
+class Whole(str):
+    """A text that whoever tells it has cut and made clean: it is told as it is, however long."""
+
+    __slots__ = ()
+
+
 class Channel:
     """Tells events, and knows what every teller needs to know of this run."""
 
@@ -26,8 +32,12 @@ class Channel:
         self._faults = 0
         self.roots = _roots(checkout)
         self.item_key = bytes.fromhex(item_key)[:64]
+        self.details = False  # Whether results say what they said.
+        self.debts: list = []  # Handlers that earlier runs owe, as the order has them.
         self.phase = "import"  # How far Ansible got: import, options, inventory, playbook, start, plays.
         self.callback: object | None = None  # Our callback, once Ansible has made one.
+        self.progress: object | None = None  # What follows how far hosts get.
+        self.gate: object | None = None  # What asks before hosts are touched, if this run has to.
 
     def tell(self, event: str, **fields: object) -> None:
         """Writes one event. Does nothing in a worker, and once nobody listens any more."""
@@ -77,18 +87,22 @@ def encode(fields: dict) -> bytes:
 def plain(value: object) -> object:
     """`value` made of nothing but plain dicts, lists, texts, small integers and booleans."""
     kind = type(value)
-    if kind is bool or value is None:
+    if kind is bool or value is None or kind is Whole:
         return value
     if isinstance(value, int):
         return int(value) if -(2**53) < value < 2**53 else str(int(value))
     if isinstance(value, str):
-        text = str.__str__(value)[:MAX_TEXT]
-        return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return clean(str.__str__(value)[:MAX_TEXT])
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return str(value)[:MAX_TEXT]
+
+
+def clean(text: str) -> str:
+    """A text without lone surrogates, which no parser of JSON accepts."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 _channel: Channel | None = None

@@ -13,7 +13,7 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from driftless_inside import fatal, patterns
+from driftless_inside import fatal, follow, patterns
 from driftless_inside.channel import Channel
 from driftless_inside.progress import Progress
 
@@ -21,8 +21,8 @@ CALLBACK = "driftless.core.events"
 REFUSED = 78
 
 
-def install(channel: Channel) -> None:
-    """Hooks everything. Raises if this Ansible is not as we know it."""
+def install(channel: Channel, gate: object | None = None) -> None:
+    """Hooks everything. Raises if this Ansible is not as we know it. `gate` asks before hosts are touched."""
     from ansible import constants
     from ansible.cli import CLI
     from ansible.cli.playbook import PlaybookCLI
@@ -31,7 +31,8 @@ def install(channel: Channel) -> None:
     from ansible.executor.task_queue_manager import TaskQueueManager
     from ansible.inventory.manager import InventoryManager
 
-    channel.progress = Progress(channel)  # type: ignore[attr-defined]
+    channel.progress = Progress(channel)
+    channel.gate = gate
     channel.phase = "options"
     # What the repository enabled stays enabled; we are added. So nobody has to ask Ansible for its list.
     enabled = list(constants.CALLBACKS_ENABLED or [])
@@ -150,21 +151,27 @@ def _executor(channel: Channel, executor: type, manager: type) -> None:
 
 
 def _iterator(channel: Channel, iterator: type) -> None:
-    """Follows how far each host gets."""
+    """Follows how far each host gets, and asks before any of them is touched."""
 
     def init(original: Callable) -> Callable:
         def told(self, *args, **kwargs):
             original(self, *args, **kwargs)
             _quietly(channel, "batch", channel.progress.batch, self)
+            play = channel.progress.number
+            follow.batch(channel, self, play)
+            # No task runs without an iterator: this is the last place before the first of them, and the hosts
+            # are those that Ansible will work on.
+            if channel.gate is not None:
+                channel.gate.play(self, play)
 
         return told
 
     wrap(iterator, "__init__", init)
 
 
-def _quietly(channel: Channel, where: str, follow: Callable, what: object) -> None:
-    """Calls `follow`. If it fails that is told, the run goes on, and nobody is called finished any more."""
+def _quietly(channel: Channel, where: str, notice: Callable, what: object) -> None:
+    """Calls `notice`. If it fails that is told, the run goes on, and nobody is called finished any more."""
     try:
-        follow(what)
+        notice(what)
     except Exception as error:
         channel.progress.lost(where, error)

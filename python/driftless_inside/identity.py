@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from driftless_inside.channel import Channel
+from driftless_inside.channel import Channel, plain
 
 
 class Tasks:
@@ -13,6 +13,7 @@ class Tasks:
         self._channel = channel
         self._numbers: dict[str, int] = {}
         self._occurrences: dict[tuple, int] = {}
+        self._begun: dict[str, tuple[tuple, int]] = {}  # By uuid: what identifies a task, and its occurrence.
 
     def any(self) -> bool:
         """Whether a task began."""
@@ -30,19 +31,33 @@ class Tasks:
             self._channel.tell("task_started", task=known, handler=handler or None, **self._identity(task))
         return known
 
-    def _identity(self, task: object) -> dict:
+    def begun(self, task: object) -> tuple[tuple, int]:
+        """What identifies a task that began (see `key`), and which of several such it is."""
+        self.number(task)
+        return self._begun[str(task._uuid)]  # type: ignore[attr-defined]
+
+    def key(self, task: object) -> tuple:
+        """Path, role, action and name of a task, whether it began or not."""
+        return tuple(self._place(task)[0].values())
+
+    def _place(self, task: object) -> tuple[dict, str]:
         path, _, line = str(task.get_path() or "").rpartition(":")  # type: ignore[attr-defined]
         role = getattr(task, "_role", None)
-        identity = {
+        place = {
             "path": self._channel.relative(path),
             "role": str(role.get_name()) if role else None,
             "action": str(task.action),  # type: ignore[attr-defined]
-            "name": raw_name(task),
+            "name": plain(raw_name(task)),  # As it is told, so that it is found again by what was told.
         }
-        key = tuple(identity.values())
+        return place, line
+
+    def _identity(self, task: object) -> dict:
+        place, line = self._place(task)
+        key = tuple(place.values())
         occurrence = self._occurrences.get(key, 0)
         self._occurrences[key] = occurrence + 1
-        return {**identity, "line": int(line) if line.isdigit() else 0, "occurrence": occurrence}
+        self._begun[str(task._uuid)] = (key, occurrence)  # type: ignore[attr-defined]
+        return {**place, "line": int(line) if line.isdigit() else 0, "occurrence": occurrence}
 
 
 def raw_name(thing: object) -> str:

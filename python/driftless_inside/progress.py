@@ -23,15 +23,20 @@ class Progress:
         self._unfinished: set[str] = set()
         self._lost = False  # Something that is needed here is not as it was: nobody is called finished.
 
+    @property
+    def number(self) -> int:
+        """Which play of the playbook is under way, from 0."""
+        return max(self._begun - 1, 0)
+
     def playbook(self, playbook: object) -> None:
         """A playbook begins."""
         self._plays = list(playbook.get_plays())  # type: ignore[attr-defined]
 
     def play(self, batches: list) -> None:
         """A play begins, in these batches of hosts."""
+        self._begun += 1
         self._settle()
         self._unfinished |= self._waiting
-        self._begun += 1
         self._waiting = {host.name for batch in batches for host in batch}
         self._hosts |= self._waiting
 

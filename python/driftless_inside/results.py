@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of one result. Never arguments, messages, output or items: those can hold secrets."""
+"""What is told of each result. Never arguments, messages, output or items: those can hold secrets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from driftless_inside.channel import Channel, plain
 
 # A skipped task without `skip_reason` could not be simulated, except for these: the action itself saw that
-# there was nothing to do (`creates`, `removes`).
+# there was nothing to do (`creates`, `removes`). So say `command` and `unarchive`; so says `script`.
 _NOTHING_TO_DO = ("skipped, since ", "did not run command since ", "would not run command since ")
+_MATCHING = (" exists, matching creates option", " does not exist, matching removes option")
 
 
 def data_of(result: object) -> Mapping:
@@ -40,10 +41,15 @@ def is_blind(task: object, data: Mapping) -> bool:
     """Whether check mode could not simulate it. In doubt it is: what saw nothing must not pass for a look."""
     if getattr(task, "check_mode", None) is not True:
         return False
-    if "skip_reason" in data or "skipped_reason" in data:
+    return "skip_reason" not in data and "skipped_reason" not in data and not is_satisfied(data)
+
+
+def is_satisfied(data: Mapping) -> bool:
+    """Whether something skipped looked, and found that there was nothing to do."""
+    if "skip_reason" in data:
         return False
     message = data.get("msg")
-    return not (isinstance(message, str) and message.lower().startswith(_NOTHING_TO_DO))
+    return isinstance(message, str) and (message.lower().startswith(_NOTHING_TO_DO) or message.endswith(_MATCHING))
 
 
 def delegated_to(task: object, data: Mapping) -> str | None:

@@ -20,15 +20,28 @@ const FILES: &[(&str, &str)] = files![
     "README.md",
     "ansible_collections/driftless/core/plugins/callback/events.py",
     "driftless_inside/__init__.py",
+    "driftless_inside/addresses.py",
     "driftless_inside/channel.py",
+    "driftless_inside/debts.py",
+    "driftless_inside/details.py",
     "driftless_inside/fatal.py",
+    "driftless_inside/follow.py",
+    "driftless_inside/gate.py",
     "driftless_inside/hooks.py",
     "driftless_inside/identity.py",
+    "driftless_inside/notifications.py",
     "driftless_inside/patterns.py",
     "driftless_inside/progress.py",
     "driftless_inside/results.py",
+    "driftless_inside/taint.py",
+    "driftless_inside/vault.py",
+    "driftless_inside/words.py",
     "launcher.py",
+    "playbooks/probe.yml",
 ];
+
+/// The playbook that asks hosts whether they answer and whether something is under way there.
+pub const PROBE: &str = include_str!("../../python/playbooks/probe.yml");
 
 /// The directory that holds launcher and callback.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::environment::{self, EnvName, Environment, empty_config};
 use super::place::Place;
 use super::runtime::{RepositoryConfig, Runtime};
-use crate::domain::{Failure, Mode, RunSpec, Secret};
+use crate::domain::{Failure, HostName, Mode, PendingHandler, RunSpec, Secret, TaskIdentity};
 
 mod extra_vars;
 
@@ -57,7 +57,7 @@ pub struct PrivateFile {
     pub contents: Secret,
 }
 
-/// What the launcher reads from descriptor 3.
+/// The order: what the launcher reads from descriptor 3, as one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LauncherSpec {
     /// What each event line begins with.
@@ -66,8 +66,46 @@ pub struct LauncherSpec {
     pub argv: Vec<String>,
     /// The tree, to which recorded paths are relative.
     pub checkout: PathBuf,
-    /// The key of the digests of loop items.
+    /// The key of the digests of loop items, and of wanted content.
     pub item_key: String,
+    /// Whether it is to tell what results said.
+    pub details: bool,
+    /// Whether it is to ask before it touches hosts, and to wait for the answer on the same descriptor.
+    pub gate: bool,
+    /// The pipe through which it is to announce plaintexts of vaults.
+    pub announce: Option<PathBuf>,
+    /// Handlers that earlier runs owe.
+    pub debts: Vec<Debt>,
+}
+
+/// One handler that an earlier run owes to a host. The launcher tells of it by its place in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Debt {
+    /// The host.
+    pub host: HostName,
+    /// The notification, as the task gave it.
+    pub handler: String,
+    /// Which play of the playbook, from 0.
+    pub play: u32,
+    /// Which part of the play.
+    pub section: u32,
+    /// Whether the task came from an include that need not be there again.
+    pub dynamic: bool,
+    /// The task that notified.
+    pub task: TaskIdentity,
+}
+
+impl From<&(HostName, PendingHandler)> for Debt {
+    fn from((host, it): &(HostName, PendingHandler)) -> Self {
+        Self {
+            host: host.clone(),
+            handler: it.handler.clone(),
+            play: it.play,
+            section: it.section,
+            dynamic: it.dynamic,
+            task: it.task.clone(),
+        }
+    }
 }
 
 /// All that is needed to start a run.
@@ -187,6 +225,14 @@ pub fn launch(
             argv,
             checkout: place.checkout.clone(),
             item_key: place.item_key.expose().to_owned(),
+            details: true,
+            gate: true,
+            announce: Some(place.announcements()),
+            // In check mode a handler only says that it would run.
+            debts: match spec.mode {
+                Mode::Apply => spec.debts.iter().map(Debt::from).collect(),
+                Mode::Check => Vec::new(),
+            },
         },
         files,
     })

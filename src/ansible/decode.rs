@@ -5,21 +5,25 @@
 //! that does not know the nonce. So a line behind the nonce is ours; if it cannot be understood all the same, it is
 //! counted, and the outcome stays honest because the recap is needed for a good one.
 
+mod detail;
 mod wire;
 
 use crate::domain::{
-    HostName, HostStats, ItemId, ResultStatus, RunEvent, RunEventKind, TaskIdentity, TaskNumber, TaskResult,
-    Timestamp,
+    AskedPlay, HostAddress, HostName, HostStats, ItemId, ResultStatus, RunEvent, RunEventKind, TaskIdentity,
+    TaskNumber, TaskResult, Timestamp,
 };
 
-use self::wire::{Handler, Hosts, Text, Wire};
+use self::wire::{Handler, Host, NumberOr, Object, Text, Wire};
+
+pub use self::detail::{MAX_DETAIL_TEXT, MAX_DIFFS};
 
 /// The longest text that is kept of a name, a path or a message, in characters. The callback keeps to it as well.
 pub const MAX_TEXT: usize = 1000;
 
-/// The most hosts of one recap, and the most terms of one pattern.
+/// The most hosts of one recap or question, the most terms of one pattern, the most plays of one playbook.
 const MAX_HOSTS: usize = 100_000;
 const MAX_TERMS: usize = 100;
+const MAX_PLAYS: usize = 10_000;
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +93,11 @@ fn event(wire: Wire<'_>) -> Option<RunEvent> {
 
 fn kind(wire: Wire<'_>) -> Option<RunEventKind> {
     Some(match wire.event.as_str() {
+        // By far the most, so first.
+        "task_ended" => RunEventKind::TaskEnded(result(wire)?),
+        "item_ended" => RunEventKind::ItemEnded(result(wire)?),
         "hello" => RunEventKind::Hello { ansible: wire.ansible.owned(), python: wire.python.owned() },
-        "playbook_started" => RunEventKind::PlaybookStarted { plays: wire.plays.small() },
+        "playbook_started" => RunEventKind::PlaybookStarted { plays: wire.plays.count() },
         "play_started" => RunEventKind::PlayStarted {
             name: wire.name.owned(),
             hosts: wire.hosts.count(),
@@ -103,15 +110,15 @@ fn kind(wire: Wire<'_>) -> Option<RunEventKind> {
         "prompt_refused" => RunEventKind::PromptRefused { variable: wire.variable.owned() },
         "task_started" => task_started(wire)?,
         "included" => RunEventKind::Included { path: wire.path.owned(), hosts: wire.hosts.count() },
-        "notified" => RunEventKind::Notified { host: host(&wire.host)?, handler: wire.handler.text()? },
+        "notified" | "handler_done" | "handler_orphan" | "debt_paid" | "debt_orphan" => handlers(wire)?,
+        "hosts_part" | "hosts_asked" | "refused" => question(wire)?,
+        "announcements_missing" => RunEventKind::AnnouncementsMissing,
         "retried" => RunEventKind::Retried {
             host: host(&wire.host)?,
             task: wire.task?.small(),
             attempt: wire.attempt.small(),
             retries: wire.retries.small(),
         },
-        "task_ended" => RunEventKind::TaskEnded(result(wire)?),
-        "item_ended" => RunEventKind::ItemEnded(result(wire)?),
         "error" => RunEventKind::Error {
             class: wire.class.owned(),
             place: wire.place.some(),
@@ -139,6 +146,75 @@ fn task_started(wire: Wire<'_>) -> Option<RunEventKind> {
     })
 }
 
+/// What became of notifications, and of those of earlier runs.
+fn handlers(wire: Wire<'_>) -> Option<RunEventKind> {
+    let debt = wire.debt.map(wire::Number::small);
+    Some(match wire.event.as_str() {
+        "debt_paid" => RunEventKind::DebtPaid { debt: debt? },
+        "debt_orphan" => RunEventKind::DebtOrphan { debt: debt? },
+        event => {
+            let host = host(&wire.host)?;
+            let handler = wire.handler.text()?;
+            match event {
+                "handler_done" => RunEventKind::HandlerDone { host, handler },
+                "handler_orphan" => RunEventKind::HandlerOrphan { host, handler },
+                _ => RunEventKind::Notified {
+                    host,
+                    handler,
+                    task: wire.task.map_or(0, wire::Number::small),
+                    play: wire.play.map_or(0, wire::Number::small),
+                    section: wire.section.small(),
+                    dynamic: wire.dynamic.0,
+                },
+            }
+        }
+    })
+}
+
+/// A question of the run. Half understood it is not asked: what is not among its hosts would not be locked.
+fn question(wire: Wire<'_>) -> Option<RunEventKind> {
+    let question = wire.question?.small();
+    if wire.event.as_str() == "refused" {
+        return Some(RunEventKind::Refused { question, why: wire.why.owned() });
+    }
+    let hosts = addresses(wire.hosts)?;
+    if wire.event.as_str() == "hosts_part" {
+        return Some(RunEventKind::HostsPart { question, hosts });
+    }
+    Some(RunEventKind::HostsAsked {
+        question,
+        play: wire.play.map(wire::Number::small),
+        plays: plays(wire.plays),
+        inventory: wire.inventory.small(),
+        hosts,
+    })
+}
+
+fn addresses(hosts: NumberOr<Host<'_>>) -> Option<Vec<HostAddress>> {
+    let hosts = hosts.list().filter(|it| it.len() <= MAX_HOSTS)?;
+    let address = |host| {
+        let Host::Reached(it) = host else { return None };
+        Some(HostAddress {
+            name: it.name.some_ref()?,
+            address: it.machine.owned(),
+            port: u16::try_from(it.port.0).ok().filter(|it| *it != 0),
+            connection: it.connection.owned(),
+            user: it.user.owned(),
+        })
+    };
+    hosts.into_iter().map(address).collect()
+}
+
+fn plays(plays: NumberOr<Object<wire::Play<'_>>>) -> Vec<AskedPlay> {
+    let plays = plays.list().unwrap_or_default().into_iter().take(MAX_PLAYS);
+    let asked = plays.filter_map(|it| it.0).map(|it| AskedPlay {
+        pattern: it.pattern.owned(),
+        hosts: it.hosts.small(),
+        everything: it.everything.0,
+    });
+    asked.collect()
+}
+
 fn result(wire: Wire<'_>) -> Option<TaskResult> {
     let task: TaskNumber = wire.task?.small();
     Some(TaskResult {
@@ -153,6 +229,12 @@ fn result(wire: Wire<'_>) -> Option<TaskResult> {
         blind: wire.blind.0,
         no_log: wire.no_log.0,
         delegated_to: host(&wire.delegated_to),
+        items: wire.items.small(),
+        satisfied: wire.satisfied.0,
+        tainted: wire.tainted.0,
+        diff_digest: wire.diff_digest.owned(),
+        // The callback tells none of a hidden task. It is not believed in that.
+        detail: wire.detail.0.filter(|_| !wire.no_log.0).and_then(|it| detail::detail(*it)),
     })
 }
 
@@ -168,9 +250,9 @@ fn status(word: &str) -> Option<ResultStatus> {
     })
 }
 
-fn recap(hosts: Hosts<'_>) -> Option<Vec<(HostName, HostStats)>> {
-    let Hosts::Recap(hosts) = hosts else { return None };
-    let counts = hosts.into_iter().take(MAX_HOSTS).filter_map(|(name, counts)| {
+fn recap(hosts: NumberOr<Host<'_>>) -> Option<Vec<(HostName, HostStats)>> {
+    let counts = hosts.list()?.into_iter().take(MAX_HOSTS).filter_map(|it| {
+        let Host::Counted(name, counts) = it else { return None };
         let stats = HostStats {
             ok: counts.ok.small(),
             changed: counts.changed.small(),

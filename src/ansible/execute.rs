@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::announcements::Announcements;
+use super::clean::Cleaner;
 use super::command::Launch;
 use super::guardian::{EndedBy, GuardianSpec, Leftovers, Report, ResourceLimits, RunAs, await_gone};
 use super::limits::Limits;
-use crate::domain::{Ending, Exit, Failure, Mode, Outcome, Reason, RunEvent, Tally};
+use crate::domain::{Ending, Exit, Failure, Mode, Outcome, Reason, RunEvent, Secret, Tally};
 
 pub(super) mod guarded;
 mod intake;
@@ -30,6 +32,18 @@ pub type Sink = Box<dyn FnMut(&[RunEvent]) + Send>;
 
 /// Takes in what Ansible and the children of the run say besides events, where the operator keeps it.
 pub type Log = Box<dyn io::Write + Send>;
+
+/// Who listens to a run.
+pub struct Audience {
+    /// Takes in its events.
+    pub sink: Sink,
+    /// Takes in Ansible's own output; without, it is read and forgotten.
+    pub log: Option<Log>,
+    /// Knows its secrets: neither of the two above hears one of them.
+    pub cleaner: Box<dyn Cleaner>,
+    /// Where the run announces further ones ([`super::place::Place::make`]).
+    pub announcements: Option<Announcements>,
+}
 
 /// How a run is guarded.
 #[derive(Debug, Clone)]
@@ -111,8 +125,11 @@ impl Finished {
             return self.without_report();
         };
         if let Some(error) = &report.error {
-            let failure = Failure::soon(format!("the run could not be started: {error}"));
-            return Ending::because(Outcome::Errored, Reason::Setup { failure });
+            // Also one that was told to end before it had begun.
+            return self.stopped().unwrap_or_else(|| {
+                let failure = Failure::soon(format!("the run could not be started: {error}"));
+                Ending::because(Outcome::Errored, Reason::Setup { failure })
+            });
         }
         match report.ended_by {
             // Also if it was told to end, and ended by itself before that was heard.
@@ -169,31 +186,61 @@ impl Stopper {
     }
 }
 
+/// Lets a run go on that asked whether it may, or ends it.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    lifeline: Lifeline,
+    /// The question that waits for its answer.
+    waiting: Arc<Mutex<Option<u32>>>,
+}
+
+impl Answers {
+    /// Answers a question by its number. Returns at once. What the run does not take for a clear yes ends it.
+    pub fn answer(&self, question: u32, refusal: Option<&str>) {
+        let line = match refusal {
+            None => serde_json::json!({"question": question, "go": true}),
+            Some(why) => serde_json::json!({"question": question, "go": false, "why": why}),
+        };
+        self.lifeline.answer(&line.to_string());
+        let mut waiting = self.waiting();
+        if *waiting == Some(question) {
+            *waiting = None;
+        }
+    }
+
+    /// The question that is not answered yet, for whoever sets one.
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<u32>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A live run. It goes on, and its events are taken in, also when nobody holds this.
 #[derive(Debug)]
 pub struct Execution {
     stopper: Stopper,
+    answers: Answers,
     limits: Limits,
     leftovers: Leftovers,
     finished: oneshot::Receiver<Finished>,
 }
 
 impl Execution {
-    /// Starts a run whose directories are made ([`super::place::Place::make`]). `log` takes Ansible's own output
-    /// where the operator keeps it; otherwise it is read and forgotten.
+    /// Starts a run whose directories are made ([`super::place::Place::make`]).
     pub fn spawn(
         launch: &Launch,
         guard: &Guard,
         limits: Limits,
-        log: Option<Log>,
-        sink: Sink,
+        audience: Audience,
     ) -> Result<Self, ExecuteError> {
         let spec = guardian_spec(launch, guard, &limits);
         let guarded = Guarded::spawn(&guard.program, &spec, guard.leftovers.clone()).map_err(ExecuteError)?;
         // Only speed depends on it, and the system may have its own idea of the largest pipe.
         rustix::pipe::fcntl_setpipe_size(guarded.out.as_fd(), EVENT_PIPE_BYTES).ok();
         let stopper = Stopper { lifeline: guarded.lifeline.clone(), reason: Arc::default() };
-        let intake = Intake::new(&spec.nonce, limits, stopper.clone(), log, sink);
+        let answers = Answers { lifeline: guarded.lifeline.clone(), waiting: Arc::default() };
+        let key = Secret::new(launch.launcher_spec.item_key.clone());
+        let handles = (stopper.clone(), answers.clone());
+        let intake = Intake::new(&spec.nonce, key, limits, handles, audience);
         let (sender, finished) = oneshot::channel();
         std::thread::Builder::new()
             .name("run".to_owned())
@@ -202,12 +249,17 @@ impl Execution {
                 sender.send(follow(guarded, intake)).ok();
             })
             .map_err(ExecuteError)?;
-        Ok(Self { stopper, limits, leftovers: guard.leftovers.clone(), finished })
+        Ok(Self { stopper, answers, limits, leftovers: guard.leftovers.clone(), finished })
     }
 
     /// A handle to end it.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// A handle to answer its questions.
+    pub fn answers(&self) -> Answers {
+        self.answers.clone()
     }
 
     /// Waits until nothing of it is left.

@@ -8,8 +8,9 @@
 //!
 //! The daemon speaks to it over its standard streams only:
 //!
-//! * standard input: one line of JSON ([`GuardianSpec`]), later perhaps a line `stop`. End of file is the lifeline:
-//!   the daemon died, and the run must not survive it.
+//! * standard input: one line of JSON ([`GuardianSpec`]), later a line `answer …` for each question of the run, whose
+//!   rest is handed on to the launcher, and perhaps a line `stop`. End of file is the lifeline: the daemon died, and
+//!   the run must not survive it.
 //! * standard output: the run's event pipe, inherited by Ansible. The guardian itself writes one line, the last.
 //! * standard error: the run's log.
 //!
@@ -73,7 +74,8 @@ pub struct GuardianSpec {
     pub cwd: PathBuf,
     /// As whom; `None` is the user of the daemon.
     pub run_as: Option<RunAs>,
-    /// What is written to the program's descriptor 3, which is not there if this is `None`.
+    /// What is written to the program's descriptor 3, as the first line, before those of answers. It is closed if this
+    /// is `None`, and as soon as the run is to end.
     pub launcher_spec: Option<serde_json::Value>,
     /// How long the run has between `stop` and the first SIGKILL, in milliseconds.
     pub grace_ms: u64,

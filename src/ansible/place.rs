@@ -5,6 +5,7 @@
 //!   guardian.lock         the daemon's alone
 //!   own/                  0700, of the user that the run is executed as
 //!     vars.json none.cfg  what is handed to Ansible in files
+//!     announce            the pipe through which plaintexts of vaults are announced
 //!     tmp/ ansible/ cp/   temporary files, ANSIBLE_HOME, sockets of shared ssh connections
 //! ```
 
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags};
 
+use super::announcements::Announcements;
 use super::command::PrivateFile;
 use super::environment::empty_config;
 use super::guardian::{Leftovers, RunAs};
@@ -51,6 +53,11 @@ impl Place {
         self.run_dir.join("own")
     }
 
+    /// The pipe through which the run announces plaintexts of vaults.
+    pub fn announcements(&self) -> PathBuf {
+        self.work().join("announce")
+    }
+
     pub(super) fn temporary(&self) -> PathBuf {
         self.work().join("tmp")
     }
@@ -68,8 +75,9 @@ impl Place {
         if repository.has_config { self.checkout.join("ansible.cfg") } else { empty_config(&self.work()) }
     }
 
-    /// Makes the directories and writes the files, readable by the user of the run alone.
-    pub fn make(&self, files: &[PrivateFile], run_as: Option<RunAs>) -> io::Result<()> {
+    /// Makes the directories, writes the files, readable by the user of the run alone, and opens the pipe for what
+    /// the run announces: before it belongs to that user, since afterwards the daemon could not.
+    pub fn make(&self, files: &[PrivateFile], run_as: Option<RunAs>) -> io::Result<Announcements> {
         make_directory(&self.run_dir)?;
         let work = self.work();
         make_directory(&work)?;
@@ -87,13 +95,15 @@ impl Place {
                 give(directory, run_as)?;
             }
         }
+        let announcements = Announcements::make(&self.announcements())?;
+        give(&self.announcements(), run_as)?;
         give(&work, run_as)?;
         if let Some(RunAs { gid, .. }) = run_as {
             // The run may pass through, and neither list nor write.
             std::os::unix::fs::chown(&self.run_dir, None, Some(gid))?;
             fs::set_permissions(&self.run_dir, fs::Permissions::from_mode(0o710))?;
         }
-        Ok(())
+        Ok(announcements)
     }
 }
 
@@ -240,7 +250,7 @@ mod tests {
         for closed in [place.run_dir.clone(), place.work(), place.temporary(), place.home.clone()] {
             assert_eq!(mode(&closed), 0o700, "{}", closed.display());
         }
-        assert_eq!(mode(&vars.path), 0o600);
+        assert_eq!((mode(&vars.path), mode(&place.announcements())), (0o600, 0o600));
         // A run is made once: a file that is there already is not trusted.
         assert!(place.make(&[vars], None).is_err());
 
@@ -268,7 +278,9 @@ mod tests {
             return assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         }
         assert_eq!((mode(&place.run_dir), mode(&place.work())), (0o710, 0o700));
-        assert_eq!(fs::metadata(place.work()).unwrap().uid(), 65534);
+        for theirs in [place.work(), place.announcements()] {
+            assert_eq!(fs::metadata(theirs).unwrap().uid(), 65534);
+        }
         // What was built as them is ours afterwards, and what a link points to is not.
         let shared = dir.path().join("shared");
         fs::create_dir_all(shared.join("in")).unwrap();

@@ -35,6 +35,30 @@ impl ApplyBody {
     }
 }
 
+/// `POST /api/v1/stacks/{source}/{stack}/plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanBody {
+    /// Only these hosts, intersected with the limit of the stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+}
+
+impl PlanBody {
+    /// Refuses a limit that could mean something else than hosts.
+    pub fn check(&self) -> Result<(), ErrorBody> {
+        self.limit.as_deref().map_or(Ok(()), check_limit)
+    }
+}
+
+/// `POST /api/v1/stacks/{source}/{stack}/approve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveHostsBody {
+    /// The digest of what waits, as it was shown. Another one is refused: what was not seen is not approved.
+    pub digest: String,
+}
+
 /// `POST /api/v1/runs/{run}/cancel`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -55,11 +55,22 @@ const fn open(path: &'static str, about: &'static str) -> Route {
 }
 
 /// Every route there is.
-pub const ROUTES: [Route; 15] = [
+pub const ROUTES: [Route; 18] = [
     api(Method::Get, "/api/v1/status", "The daemon, its sources, its stacks and its live runs."),
     api(Method::Get, "/api/v1/stacks", "All stacks."),
     api(Method::Get, "/api/v1/stacks/{source}/{stack}/explain", "Why a stack did, does or does not run."),
+    api(
+        Method::Get,
+        "/api/v1/stacks/{source}/{stack}/drift",
+        "The hosts of a stack: how they differ, what they are owed.",
+    ),
     api(Method::Post, "/api/v1/stacks/{source}/{stack}/apply", "Asks for an apply."),
+    api(Method::Post, "/api/v1/stacks/{source}/{stack}/plan", "Asks for a check."),
+    api(
+        Method::Post,
+        "/api/v1/stacks/{source}/{stack}/approve",
+        "Accepts that an apply is for other hosts, or changes more, than was usual.",
+    ),
     api(Method::Post, "/api/v1/stacks/{source}/{stack}/suspend", "Starts no more runs of a stack."),
     api(Method::Post, "/api/v1/stacks/{source}/{stack}/resume", "Starts runs again, and ends a hold."),
     api(Method::Get, "/api/v1/runs", "Runs, newest first."),

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ErrorBody;
 use crate::domain::{
-    Ending, HostName, Mode, ResultStatus, Revision, Run, RunEvent, RunId, Selection, StackId, TaskIdentity,
-    TaskResult, Timestamp, Trigger,
+    Detail, Ending, HostName, Mode, ResultStatus, Revision, Run, RunEvent, RunId, Selection, StackId,
+    TaskIdentity, TaskResult, Timestamp, Trigger,
 };
 
 /// Which runs are wanted, newest first.
@@ -139,6 +139,12 @@ pub struct NotableResult {
     /// The host that it was delegated to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegated_to: Option<HostName>,
+    /// Whether it rests on what check mode could not simulate.
+    #[serde(default)]
+    pub tainted: bool,
+    /// What it said, redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<Detail>>,
 }
 
 impl NotableResult {
@@ -155,6 +161,8 @@ impl NotableResult {
             no_log: result.no_log,
             duration_ms: result.duration_ms,
             delegated_to: result.delegated_to.clone(),
+            tainted: result.tainted,
+            detail: result.detail.clone(),
         }
     }
 }

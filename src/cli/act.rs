@@ -1,18 +1,20 @@
 //! Carries out the commands that only talk to the daemon.
 
-use super::apply::apply;
+use super::apply::{apply, plan};
+use super::approve::approve;
 use super::client::{Client, ClientError};
-use super::command::{ClientCommand, RevisionText};
+use super::command::ClientCommand;
 use super::console::Console;
+use super::drift::drift;
 use super::page::{Page, plain};
 use super::render::{
-    EventPages, explanation_page, run_page, runs_page, stacks_page, status_page, waiting_page,
+    EventPages, explanation_page, hosts_page, run_page, runs_page, stacks_page, status_page,
 };
 use crate::api::{
-    ActionReply, ApproveBody, CancelBody, ErrorBody, EventLine, EventPosition, Explanation, NameWanted,
-    RunList, RunView, StackList, Status,
+    ActionReply, CancelBody, EventLine, EventPosition, Explanation, NameWanted, RunList, RunView, StackList,
+    Status,
 };
-use crate::domain::{Failure, RunId, SourceName, Timestamp};
+use crate::domain::{DriftReport, RunId, Timestamp};
 use crate::error::ExitCode;
 
 /// Carries a command out and says how the program ends.
@@ -39,7 +41,13 @@ pub(super) async fn act(
             console.answer(&explanation, explanation_page)?;
         }
         ClientCommand::Apply(arguments) => return apply(arguments, client, console).await,
-        ClientCommand::Approve { source, commit } => approve(source, commit, client, console).await?,
+        ClientCommand::Drift(arguments) => drift(arguments, client, console).await?,
+        ClientCommand::Hosts { stack } => {
+            let report: DriftReport = client.get(&stack_path(&stack, "drift")).await?;
+            console.answer(&report, hosts_page)?;
+        }
+        ClientCommand::Plan(arguments) => return plan(arguments, client, console).await,
+        ClientCommand::Approve { what, waiting } => approve(&what, waiting, client, console).await?,
         ClientCommand::Cancel { run, suspend } => {
             reply(&client.post(&format!("/runs/{run}/cancel"), &CancelBody { suspend }).await?, console)?;
         }
@@ -94,39 +102,4 @@ async fn logs(run: RunId, follow: bool, client: &Client, console: &mut Console) 
         console.note(&format!("{lost_events} events could not be recorded; this is not all"));
     }
     Ok(())
-}
-
-/// Accepts a commit, or shows what waits.
-async fn approve(
-    source: SourceName,
-    commit: Option<RevisionText>,
-    client: &Client,
-    console: &mut Console,
-) -> Result<(), ClientError> {
-    let status: Status = client.get("/status").await?;
-    let Some(page) = waiting_page(&status, &source) else {
-        let known: Vec<&str> = status.sources.iter().map(|it| it.name.as_str()).collect();
-        let error = ErrorBody::not_found(format!("there is no source `{source}`"));
-        return Err(ClientError::Answered(error.remedy(format!("there are: {}", known.join(", ")))));
-    };
-    let found = status.sources.iter().find(|it| it.name == source);
-    let Some(RevisionText(commit)) = commit else {
-        return console.answer(&found, |_, _| page);
-    };
-    let waiting = found.and_then(|it| it.waiting.as_ref());
-    let wanted = commit.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-    match waiting {
-        Some(waiting) if waiting.commit.as_str().starts_with(&wanted) => {
-            let body = ApproveBody { commit: waiting.commit.clone() };
-            reply(&client.post(&format!("/sources/{source}/approve"), &body).await?, console)
-        }
-        Some(waiting) => Err(refused(format!("{} waits, not {commit}", waiting.commit), &source)),
-        None => Err(refused(format!("nothing of {source} waits for approval"), &source)),
-    }
-}
-
-fn refused(message: String, source: &SourceName) -> ClientError {
-    let failure =
-        Failure::until_changed(message).remedy(format!("look at it with `driftless approve {source}`"));
-    ClientError::Answered(ErrorBody::from_failure(crate::api::ErrorCode::Refused, failure))
 }

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::act::{reply, stack_path};
 use super::client::{Client, ClientError};
-use super::command::{ApplyArguments, RevisionText};
+use super::command::{ApplyArguments, PlanArguments, RevisionText};
 use super::console::Console;
 use super::progress::Progress;
 use super::render::run_page;
 use crate::api::{
-    ActionReply, ApplyBody, ErrorBody, EventLine, EventPosition, Explanation, NameWanted, RunList, RunView,
-    StackList,
+    ActionReply, ApplyBody, ErrorBody, EventLine, EventPosition, Explanation, NameWanted, PlanBody, RunList,
+    RunView, StackList,
 };
 use crate::domain::{RunId, Trigger};
 use crate::error::ExitCode;
@@ -41,13 +41,35 @@ pub(super) async fn apply(
         tags: arguments.tags,
     };
     let answer: ActionReply = client.post(&stack_path(&arguments.stack, "apply"), &body).await?;
-    if arguments.no_wait {
-        reply(&answer, console)?;
+    wait(&arguments.stack, &answer, arguments.no_wait, client, console).await
+}
+
+/// Asks for a check and, unless told otherwise, waits for its end.
+pub(super) async fn plan(
+    arguments: PlanArguments,
+    client: &Client,
+    console: &mut Console,
+) -> Result<ExitCode, ClientError> {
+    let body = PlanBody { limit: arguments.limit };
+    let answer: ActionReply = client.post(&stack_path(&arguments.stack, "plan"), &body).await?;
+    wait(&arguments.stack, &answer, arguments.no_wait, client, console).await
+}
+
+/// Waits for the run that answers a request, and shows it.
+async fn wait(
+    stack: &NameWanted,
+    answer: &ActionReply,
+    no_wait: bool,
+    client: &Client,
+    console: &mut Console,
+) -> Result<ExitCode, ClientError> {
+    if no_wait {
+        reply(answer, console)?;
         return Ok(ExitCode::Success);
     }
     console.note(&answer.message);
     let waited = async {
-        let run = begun(&arguments.stack, &answer, client, console).await?;
+        let run = begun(stack, answer, client, console).await?;
         finished(run, client, console).await
     };
     let detached = tokio::signal::ctrl_c();

@@ -238,16 +238,30 @@ pub enum ClientCommand {
         /// The stack: `source/stack`, or only its name where that is unique
         stack: NameWanted,
     },
+    /// Show what differs from Git, on which host, and whose doing it is
+    #[command(display_order = 16)]
+    Drift(DriftArguments),
+    /// Show the hosts of a stack: what they have, what they are owed, what differs
+    #[command(display_order = 17)]
+    Hosts {
+        /// The stack: `source/stack`, or only its name where that is unique
+        stack: NameWanted,
+    },
+    /// Check a stack now, wait for it, and show what differs; changes nothing
+    #[command(display_order = 19)]
+    Plan(PlanArguments),
     /// Apply a stack now, wait for it, and end as the run ended
     #[command(display_order = 20, after_long_help = APPLY_RULES)]
     Apply(ApplyArguments),
-    /// Accept a revision that does not descend from the admitted one
+    /// Accept what waits for a person: rewritten history, or an apply that looks wrong
     #[command(display_order = 21)]
     Approve {
-        /// The source
-        source: SourceName,
-        /// The commit that waits; without it, it is shown
-        commit: Option<RevisionText>,
+        /// The source, or the stack as `source/stack`
+        #[arg(value_name = "SOURCE or SOURCE/STACK")]
+        what: String,
+        /// What waits: the commit of a source, the digest of a stack; without it, it is shown
+        #[arg(value_name = "COMMIT or DIGEST", value_parser = waiting)]
+        waiting: Option<String>,
     },
     /// End a live run; its revision is then held until a newer commit or a person
     #[command(display_order = 22)]
@@ -270,6 +284,48 @@ pub enum ClientCommand {
         /// The stack
         stack: NameWanted,
     },
+}
+
+/// Arguments of `drift`.
+#[derive(Debug, Args)]
+pub struct DriftArguments {
+    /// Only this stack
+    pub stack: Option<NameWanted>,
+    /// Only this host
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Only this class: intended, corrective, recurring or flapping
+    #[arg(long, value_name = "CLASS")]
+    pub class: Option<ClassWanted>,
+    /// Show the differences themselves
+    #[arg(long)]
+    pub diff: bool,
+}
+
+/// Whose doing a difference is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClassWanted {
+    /// Git moved, and the host does not have it yet.
+    Intended,
+    /// Somebody changed the host.
+    Corrective,
+    /// The same, again.
+    Recurring,
+    /// The task reports a change each time.
+    Flapping,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// The stack: `source/stack`, or only its name where that is unique
+    pub stack: NameWanted,
+    /// Only these hosts, of those that the stack has anyway
+    #[arg(long, value_name = "PATTERN", value_parser = limit, allow_hyphen_values = true)]
+    pub limit: Option<String>,
+    /// Only ask; do not wait for the run
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 const APPLY_RULES: &str = "\
@@ -304,6 +360,12 @@ pub struct ApplyArguments {
 
 fn limit(given: &str) -> Result<String, crate::api::ErrorBody> {
     check_limit(given).map(|()| given.to_owned())
+}
+
+/// A commit, or the digest of an apply that waits for a person.
+fn waiting(given: &str) -> Result<String, crate::api::ErrorBody> {
+    let of_changes = given.strip_prefix("changes-").is_some_and(|it| it.parse::<RunId>().is_ok());
+    if of_changes { Ok(given.to_owned()) } else { given.parse::<RevisionText>().map(|it| it.0) }
 }
 
 fn tag(given: &str) -> Result<String, crate::api::ErrorBody> {

@@ -109,6 +109,11 @@ mod tests {
             blind: false,
             no_log: false,
             delegated_to: None,
+            items: 0,
+            satisfied: false,
+            tainted: false,
+            diff_digest: String::new(),
+            detail: None,
         }))
     }
 

@@ -1,5 +1,6 @@
 //! How the types of the API look to people. Pure: a value and the time in, a page out.
 
+mod drift;
 mod hosts;
 mod logs;
 mod outcome;
@@ -12,6 +13,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(super) use drift::{Diffs, drift_page, hosts_page};
 pub(super) use logs::EventPages;
 pub(super) use run::{run_page, task_words};
 pub(super) use runs::runs_page;

@@ -45,6 +45,7 @@ impl Findings {
     fn value(&mut self, node: &Node, shape: &'static Shape, at: &str) -> Value {
         match shape {
             Shape::Group(keys) => return self.group(node, keys, at),
+            Shape::OneOf(keys) => return self.one_of(node, keys, at),
             Shape::Named(rule, inner, some) => return self.named(node, (rule, inner, *some), at),
             Shape::List(item) => return self.list(node, item, at),
             Shape::Secret => return self.secret(node, at),
@@ -115,6 +116,23 @@ impl Findings {
         Value { place, written: true, content: Content::Group(values) }
     }
 
+    /// A group whose keys exclude each other.
+    fn one_of(&mut self, node: &Node, keys: &'static [Key], at: &str) -> Value {
+        if let yaml::Content::Map(entries) = &node.content {
+            let mut known = entries.iter().filter(|(name, _)| keys.iter().any(|it| it.name == name.text));
+            if let (Some((one, _)), Some((other, _))) = (known.next(), known.next()) {
+                let message = format!("{} says both `{}` and `{}`", title(at), one.text, other.text);
+                let found = Diagnostic::error(message, other.place.clone());
+                self.diagnostics
+                    .push(found.context(one.place.clone(), "first here").help("keep one of them"));
+            }
+        }
+        if self.entries(node, &Shape::OneOf(keys), at).is_none() {
+            return Value { place: node.place.clone(), written: true, content: Content::Refused };
+        }
+        self.group(node, keys, at)
+    }
+
     fn missing(&mut self, key: &Key, place: &Place, at: &str) {
         let message = format!("{} has no `{}`", title(at), key.name);
         let help = format!("add `{}:` with {}", key.name, key.shape.what());
@@ -136,7 +154,7 @@ impl Findings {
             self.error(
                 message,
                 &name.place,
-                "remove it; the operator says it, under `sources` of the daemon's configuration",
+                "remove it; the operator says it, in the daemon's configuration",
             );
             return;
         }
@@ -209,7 +227,7 @@ impl Findings {
 fn absent(key: &'static Key, place: &Place) -> Option<Value> {
     let content = match (key.presence, &key.shape) {
         (Presence::Default(text), shape) => default_of(text, shape),
-        (Presence::Optional, Shape::Group(keys))
+        (Presence::Optional, Shape::Group(keys) | Shape::OneOf(keys))
             if keys.iter().all(|it| it.presence != Presence::Required) =>
         {
             Content::Group(keys.iter().filter_map(|key| Some((key.name, absent(key, place)?))).collect())
@@ -225,7 +243,7 @@ fn is_null(node: &Node) -> bool {
 
 /// Whether a key may stand there with nothing behind it, because all that was behind it is commented out.
 fn takes_nothing(shape: &Shape) -> bool {
-    matches!(shape, Shape::Group(_) | Shape::Named(..) | Shape::Variables)
+    matches!(shape, Shape::Group(_) | Shape::OneOf(_) | Shape::Named(..) | Shape::Variables)
 }
 
 fn title(at: &str) -> String {

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 
 use super::access::{Access, Credentials, Lender};
 use super::check::Findings;
+use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
 use super::value::Value;
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
-    ApplyPolicy, HealPolicy, RewindPolicy, Settings, SourceName, SourcePolicy, Span, StackName,
+    AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Settings, SourceName, SourcePolicy,
+    Span, StackName,
 };
 
 /// What others know better: the parts that talk to Git and run Ansible own these rules.
@@ -51,6 +53,13 @@ pub struct Config {
     pub retention: Retention,
     /// Whether what `ansible-playbook` printed is kept.
     pub raw_log: bool,
+    /// The one name of each machine that inventories call or reach in different ways. The keys are written as
+    /// [`LockKey::address`](crate::domain::LockKey::address) writes them.
+    pub aliases: BTreeMap<String, String>,
+    /// What is kept out of records, beside what is always.
+    pub redact: Redact,
+    /// How many hosts have metrics of their own.
+    pub host_metrics: u32,
     /// What somebody should look at, though the file is valid. Often empty.
     pub warnings: Report,
 }
@@ -105,7 +114,13 @@ pub struct StackOverride {
     /// Whether drift is corrected.
     pub heal: Option<HealPolicy>,
     /// How often drift is looked for.
-    pub check_every: Option<Span>,
+    pub check: Option<CheckSchedule>,
+    /// How often one difference is healed in 24 hours.
+    pub daily_heals: Option<u32>,
+    /// What is held.
+    pub airbag: AirbagOverride,
+    /// How long a task may go on after its connection broke.
+    pub max_task_time: Option<Span>,
     /// When a run is ended. May exceed the general limit.
     pub timeout: Option<Span>,
     /// Ansible's `--forks`.
@@ -123,6 +138,12 @@ pub struct Limits {
     pub silence: Span,
     /// The most output of a run, in bytes.
     pub output: u64,
+    /// How often one difference is healed in 24 hours.
+    pub daily_heals: u32,
+    /// What is held until a person approves it.
+    pub airbag: AirbagPolicy,
+    /// How long a task may go on after its connection broke.
+    pub max_task_time: Span,
     /// Talking to Git servers.
     pub fetch: FetchLimits,
     /// The tree of a commit.
@@ -273,6 +294,9 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         limits: build_limits(limits)?,
         retention: build_retention(value.get("retention")?)?,
         raw_log: value.switch("raw_log")?,
+        aliases: aliases(value),
+        redact: Redact::of(value.get("redact")?),
+        host_metrics: value.get("metrics")?.count("hosts")?,
         warnings: Report::new("", "", &[], Vec::new()),
     })
 }
@@ -304,7 +328,10 @@ fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
     StackOverride {
         apply: value.text("apply").map(apply_policy),
         heal: value.text("heal").map(heal_policy),
-        check_every: value.get("check").and_then(|it| it.duration("every")),
+        check: value.get("check").and_then(check_schedule),
+        daily_heals: value.count("daily_heals"),
+        airbag: value.get("airbag").map(AirbagOverride::of).unwrap_or_default(),
+        max_task_time: value.duration("max_task_time"),
         timeout: value.duration("timeout"),
         forks: value.count("forks"),
         access: value.get("access").map(|it| lender.access(it)).unwrap_or_default(),
@@ -331,6 +358,9 @@ fn build_limits(value: &Value) -> Option<Limits> {
         timeout: value.duration("timeout")?,
         silence: value.duration("silence")?,
         output: value.size("output")?,
+        daily_heals: value.count("daily_heals")?,
+        airbag: AirbagOverride::of(value.get("airbag")?).over(AirbagPolicy::default()),
+        max_task_time: value.duration("max_task_time")?,
         fetch: FetchLimits {
             connect: fetch.duration("connect")?,
             stall: fetch.duration("stall")?,

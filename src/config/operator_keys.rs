@@ -50,6 +50,13 @@ pub(super) static OPERATOR: &[Key] = &[
         "false",
         "Keep what `ansible-playbook` printed. It may hold secrets that Ansible printed.",
     ),
+    optional(
+        "aliases",
+        Shape::Named(&shape::HOST, &Shape::Text(&shape::MACHINE), false),
+        "Machines that inventories call or reach in different ways, each with its one name. Two runs are never on one machine at once if one of them changes it.",
+    ),
+    optional("redact", Shape::Group(REDACT), "What is kept out of records, beside what is always."),
+    optional("metrics", Shape::Group(METRICS), "What Prometheus is told."),
     with_default(
         "state_dir",
         PATH,
@@ -186,13 +193,16 @@ static STACK: &[Key] = &[
     optional(
         "heal",
         Shape::Choice(&["never", "corrective"]),
-        "Whether drift is corrected. This version reports no drift yet.",
+        "Whether drift is corrected, or only reported.",
     ),
+    optional("check", Shape::OneOf(OVERRIDDEN_CHECK), "When check mode looks for drift: `every` or `cron`."),
+    optional("daily_heals", DAILY_HEALS, "As `limits.daily_heals`, for this stack."),
     optional(
-        "check",
-        Shape::Group(OVERRIDDEN_CHECK),
-        "How often drift is looked for. This version does not look yet.",
+        "airbag",
+        Shape::Group(OVERRIDDEN_AIRBAG),
+        "What of this stack is held. Key by key it outranks `limits.airbag`.",
     ),
+    optional("max_task_time", MAX_TASK_TIME, "As `limits.max_task_time`, for this stack."),
     optional(
         "timeout",
         Shape::Duration(SECOND, 7 * DAY),
@@ -206,8 +216,64 @@ static STACK: &[Key] = &[
     ),
 ];
 
-static OVERRIDDEN_CHECK: &[Key] =
-    &[optional("every", Shape::Duration(MINUTE, 90 * DAY), "The time between two checks.")];
+static OVERRIDDEN_CHECK: &[Key] = &[
+    optional(
+        "every",
+        Shape::Interval(MINUTE, 90 * DAY),
+        "The time from one check to the next, with a little jitter; `never` checks only when somebody asks.",
+    ),
+    optional(
+        "cron",
+        Shape::Text(&shape::CRON),
+        "The times of checks: minute, hour, day, month and weekday, in UTC.",
+    ),
+];
+
+const DAILY_HEALS: Shape = Shape::Count(0, 1000);
+const MAX_TASK_TIME: Shape = Shape::Duration(SECOND, 7 * DAY);
+const MAX_HOSTS: Shape = Shape::Count(1, 1_000_000);
+const MORE_CHANGES: Shape = Shape::Count(2, 1000);
+
+static AIRBAG: &[Key] = &[
+    with_default(
+        "fewer",
+        Shape::Percent,
+        "30%",
+        "An apply that has fewer hosts than the last one, by more than this; one host less is never held. `100%` holds only an apply without any host.",
+    ),
+    optional("max_hosts", MAX_HOSTS, "An apply to more hosts than this. Absent: there is no limit."),
+    optional(
+        "more_changes",
+        MORE_CHANGES,
+        "An apply after a check that predicts more than so many times the changes that are usual. Absent: none is held.",
+    ),
+];
+
+static OVERRIDDEN_AIRBAG: &[Key] = &[
+    optional("fewer", Shape::Percent, "As `limits.airbag.fewer`, for this stack."),
+    optional("max_hosts", MAX_HOSTS, "As `limits.airbag.max_hosts`, for this stack."),
+    optional("more_changes", MORE_CHANGES, "As `limits.airbag.more_changes`, for this stack."),
+];
+
+static REDACT: &[Key] = &[
+    optional(
+        "paths",
+        Shape::List(&Shape::Text(&shape::GLOB)),
+        "Files on hosts of which only is kept that they differ, and no diff: `*`, `?` and `**` are understood. One that does not begin with `/` holds in any directory, one that ends with `/` for all that is below.",
+    ),
+    optional(
+        "names",
+        Shape::List(&Shape::Text(&shape::KEY)),
+        "Further names whose value is a secret, wherever a result or a diff has them.",
+    ),
+];
+
+static METRICS: &[Key] = &[with_default(
+    "hosts",
+    Shape::Count(0, 100_000),
+    "500",
+    "How many hosts have series of their own, over all stacks. Those that drifted or are owed something come first; how many were left out is told.",
+)];
 
 static LIMITS: &[Key] = &[
     with_default(
@@ -234,6 +300,19 @@ static LIMITS: &[Key] = &[
         Shape::Duration(SECOND, DAY),
         "10m",
         "How long applies may go on after driftless was told to stop. `TimeoutStopSec=` of the unit must be longer.",
+    ),
+    with_default(
+        "daily_heals",
+        DAILY_HEALS,
+        "3",
+        "How often in 24 hours one difference on one host is corrected at most. What comes back more often is reported.",
+    ),
+    optional("airbag", Shape::Group(AIRBAG), "What is held until a person approves it."),
+    with_default(
+        "max_task_time",
+        MAX_TASK_TIME,
+        "30m",
+        "How long a task may go on at a host after its connection broke. So long the host stays locked, unless a look at it finds nothing left.",
     ),
     optional("retry", Shape::Group(RETRY), "The pauses before a failed apply is tried again."),
     optional("fetch", Shape::Group(FETCH), "How long talking to a Git server may take."),

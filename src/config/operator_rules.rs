@@ -4,8 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::check::Findings;
+use super::drift::alias_key;
 use super::mask::{for_display, one_line};
 use super::operator::Checks;
+use super::report::Diagnostic;
 use super::units::show_span;
 use super::value::{Content, Pointer, Value};
 use super::yaml::Name;
@@ -33,6 +35,7 @@ impl Rules<'_> {
             self.source(source);
         }
         self.users(sources);
+        self.aliases(value.named("aliases"));
         self.files(value);
     }
 
@@ -92,6 +95,34 @@ impl Rules<'_> {
                 self.findings.warning(message, &user.place, help);
             }
             seen.push((text, name));
+        }
+    }
+
+    /// One machine has one name, and a name is not another one's address.
+    fn aliases(&mut self, entries: &[(Name, Value)]) {
+        let known: Vec<(String, &Name, &str)> = entries
+            .iter()
+            .filter_map(|(key, value)| Some((alias_key(&key.text)?, key, value.as_text()?)))
+            .collect();
+        for (at, (key, name, machine)) in known.iter().enumerate() {
+            if let Some((_, first, _)) = known[..at].iter().find(|(other, ..)| other == key) {
+                let found = Diagnostic::error(
+                    format!("`{}` is the same as `{}`", one_line(&name.text), one_line(&first.text)),
+                    name.place.clone(),
+                );
+                let found = found.context(first.place.clone(), "first here");
+                self.findings.diagnostics.push(found.help("keep one of them"));
+            }
+            let itself = alias_key(machine);
+            let other = known.iter().find(|(other, _, further)| {
+                Some(other) == itself.as_ref() && !further.eq_ignore_ascii_case(machine)
+            });
+            if let Some((_, second, further)) = other {
+                let message = format!("`{machine}` is itself called `{further}`");
+                let help =
+                    format!("write `{further}` here, too, or remove the key `{}`", one_line(&second.text));
+                self.findings.error(message, &name.place, help);
+            }
         }
     }
 

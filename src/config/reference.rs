@@ -33,7 +33,7 @@ fn rows(text: &mut String, keys: &'static [Key], at: &str) {
         let cells = [format!("`{path}`"), takes(&key.shape), default, key.about.to_owned()];
         let _ = writeln!(text, "| {} |", cells.map(|it| it.replace('|', "\\|")).join(" | "));
         match &key.shape {
-            Shape::Group(inner) => rows(text, inner, &path),
+            Shape::Group(inner) | Shape::OneOf(inner) => rows(text, inner, &path),
             Shape::Named(rule, Shape::Group(inner), _) => {
                 rows(text, inner, &format!("{path}.{}", rule.placeholder));
             }
@@ -45,17 +45,20 @@ fn rows(text: &mut String, keys: &'static [Key], at: &str) {
 fn takes(shape: &Shape) -> String {
     match shape {
         Shape::Group(_) => "mapping".to_owned(),
+        Shape::OneOf(_) => "mapping with one key".to_owned(),
         Shape::Named(rule, Shape::Secret, _) => format!("secret for each `{}`", rule.placeholder),
+        Shape::Named(rule, Shape::Text(inner), _) => {
+            format!("{} for each `{}`", short(inner.what), rule.placeholder)
+        }
         Shape::Named(rule, ..) => format!("mapping by `{}`", rule.placeholder),
         Shape::List(_) => "list".to_owned(),
-        Shape::Text(rule) => rule.what.split_once(' ').map_or(rule.what, |(_, it)| it).to_owned(),
+        Shape::Text(rule) => short(rule.what).to_owned(),
         Shape::Secret => "secret".to_owned(),
         Shape::Count(least, most) if least == most => shape.what(),
         Shape::Count(least, most) => format!("{least} to {most}"),
-        Shape::Duration(least, most) => {
-            let show = |seconds| super::units::show_span(super::shape::span_of(seconds));
-            format!("time, {} to {}", show(*least), show(*most))
-        }
+        Shape::Duration(least, most) => times(*least, *most),
+        Shape::Interval(least, most) => format!("{}, or `never`", times(*least, *most)),
+        Shape::Percent => "share, 0% to 100%".to_owned(),
         Shape::Size(least, most) => {
             let show = super::units::show_size;
             format!("size, {} to {}", show(*least), show(*most))
@@ -63,4 +66,14 @@ fn takes(shape: &Shape) -> String {
         Shape::Variables => "mapping of names to values".to_owned(),
         Shape::Choice(_) | Shape::Switch => shape.what(),
     }
+}
+
+/// Without its article.
+fn short(what: &'static str) -> &'static str {
+    what.split_once(' ').map_or(what, |(_, it)| it)
+}
+
+fn times(least: u64, most: u64) -> String {
+    let show = |seconds| super::units::show_span(super::shape::span_of(seconds));
+    format!("time, {} to {}", show(least), show(most))
 }

@@ -3,26 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::check::Findings;
+use super::drift::{check_schedule, outrank};
 use super::inferred;
 use super::mask::{is_secret_name, one_line};
-use super::operator::{Config, StackOverride, apply_policy, heal_policy};
+use super::operator::{Config, apply_policy, heal_policy};
 use super::report::{Report, Severity};
 use super::repository_keys::REPOSITORY;
 use super::repository_rules::Rules;
 use super::suggest::nearest;
 use super::tree::{FileKind, RepositoryFiles};
-use super::units::show_span;
 use super::value::Value;
 use super::{LARGEST_FILE, REPOSITORY_FILE, yaml};
 use crate::domain::{
-    ApplyPolicy, Declaration, Failure, HealPolicy, RuntimeSpec, SourceName, Span, StackId, StackName,
-    StackPolicy,
+    AirbagPolicy, ApplyPolicy, CheckSchedule, Declaration, Failure, HealPolicy, RuntimeSpec, SourceName,
+    Span, StackId, StackName, StackPolicy,
 };
 
-/// The pause between two checks, where nobody says another one.
-const CHECK_EVERY: Span = Span::from_hours(1);
-
-/// Keys that people look for in a repository, but that only the operator may set: they lend credentials.
+/// Keys that people look for in a repository, but that only the operator may set: they lend credentials or set limits.
 const OPERATORS: &[&str] = &[
     "ssh_key",
     "ssh_agent",
@@ -35,6 +32,11 @@ const OPERATORS: &[&str] = &[
     "access",
     "credentials",
     "run_as",
+    "daily_heals",
+    "airbag",
+    "max_task_time",
+    "aliases",
+    "redact",
 ];
 
 impl Config {
@@ -51,7 +53,7 @@ impl Config {
         let overrides = self.sources.get(source).map_or(&nothing, |it| &it.stacks);
         let mut declaration = repository_declaration(source, files)?;
         for stack in &mut declaration.stacks {
-            outrank(stack, overrides.get(&stack.id.stack), self.limits.timeout, &mut declaration.notes);
+            outrank(stack, overrides.get(&stack.id.stack), &self.limits, &mut declaration.notes);
         }
         let names = || declaration.stacks.iter().map(|it| it.id.stack.as_str());
         for name in overrides.keys().filter(|name| !names().any(|it| it == name.as_str())) {
@@ -166,7 +168,10 @@ fn stack(id: StackId, value: &Value, runtime: RuntimeSpec) -> Option<StackPolicy
         forks: value.count("forks"),
         apply: apply_policy(value.text("apply")?),
         heal: heal_policy(value.text("heal")?),
-        check_every: value.get("check")?.duration("every")?,
+        check: check_schedule(value.get("check")?)?,
+        daily_heals: StackPolicy::DAILY_HEALS,
+        airbag: AirbagPolicy::default(),
+        max_task_time: StackPolicy::MAX_TASK_TIME,
         // Nothing declared: the operator's limit takes its place below.
         timeout: value.duration("timeout").unwrap_or(Span::MAX),
         depends_on: depends_on.ok()?,
@@ -187,49 +192,13 @@ pub(super) fn inferred_stack(id: StackId, playbook: String, inventory: String) -
         forks: None,
         apply: ApplyPolicy::Manual,
         heal: HealPolicy::Never,
-        check_every: CHECK_EVERY,
+        check: CheckSchedule::default(),
+        daily_heals: StackPolicy::DAILY_HEALS,
+        airbag: AirbagPolicy::default(),
+        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::MAX,
         depends_on: Vec::new(),
         runtime: RuntimeSpec::System,
-    }
-}
-
-/// Puts what the operator says in the place of what the repository says, and says so where it differs.
-fn outrank(
-    stack: &mut StackPolicy,
-    operator: Option<&StackOverride>,
-    longest: Span,
-    notes: &mut Vec<String>,
-) {
-    let nothing = StackOverride::default();
-    let operator = operator.unwrap_or(&nothing);
-    let name = stack.id.stack.clone();
-    if let Some(apply) = operator.apply {
-        if apply != stack.apply {
-            let (word, instead) = match apply {
-                ApplyPolicy::Manual => ("manual", "on_commit"),
-                ApplyPolicy::OnCommit => ("on_commit", "manual"),
-            };
-            notes.push(format!(
-                "Stack `{name}`: `apply` is `{word}` by the operator, the repository says `{instead}`."
-            ));
-        }
-        stack.apply = apply;
-    }
-    stack.heal = operator.heal.unwrap_or(stack.heal);
-    stack.check_every = operator.check_every.unwrap_or(stack.check_every);
-    stack.forks = operator.forks.or(stack.forks);
-    if let Some(timeout) = operator.timeout {
-        stack.timeout = timeout;
-    } else {
-        if longest < stack.timeout && stack.timeout != Span::MAX {
-            notes.push(format!(
-                "Stack `{name}`: `timeout` is {}, the most that the operator allows; the repository says {}.",
-                show_span(longest),
-                show_span(stack.timeout),
-            ));
-        }
-        stack.timeout = stack.timeout.min(longest);
     }
 }
 

@@ -80,16 +80,12 @@ static STACK: &[Key] = &[
         presence: Presence::Default("on_commit"),
         about: "When a new revision is applied: as soon as it is admitted, or when a person asks (`driftless apply`).",
     },
-    optional(
-        "check",
-        Shape::Group(CHECK),
-        "When check mode looks for drift. Accepted; this version does not check yet.",
-    ),
+    optional("check", Shape::OneOf(CHECK), "When check mode looks for drift: `every` or `cron`."),
     Key {
         name: "heal",
         shape: Shape::Choice(&["never", "corrective"]),
         presence: Presence::Default("never"),
-        about: "Whether drift is corrected. Accepted; this version does not heal yet.",
+        about: "Whether drift is corrected, at the revision that was attempted last, or only reported.",
     },
     optional(
         "timeout",
@@ -103,9 +99,16 @@ static STACK: &[Key] = &[
     ),
 ];
 
-static CHECK: &[Key] = &[Key {
-    name: "every",
-    shape: Shape::Duration(MINUTE, 90 * DAY),
-    presence: Presence::Default("1h"),
-    about: "The time between two checks.",
-}];
+static CHECK: &[Key] = &[
+    Key {
+        name: "every",
+        shape: Shape::Interval(MINUTE, 90 * DAY),
+        presence: Presence::Default("1h"),
+        about: "The time from one check to the next, with a little jitter; `never` checks only when somebody asks.",
+    },
+    optional(
+        "cron",
+        Shape::Text(&shape::CRON),
+        "The times of checks: minute, hour, day, month and weekday, in UTC.",
+    ),
+];

@@ -27,7 +27,7 @@ impl Rules<'_> {
             self.in_tree(stack.get("playbook"), false)?;
             self.in_tree(stack.get("inventory"), true)?;
             doubtful_variables(&one_line(&name.text), stack, self.findings);
-            self.not_yet(name, stack);
+            self.heals_without_checks(name, stack);
         }
         self.dependencies(stacks);
         Ok(())
@@ -86,13 +86,13 @@ impl Rules<'_> {
         Ok(moved.cloned().or_else(near).map(|it| one_line(&it)))
     }
 
-    /// What is accepted so that repositories can be written for the next version, but does nothing in this one.
-    fn not_yet(&mut self, name: &Name, stack: &Value) {
-        let checks = stack.written("check").is_some();
-        let heals = stack.text("heal") == Some("corrective");
-        if checks || heals {
-            let message = format!("Stack `{}` asks for drift checks or healing", one_line(&name.text));
-            self.findings.warning(message, &name.place, "this version does neither check nor heal yet");
+    /// Drift is corrected only after it was seen.
+    fn heals_without_checks(&mut self, name: &Name, stack: &Value) {
+        let unchecked = stack.get("check").is_some_and(|it| it.is_never("every"));
+        if unchecked && stack.text("heal") == Some("corrective") {
+            let message = format!("Stack `{}` heals drift, and nobody looks for any", one_line(&name.text));
+            let help = "give `check` an interval or a cron line; `driftless plan` looks once";
+            self.findings.warning(message, &name.place, help);
         }
     }
 

@@ -51,9 +51,9 @@ fn property(key: &'static Key) -> Value {
     let mut schema = shape(&key.shape);
     schema["description"] = key.about.into();
     if let Presence::Default(text) = key.presence {
-        schema["default"] = match default_of(text, &key.shape) {
-            Content::Switch(it) => it.into(),
-            Content::Count(it) => it.into(),
+        schema["default"] = match (&key.shape, default_of(text, &key.shape)) {
+            (Shape::Switch, Content::Switch(it)) => it.into(),
+            (Shape::Count(..), Content::Count(it)) => it.into(),
             _ => text.into(),
         };
     }
@@ -63,6 +63,11 @@ fn property(key: &'static Key) -> Value {
 fn shape(shape: &'static Shape) -> Value {
     match shape {
         Shape::Group(keys) => group(keys),
+        Shape::OneOf(keys) => {
+            let mut schema = group(keys);
+            schema["maxProperties"] = 1.into();
+            schema
+        }
         Shape::Named(rule, inner, some) => {
             let mut schema = json!({
                 "type": "object",
@@ -84,6 +89,11 @@ fn shape(shape: &'static Shape) -> Value {
         Shape::Duration(..) => {
             json!({ "type": "string", "pattern": SPAN_PATTERN, "examples": ["90s", "30m", "1h 15m", "14d"] })
         }
+        Shape::Interval(..) => {
+            let pattern = format!("^never$|{SPAN_PATTERN}");
+            json!({ "type": "string", "pattern": pattern, "examples": ["30m", "1h", "1d", "never"] })
+        }
+        Shape::Percent => json!({ "type": "string", "pattern": "^[0-9]{1,3}%$", "examples": ["30%"] }),
         Shape::Size(..) => {
             json!({ "type": "string", "pattern": SIZE_PATTERN, "examples": ["500MiB", "2GiB"] })
         }

@@ -2,10 +2,10 @@
 //!
 //! One table is the source of the checks, the defaults, the suggestions, the JSON Schema and the tables in the docs.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use super::units;
-use crate::domain::{Reference, Span};
+use crate::domain::{CronLine, Reference, Span, Timestamp};
 
 /// One key of a mapping.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(super) enum Presence {
 pub(super) enum Shape {
     /// A mapping with exactly these keys.
     Group(&'static [Key]),
+    /// A mapping with one of these keys: they exclude each other. Without any, what is the default counts.
+    OneOf(&'static [Key]),
     /// A mapping from names of one kind to values of one shape; at least one if `true`.
     Named(&'static Rule, &'static Self, bool),
     /// A list of values of one shape.
@@ -45,6 +47,10 @@ pub(super) enum Shape {
     Count(u64, u64),
     /// A length of time from … to, in seconds.
     Duration(u64, u64),
+    /// As `Duration`, or `never`.
+    Interval(u64, u64),
+    /// A share from 0% to 100%.
+    Percent,
     /// An amount of bytes from … to.
     Size(u64, u64),
     /// `{file: …}` or `{credential: …}`.
@@ -76,6 +82,10 @@ impl Shape {
     pub(super) fn what(&self) -> String {
         match self {
             Self::Group(_) => "a mapping".to_owned(),
+            Self::OneOf(keys) => {
+                let names: Vec<String> = keys.iter().map(|it| format!("`{}`", it.name)).collect();
+                format!("a mapping with {}", names.join(" or "))
+            }
             Self::Named(rule, ..) => format!("a mapping whose keys are each {}", rule.what),
             Self::List(item) => format!("a list, each item {}", item.what()),
             Self::Text(rule) => rule.what.to_owned(),
@@ -84,6 +94,8 @@ impl Shape {
             Self::Count(least, most) if least == most => format!("`{least}`"),
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
             Self::Duration(..) => "a length of time".to_owned(),
+            Self::Interval(..) => "a length of time or `never`".to_owned(),
+            Self::Percent => "a share like `30%`".to_owned(),
             Self::Size(..) => "a size".to_owned(),
             Self::Secret => "`file: /path` or `credential: name`".to_owned(),
             Self::Variables => "a mapping of variables".to_owned(),
@@ -127,6 +139,13 @@ rules! {
     INVENTORY: "the path of an inventory in the repository", "", "^[^-@/\\\\,][^\\\\,]*$", inventory;
     LIMIT: "a host pattern", "", "^[^-@\\s][^@\\x00-\\x1f]*$", limit;
     TAG: "a tag", "", "^[^-@,\\s][^,\\s@]*$", tag;
+    CRON: "a cron line", "", "^ *[^ ]+( +[^ ]+){4} *$", cron;
+    /// What an inventory calls a machine, or how it is reached.
+    HOST: "an address or a name of a host", "<host>",
+        "^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+)(:[0-9]{1,5})?$", host;
+    MACHINE: "a name of a machine", "", "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$", machine;
+    GLOB: "a pattern of paths", "", "^[^\\[\\]{}!]+$", glob;
+    KEY: "a name of a key", "", "^[A-Za-z0-9_][A-Za-z0-9_.-]{2,63}$", key;
 }
 
 fn refuse(condition: bool, help: &str) -> Result<(), String> {
@@ -264,6 +283,74 @@ fn tag(text: &str) -> Result<(), String> {
     refuse(text.starts_with('-') || text.contains('@'), "a tag does not begin with `-` and has no `@`")?;
     refuse(text.contains(','), "write each tag as an item of its own")?;
     refuse(text.chars().any(|it| it.is_control() || it.is_whitespace()), "a tag has no spaces")
+}
+
+fn cron(text: &str) -> Result<(), String> {
+    let advice =
+        "write minute, hour, day, month and weekday, in UTC: `30 3 * * *` is each day at half past three";
+    refuse(text.chars().any(|it| it != ' ' && (it.is_whitespace() || it.is_control())), advice)?;
+    let line = text.parse::<CronLine>().map_err(|_| advice.to_owned())?;
+    refuse(line.after(Timestamp::UNIX_EPOCH).is_none(), "there is no such day in any year")
+}
+
+/// The address and the port of `address`, `address:port`, `[address]:port`.
+pub(super) fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Some((text, None));
+    }
+    let (address, port) = match text.rsplit_once(':') {
+        Some((address, port)) if !text.ends_with(']') => (address, Some(port)),
+        _ => (text, None),
+    };
+    let port = port.map(|it| it.parse::<u16>().ok().filter(|it| *it != 0));
+    let inner = address.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let is_fine = match inner {
+        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            !address.is_empty() && address.chars().all(|it| it.is_ascii_alphanumeric() || "._-".contains(it))
+        }
+    };
+    match port {
+        Some(None) => None,
+        _ if !is_fine => None,
+        port => Some((inner.unwrap_or(address), port.flatten())),
+    }
+}
+
+fn host(text: &str) -> Result<(), String> {
+    let advice = "write what inventories say: `web1`, `web1.example.org`, `10.0.0.5`, `10.0.0.5:2222` or `[fd00::5]:2222`";
+    refuse(host_and_port(text).is_none(), advice)
+}
+
+fn machine(text: &str) -> Result<(), String> {
+    word(text, "._-", 253, "use letters, digits, `.`, `_` and `-`: one name for one machine")
+}
+
+fn glob(text: &str) -> Result<(), String> {
+    refuse(text.is_empty() || text.trim() != text, "write a path, for example `/srv/app/*.ini`")?;
+    refuse(
+        text.contains(['[', ']', '{', '}', '!']) || text.chars().any(char::is_control),
+        "only `*`, `?` and `**` have a meaning: write a pattern for each kind of file",
+    )
+}
+
+fn key(text: &str) -> Result<(), String> {
+    let advice = "use three or more letters, digits, `.`, `_` and `-`";
+    refuse(text.len() < 3, advice)?;
+    word(text, "._-", 64, advice)
+}
+
+/// Reads a share as it is written: `30%`.
+pub(super) fn percent(text: &str) -> Result<u64, String> {
+    let digits = |it: &str| !it.is_empty() && it.len() < 4 && it.bytes().all(|it| it.is_ascii_digit());
+    match text.strip_suffix('%') {
+        Some(number) if digits(number) => match number.parse::<u64>() {
+            Ok(share) if share <= 100 => Ok(share),
+            _ => Err("is more than all: write a share from `0%` to `100%`".to_owned()),
+        },
+        None if digits(text) => Err(format!("has no unit: write `{text}%`")),
+        _ => Err("is not a share: write for example `30%`".to_owned()),
+    }
 }
 
 /// Reads a text as a shape of one value would, for the defaults and for the file alike.

@@ -82,6 +82,8 @@ version: 1
 
 const TAIL: &str = "    apply: manual             # or: on_commit, to apply each new commit by itself
     # limit: web              # tags, skip_tags, extra_vars and forks work as in Ansible
+    # check: { every: 1h }    # look for drift; a cron line and `never` work, too
+    # heal: corrective        # and correct it; without this it is only reported
     # timeout: 30m
     # depends_on: [other]     # stacks of this file that go first
 ";

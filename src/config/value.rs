@@ -22,6 +22,7 @@ pub(super) enum Content {
     List(Vec<Value>),
     Text(String),
     Duration(Span),
+    Never,
     Size(u64),
     Count(u64),
     Switch(bool),
@@ -76,6 +77,10 @@ impl Value {
             Content::Duration(span) => Some(span),
             _ => None,
         }
+    }
+
+    pub(super) fn is_never(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|it| matches!(it.content, Content::Never))
     }
 
     pub(super) fn size(&self, key: &str) -> Option<u64> {

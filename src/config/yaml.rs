@@ -1,4 +1,4 @@
-//! YAML text to a tree in which every node knows its place. The only file that names the YAML crate.
+//! YAML text to a tree in which every node knows its place. The only file here that names the YAML crate.
 //!
 //! Scalars keep the text that was written: what a text means is decided by the key it stands under, so that nothing
 //! is lost by guessing a type too early. Anchors, aliases and merge keys (`<<`) work within a budget; tags,

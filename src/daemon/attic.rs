@@ -106,7 +106,9 @@ mod tests {
     fn filled(room: &Path, quiet: Duration, count: usize) -> (tokio::task::JoinHandle<()>, Vec<PathBuf>) {
         let attic = Arc::new(Attic { quiet, ..Attic::default() });
         let paths: Vec<PathBuf> = (0..count).map(|it| checkout(room, it)).collect();
-        paths.iter().for_each(|it| attic.put(it.clone()));
+        for path in &paths {
+            attic.put(path.clone());
+        }
         (tokio::spawn(async move { attic.keep().await }), paths)
     }
 

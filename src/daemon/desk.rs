@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, CancelBody, ErrorBody, ErrorCode, EventChunk, EventPosition,
-    Explanation, Readiness, RevisionAsked, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, EventChunk,
+    EventPosition, Explanation, PlanBody, Readiness, RevisionAsked, RunFilter, RunList, RunView, ServiceMode,
+    Status, StoreState,
 };
 use crate::domain::{
-    CommitHash, Event, Failure, Mode, Request, Revision, RunId, SourceName, SourceStatus, StackId,
-    StackStatus, Timestamp,
+    CommitHash, DriftReport, Event, Failure, Mode, Request, Revision, RunId, SourceName, SourceStatus,
+    StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
@@ -164,6 +165,13 @@ fn find_commit(
     .remedy("only what was admitted may run; push it to the followed branch"))
 }
 
+fn refuse_suspended(stack: &StackId, status: &StackStatus) -> Result<(), ErrorBody> {
+    status.suspended.as_ref().map_or(Ok(()), |(who, _)| {
+        Err(ErrorBody::refused(format!("{stack} is suspended by {who}"))
+            .remedy(format!("`driftless resume {stack}` first")))
+    })
+}
+
 fn store_error(error: &crate::store::StoreError) -> ErrorBody {
     ErrorBody::new(ErrorCode::Unavailable, error.to_string())
 }
@@ -228,10 +236,7 @@ impl Backend for Desk {
             Some(asked) => Some(self.admitted_revision(&status, asked).await?),
             None => None,
         };
-        if let Some((who, _)) = &status.suspended {
-            return Err(ErrorBody::refused(format!("{stack} is suspended by {who}"))
-                .remedy(format!("`driftless resume {stack}` first")));
-        }
+        refuse_suspended(&stack, &status)?;
         if let Some(asked) = &body.limit {
             // The core would not take it; better said now than a run that never comes.
             intersect_limits(status.policy.limit.as_deref(), Some(asked))
@@ -246,6 +251,49 @@ impl Backend for Desk {
             format!("{what} is to be applied to {stack}"),
         )
         .await
+    }
+
+    async fn drift(&self, stack: StackId) -> Result<DriftReport, ErrorBody> {
+        let name = stack.clone();
+        let report = self.inbox.ask(move |core, now| core.drift(now, &stack)).await?;
+        report.ok_or_else(|| ErrorBody::not_found(format!("there is no stack `{name}` any more")))
+    }
+
+    async fn plan(&self, stack: StackId, body: PlanBody, by: Person) -> Result<ActionReply, ErrorBody> {
+        let status = self.stack(&stack).await?;
+        refuse_suspended(&stack, &status)?;
+        if let Some(asked) = &body.limit {
+            intersect_limits(status.policy.limit.as_deref(), Some(asked))
+                .map_err(|it| ErrorBody::from_failure(ErrorCode::Refused, it))?;
+        }
+        // What was applied last is what its hosts are compared with; the head where nothing was.
+        let revision = status.attempted.filter(|it| it.commit != status.head.commit);
+        let what = revision.as_ref().unwrap_or(&status.head).short();
+        let request =
+            Request { mode: Mode::Check, by: by.name.clone(), revision, limit: body.limit, tags: Vec::new() };
+        let message = format!("{stack} is to be compared with {what}");
+        self.wish(Event::RunRequested { stack, request }, &by, message).await
+    }
+
+    async fn approve_hosts(
+        &self,
+        stack: StackId,
+        body: ApproveHostsBody,
+        by: Person,
+    ) -> Result<ActionReply, ErrorBody> {
+        let status = self.stack(&stack).await?;
+        match status.airbag.filter(|it| it.approved_by.is_none()) {
+            None => Err(ErrorBody::refused(format!("no apply of {stack} waits for a person"))),
+            Some(hold) if hold.digest != body.digest => {
+                Err(ErrorBody::refused(format!("{} does not wait; {} does", body.digest, hold.digest))
+                    .remedy("look at what waits now, and approve that"))
+            }
+            Some(hold) => {
+                let message = format!("{} is applied to {stack} all the same", hold.revision.short());
+                let event = Event::AirbagApproved { stack, digest: body.digest, by: by.name.clone() };
+                self.wish(event, &by, message).await
+            }
+        }
     }
 
     async fn suspend(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
@@ -302,6 +350,9 @@ impl Backend for Desk {
             run_limit: overview.run_limit,
             sources: overview.sources,
             stacks: overview.stacks,
+            drift: self.inbox.ask(|core, _| core.drift_facts()).await.unwrap_or_default(),
+            totals: self.store.totals().await.ok(),
+            last_ends: self.store.last_ends().await.unwrap_or_default(),
             ready: self.readiness().ready,
             journal_writable: self.flags.writable.load(Ordering::Relaxed),
             store_bytes: self.store.bytes().await.unwrap_or_default(),

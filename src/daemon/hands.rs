@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::ansible::collection::Collection;
 use crate::ansible::execute::StopReason;
 use crate::ansible::runtime::Runtimes;
 use crate::config::Config;
-use crate::domain::{CommitHash, Decision, RunId, RunSpec, Secret, SourceName};
+use crate::domain::{CommitHash, Decision, RefusalCause, RunId, RunSpec, Secret, SourceName};
 use crate::git::Git;
 use crate::git::watch::Watcher;
 use crate::metrics::Metrics;
@@ -20,6 +20,7 @@ use crate::store::Store;
 use super::attic::Attic;
 use super::desk::Flags;
 use super::inbox::Inbox;
+use super::live::{Answer, LiveRun};
 use super::places::Places;
 
 /// What fetches and runs share.
@@ -41,7 +42,9 @@ pub(super) struct Tools {
     /// The key of the digests of loop items: the same for all runs, so that an item can be found again.
     pub(super) item_key: Secret,
     pub(super) config: RwLock<Arc<Config>>,
-    pub(super) live: Mutex<HashMap<RunId, watch::Sender<Option<StopReason>>>>,
+    pub(super) live: Mutex<HashMap<RunId, LiveRun>>,
+    /// How many probes there were: each has a directory of its own.
+    pub(super) probes: AtomicU64,
     /// At most this many fetches go on at once.
     pub(super) fetches: Semaphore,
 }
@@ -77,6 +80,10 @@ impl Hands {
             Decision::Fetch { source, admitted } => self.fetch(source, admitted),
             Decision::Start { spec, .. } => self.start(*spec),
             Decision::Stop { run, cancelled, reason } => self.stop(run, cancelled, reason),
+            Decision::Answer { run, question, refusal } => self.answer(run, question, refusal.as_ref()),
+            Decision::Probe { spec, .. } => {
+                drop(tokio::spawn(super::probing::probe(Arc::clone(&self.tools), *spec)));
+            }
             Decision::Exit => self.exit_asked = true,
         }
     }
@@ -116,7 +123,7 @@ impl Hands {
         self.live().len()
     }
 
-    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, watch::Sender<Option<StopReason>>>> {
+    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, LiveRun>> {
         self.tools.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -126,16 +133,24 @@ impl Hands {
     }
 
     fn start(&mut self, spec: RunSpec) {
-        let (stop, stopped) = watch::channel(None);
-        self.live().insert(spec.run, stop);
-        drop(tokio::spawn(super::running::run(Arc::clone(&self.tools), spec, stopped)));
+        let (live, orders) = LiveRun::new();
+        self.live().insert(spec.run, live);
+        drop(tokio::spawn(super::running::run(Arc::clone(&self.tools), spec, orders)));
     }
 
     fn stop(&mut self, run: RunId, cancelled: bool, reason: String) {
-        if let Some(stop) = self.live().get(&run) {
-            let reason =
-                if cancelled { StopReason::Cancelled(reason) } else { StopReason::Interrupted(reason) };
-            stop.send_replace(Some(reason));
+        if let Some(live) = self.live().get(&run) {
+            live.stop(if cancelled {
+                StopReason::Cancelled(reason)
+            } else {
+                StopReason::Interrupted(reason)
+            });
+        }
+    }
+
+    fn answer(&mut self, run: RunId, question: u32, refusal: Option<&RefusalCause>) {
+        if let Some(live) = self.live().get(&run) {
+            live.answer(Answer { question, refusal: refusal.map(ToString::to_string) });
         }
     }
 

@@ -46,6 +46,13 @@ impl Inbox {
         }
     }
 
+    /// The same from a thread that may block. It waits while the inbox is full.
+    pub(super) fn send_blocking(&self, event: Event) {
+        if self.0.blocking_send(Message::Event(event, None)).is_err() {
+            tracing::debug!("an event came after the loop had ended");
+        }
+    }
+
     /// Hands a person's wish over and waits until it is recorded.
     pub(super) async fn record(&self, event: Event) -> Result<Recorded, Stopping> {
         let (tell, told) = oneshot::channel();

@@ -63,7 +63,12 @@ impl Places {
     /// All that belongs to one run alone, its checkout excepted; removed when it has ended. Short, since sockets are
     /// below it.
     pub(super) fn run(&self, run: RunId) -> PathBuf {
-        self.runs().join(run.to_string())
+        self.execution(&run.to_string())
+    }
+
+    /// The same of a run or a probe, by its name.
+    pub(super) fn execution(&self, name: &str) -> PathBuf {
+        self.runs().join(name)
     }
 
     /// The parent of [`Self::run`].
@@ -71,9 +76,9 @@ impl Places {
         self.run.join("runs")
     }
 
-    /// The tree of a run.
-    pub(super) fn checkout(&self, run: RunId) -> PathBuf {
-        self.checkouts().join(run.to_string())
+    /// The tree of a run or a probe.
+    pub(super) fn checkout(&self, name: &str) -> PathBuf {
+        self.checkouts().join(name)
     }
 
     /// The parent of [`Self::checkout`].

@@ -5,31 +5,47 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::ansible::announcements::Announcements;
 use crate::ansible::command::{Launch, launch, random_token};
 use crate::ansible::execute::{Guard, StopReason};
 use crate::ansible::guardian::{ResourceLimits, RunAs};
 use crate::ansible::limits::Limits;
 use crate::ansible::place::{self, Place};
 use crate::ansible::runtime::Runtime;
-use crate::config::Config;
-use crate::domain::{Ending, Failure, Outcome, Reason, RunId, RunSpec};
+use crate::config::{Config, SourceConfig};
+use crate::domain::{Ending, Failure, Outcome, Reason, RunSpec};
 use crate::git::{Checkout, Owner};
 use crate::store::Recorder;
 
 use super::access;
 use super::hands::Tools;
-use super::running::{setup, stop_asked};
+use super::live::stop_asked;
+use super::places::RunUser;
+use super::running::setup;
 
 /// Everything that is needed to start.
 pub(super) struct Prepared {
-    pub(super) checkout: Checkout,
-    pub(super) launch: Launch,
-    pub(super) guard: Guard,
+    pub(super) laid_out: LaidOut,
+    pub(super) started_with: StartedWith,
     pub(super) limits: Limits,
-    pub(super) runtime: Runtime,
     pub(super) recorder: Recorder,
     /// Whether the operator keeps raw output.
     pub(super) raw_log: bool,
+}
+
+/// The tree of a run or a probe, and whose it is.
+pub(super) struct LaidOut {
+    config: Arc<Config>,
+    user: Option<RunUser>,
+    pub(super) checkout: Checkout,
+}
+
+/// What a run or a probe is started with. Its directories are there.
+pub(super) struct StartedWith {
+    pub(super) launch: Launch,
+    pub(super) guard: Guard,
+    pub(super) runtime: Runtime,
+    pub(super) announcements: Announcements,
 }
 
 /// Makes a run ready, unless it is stopped before.
@@ -49,13 +65,23 @@ pub(super) async fn prepare(
 }
 
 async fn ready(tools: &Arc<Tools>, spec: &RunSpec) -> Result<Prepared, Failure> {
+    let name = spec.run.to_string();
+    let laid_out = lay_out(tools, spec, &name).await?;
+    let started_with = start_with(tools, spec, &laid_out, &name).await?;
+    let config = &laid_out.config;
+    let recorder =
+        tools.store.recorder(spec, config.raw_log.then_some(config.limits.output)).map_err(|error| {
+            Failure::soon(format!("the record of the run cannot be made: {error}"))
+                .remedy("free space in the state directory")
+        })?;
+    let (limits, raw_log) = (limits_of(config, spec), config.raw_log);
+    Ok(Prepared { laid_out, started_with, limits, recorder, raw_log })
+}
+
+/// Writes the tree of a run or a probe; `name` is that of its directories.
+pub(super) async fn lay_out(tools: &Tools, spec: &RunSpec, name: &str) -> Result<LaidOut, Failure> {
     let config = tools.config();
-    let Some(source) = config.sources.get(&spec.stack.source) else {
-        return Err(Failure::until_changed(format!(
-            "source {} is not configured any more",
-            spec.stack.source
-        )));
-    };
+    let source = configured(&config, spec)?;
     if !tools.store.free_space_ok() {
         return Err(Failure::soon("there is too little free space in the state directory for another run")
             .remedy("free space, or shorten `retention`"));
@@ -63,31 +89,45 @@ async fn ready(tools: &Arc<Tools>, spec: &RunSpec) -> Result<Prepared, Failure> 
     let user = access::run_user(source)?;
     tools.places.make_for(&spec.stack, user).map_err(|it| cannot("make the directories of the run", &it))?;
     let owner = user.map_or(Owner::Same, |it| Owner::Group(it.gid));
-    let target = tools.places.checkout(spec.run);
-    let checkout = tools.git.checkout(&spec.stack.source, &spec.revision.commit, &target, owner).await?;
+    let (source, target) = (&spec.stack.source, tools.places.checkout(name));
+    let checkout = tools.git.checkout(source, &spec.revision.commit, &target, owner).await?;
+    Ok(LaidOut { config, user, checkout })
+}
+
+/// Makes everything else ready: runtime, credentials, command line, directories.
+pub(super) async fn start_with(
+    tools: &Tools,
+    spec: &RunSpec,
+    laid_out: &LaidOut,
+    name: &str,
+) -> Result<StartedWith, Failure> {
+    let LaidOut { config, user, checkout, .. } = laid_out;
+    let source = configured(config, spec)?;
     let run_as = user.map(|it| RunAs { uid: it.uid, gid: it.gid });
-    let lent = access::of_run(source, &spec.stack.stack, user)?;
-    let with = access::of_runtime(&config, source, &spec.stack.stack, run_as)?;
+    let lent = access::of_run(source, &spec.stack.stack, *user)?;
+    let with = access::of_runtime(config, source, &spec.stack.stack, run_as)?;
     let runtime = tools.runtimes.prepare(&spec.runtime, checkout.path(), &with).await?;
     let repository = tools.runtimes.repository_config(&runtime, checkout.path(), &with).await?;
-    let place = place_of(tools, spec, &checkout)?;
+    let place = place_of(tools, spec, checkout, name)?;
     let launch = launch(spec, &place, &lent, &runtime, &repository)?;
-    place.make(&launch.files, run_as).map_err(|it| cannot("write the files of the run", &it))?;
-    let recorder =
-        tools.store.recorder(spec.run, config.raw_log.then_some(config.limits.output)).map_err(|error| {
-            Failure::soon(format!("the record of the run cannot be made: {error}"))
-                .remedy("free space in the state directory")
-        })?;
-    let guard = guard_of(tools, spec.run, &config, run_as);
-    Ok(Prepared {
-        checkout,
-        launch,
-        guard,
-        limits: limits_of(&config, spec),
-        runtime,
-        recorder,
-        raw_log: config.raw_log,
-    })
+    let announcements =
+        place.make(&launch.files, run_as).map_err(|it| cannot("write the files of the run", &it))?;
+    Ok(StartedWith { launch, guard: guard_of(tools, name, config, run_as), runtime, announcements })
+}
+
+fn configured<'a>(config: &'a Config, spec: &RunSpec) -> Result<&'a SourceConfig, Failure> {
+    let name = &spec.stack.source;
+    config
+        .sources
+        .get(name)
+        .ok_or_else(|| Failure::until_changed(format!("source {name} is not configured any more")))
+}
+
+impl LaidOut {
+    /// The group that reads the tree, if that is another user's.
+    pub(super) fn group(&self) -> Option<u32> {
+        self.user.map(|it| it.gid)
+    }
 }
 
 fn cannot(what: &str, error: &std::io::Error) -> Failure {
@@ -95,10 +135,10 @@ fn cannot(what: &str, error: &std::io::Error) -> Failure {
         .remedy("look at the owner, the mode and the free space there")
 }
 
-fn place_of(tools: &Tools, spec: &RunSpec, checkout: &Checkout) -> Result<Place, Failure> {
+fn place_of(tools: &Tools, spec: &RunSpec, checkout: &Checkout, name: &str) -> Result<Place, Failure> {
     Ok(Place {
         checkout: checkout.path().to_owned(),
-        run_dir: tools.places.run(spec.run),
+        run_dir: tools.places.execution(name),
         state_dir: tools.places.stack_state(&spec.stack),
         home: tools.places.home(&spec.stack.source),
         launcher: tools.collection.launcher(),
@@ -107,12 +147,12 @@ fn place_of(tools: &Tools, spec: &RunSpec, checkout: &Checkout) -> Result<Place,
     })
 }
 
-fn guard_of(tools: &Tools, run: RunId, config: &Config, run_as: Option<RunAs>) -> Guard {
-    let cgroup = tools.cgroup.as_ref().map(|it| it.join(format!("run-{run}")));
+fn guard_of(tools: &Tools, name: &str, config: &Config, run_as: Option<RunAs>) -> Guard {
+    let cgroup = tools.cgroup.as_ref().map(|it| it.join(format!("run-{name}")));
     let limits = &config.limits.run;
     Guard {
         program: tools.program.clone(),
-        leftovers: place::leftovers(&tools.places.run(run), cgroup),
+        leftovers: place::leftovers(&tools.places.execution(name), cgroup),
         run_as,
         rlimits: ResourceLimits {
             core_bytes: Some(0),
@@ -132,15 +172,15 @@ fn limits_of(config: &Config, spec: &RunSpec) -> Limits {
     limits
 }
 
-/// Removes what belongs to a run alone. What cannot be removed is said and tried again at the next start.
-pub(super) async fn tidy(tools: &Tools, run: RunId) {
-    let checkout = tools.places.checkout(run);
+/// Removes what belongs to a run or a probe alone. What cannot be removed is said and tried again at the next start.
+pub(super) async fn tidy(tools: &Tools, name: &str) {
+    let checkout = tools.places.checkout(name);
     if checkout.exists() {
         tools.attic.put(checkout);
     }
-    let directory = tools.places.run(run);
+    let directory = tools.places.execution(name);
     let removed = tokio::task::spawn_blocking(move || place::remove(&directory));
     if let Ok(Err(error)) = removed.await {
-        tracing::warn!(%run, %error, "files of a run that ended cannot be removed");
+        tracing::warn!(name, %error, "files of a run that ended cannot be removed");
     }
 }

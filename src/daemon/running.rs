@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::ansible::execute::{Execution, Finished, Log, StopReason};
-use crate::domain::{Ending, Event, Failure, HostEnd, HostName, Outcome, Reason, RunId, RunSpec, Tally};
+use crate::ansible::execute::{Audience, Execution, Finished, Log};
+use crate::domain::{
+    Ending, Event, Failure, Findings, HostEnd, HostName, Outcome, Reason, RunEvent, RunId, RunSpec, Tally,
+};
 use crate::git::Checkout;
-use crate::store::{Progress, Recorder, Store};
+use crate::store::{Progress, Recorded, Recorder, Store};
 
+use super::asking::{Aliases, Asking};
+use super::cleaning::RunSecrets;
 use super::clock::now;
 use super::hands::Tools;
-use super::preparing::{self, Prepared};
+use super::live::{Orders, stop_asked};
+use super::narrowing::narrowing_of;
+use super::preparing::{self, Prepared, StartedWith};
 
 /// How often the record of a live run is brought up to date.
 const RECORD_EVERY: Duration = Duration::from_millis(250);
@@ -24,22 +29,32 @@ const RECORD_EVERY: Duration = Duration::from_millis(250);
 const FLUSH_EVERY: u32 = 4;
 
 /// What is known once nothing of a run is left.
-type End = (Ending, BTreeMap<HostName, HostEnd>);
+struct End {
+    ending: Ending,
+    hosts: BTreeMap<HostName, HostEnd>,
+    findings: Box<Findings>,
+}
+
+impl From<Ending> for End {
+    fn from(ending: Ending) -> Self {
+        Self { ending, hosts: BTreeMap::new(), findings: Box::default() }
+    }
+}
 
 /// Does the run and tells the core how it ended, whatever happens.
-pub(super) async fn run(tools: Arc<Tools>, spec: RunSpec, stopped: watch::Receiver<Option<StopReason>>) {
+pub(super) async fn run(tools: Arc<Tools>, spec: RunSpec, orders: Orders) {
     let span =
         tracing::info_span!("run", run = %spec.run, stack = %spec.stack, revision = %spec.revision.short());
-    let (id, stack, mode, trigger) = (spec.run, spec.stack.clone(), spec.mode, spec.trigger);
+    let (id, stack, mode) = (spec.run, spec.stack.clone(), spec.mode);
     let begun = Instant::now();
-    let task = tokio::spawn(attempt(Arc::clone(&tools), spec, stopped).instrument(span.clone()));
-    let (ending, hosts) = task.await.unwrap_or_else(|_panicked| (broken(), BTreeMap::new()));
+    let task = tokio::spawn(attempt(Arc::clone(&tools), spec, orders).instrument(span.clone()));
+    let End { ending, hosts, findings } = task.await.unwrap_or_else(|_panicked| broken().into());
     let took = begun.elapsed();
     let reason = ending.reason.as_ref().map_or_else(String::new, |it| format!(": {it}"));
     tracing::info!(parent: &span, outcome = %ending.outcome, seconds = took.as_secs_f64(), "ended {}{reason}", ending.outcome);
-    tools.metrics.run_ended(&stack, mode, trigger, ending.outcome, Some(took));
+    tools.metrics.run_ended(&stack, mode, ending.outcome, took);
     tools.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-    tools.inbox.send(Event::RunFinished { run: id, ending, hosts }).await;
+    tools.inbox.send(Event::RunFinished { run: id, ending, hosts, findings }).await;
 }
 
 /// A defect of driftless: the machinery broke off. The guardian ends what was started, since its lifeline is gone.
@@ -49,46 +64,84 @@ fn broken() -> Ending {
     Ending::because(Outcome::Errored, Reason::Setup { failure })
 }
 
-async fn attempt(tools: Arc<Tools>, spec: RunSpec, stopped: watch::Receiver<Option<StopReason>>) -> End {
+async fn attempt(tools: Arc<Tools>, spec: RunSpec, orders: Orders) -> End {
     let decided = Instant::now();
-    let end = match preparing::prepare(&tools, &spec, stopped.clone()).await {
-        Ok(prepared) => execute(&tools, &spec, prepared, stopped, decided).await,
-        Err(ending) => (ending, BTreeMap::new()),
+    let secrets = lent_to(&tools, &spec).await;
+    let mut end = match preparing::prepare(&tools, &spec, orders.stopped.clone()).await {
+        Ok(prepared) => execute(&tools, &spec, prepared, orders, (decided, secrets.clone())).await,
+        Err(ending) => ending.into(),
     };
-    preparing::tidy(&tools, spec.run).await;
+    secrets.clean(&mut end.ending);
+    preparing::tidy(&tools, &spec.run.to_string()).await;
     end
+}
+
+/// The secrets that the run gets from us. Without its source it gets none, and does not begin.
+pub(super) async fn lent_to(tools: &Tools, spec: &RunSpec) -> RunSecrets {
+    let (config, spec) = (tools.config(), spec.clone());
+    let read = move || Some(RunSecrets::lent(config.sources.get(&spec.stack.source)?, &spec));
+    tokio::task::spawn_blocking(read).await.ok().flatten().unwrap_or_default()
 }
 
 async fn execute(
     tools: &Tools,
     spec: &RunSpec,
     prepared: Prepared,
-    stopped: watch::Receiver<Option<StopReason>>,
-    decided: Instant,
+    orders: Orders,
+    (decided, secrets): (Instant, RunSecrets),
 ) -> End {
-    let Prepared { checkout, launch, guard, limits, runtime, recorder, raw_log } = prepared;
+    let Prepared { laid_out, started_with, limits, recorder, raw_log } = prepared;
+    let StartedWith { launch, guard, runtime, announcements } = started_with;
+    let too_weak = secrets.cannot_be_redacted();
     let recorder = Arc::new(Mutex::new(recorder));
-    let sink = Arc::clone(&recorder);
-    let take = move |events: &[_]| lock(&sink).record(events);
-    let log = raw_log.then(|| Box::new(RawOutput(Arc::clone(&recorder))) as Log);
-    let execution = match Execution::spawn(&launch, &guard, limits, log, Box::new(take)) {
+    let audience = Audience {
+        sink: Box::new(listener(tools, spec.run, &recorder)),
+        log: raw_log.then(|| Box::new(RawOutput(Arc::clone(&recorder))) as Log),
+        cleaner: secrets.cleaner(),
+        announcements: Some(announcements),
+    };
+    let execution = match Execution::spawn(&launch, &guard, limits, audience) {
         Ok(execution) => execution,
-        Err(error) => return (setup(error.into()), BTreeMap::new()),
+        Err(error) => return setup(error.into()).into(),
     };
     tools.metrics.run_started(&spec.stack, spec.mode, decided.elapsed());
     tracing::debug!(milliseconds = decided.elapsed().as_millis(), "ansible-playbook was started");
-    if let Err(error) = tools.store.started(spec.run, now(), runtime.hash, Some(runtime.version)).await {
+    let (hash, version) = (runtime.hash.clone(), runtime.version.clone());
+    if let Err(error) = tools.store.started(spec.run, now(), hash, Some(version)).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "the start of the run is not recorded");
     }
-    let finished = follow(&tools.store, spec.run, execution, &recorder, stopped).await;
-    let (tally, whole) = finish_record(&tools.store, spec.run, recorder).await;
-    let tally = tally.unwrap_or_else(|| finished.tally.clone());
+    let finished = follow(&tools.store, spec.run, execution, &recorder, orders).await;
+    let (tally, mut findings, whole) = match finish_record(&tools.store, spec.run, recorder).await {
+        Some((tally, findings, whole)) => (tally, findings, whole),
+        None => (finished.tally.clone(), Findings::default(), false),
+    };
+    let hosts = tally.host_ends();
+    findings.narrowing = narrowing_of(spec, &laid_out.checkout, &runtime, &findings, &hosts).await;
     let mut ending = finished.ending(spec.mode);
-    ending.notes = notes(&finished, checkout).await;
+    ending.notes = notes(&finished, laid_out.checkout).await;
     if !whole {
         ending.notes.push("its last results are not recorded: the store could not be written".to_owned());
     }
-    (ending, tally.host_ends())
+    if too_weak != 0 {
+        ending.notes.push(format!(
+            "{too_weak} of the secrets that it was given are too short or too common to be taken out of what it said"
+        ));
+    }
+    End { ending, hosts, findings: Box::new(findings) }
+}
+
+/// Records what a run tells, and hands its questions on.
+fn listener(
+    tools: &Tools,
+    run: RunId,
+    recorder: &Arc<Mutex<Recorder>>,
+) -> impl FnMut(&[RunEvent]) + Send + 'static {
+    let (recorder, inbox) = (Arc::clone(recorder), tools.inbox.clone());
+    let mut asking = Asking::new(run, Aliases::new());
+    move |events| {
+        lock(&recorder).record(events);
+        asking.hear(events, &inbox);
+    }
 }
 
 /// Raw output on its way into the record.
@@ -105,15 +158,15 @@ impl std::io::Write for RawOutput {
     }
 }
 
-/// Keeps the record up to date until the run has ended, and hands a wish to stop on.
+/// Keeps the record up to date until the run has ended, and hands answers and a wish to stop on.
 async fn follow(
     store: &Store,
     run: RunId,
     execution: Execution,
     recorder: &Mutex<Recorder>,
-    mut stopped: watch::Receiver<Option<StopReason>>,
+    mut orders: Orders,
 ) -> Finished {
-    let ending = execution.stopper();
+    let (ending, answers) = (execution.stopper(), execution.answers());
     let mut finished = std::pin::pin!(execution.wait());
     let mut ticks = tokio::time::interval(RECORD_EVERY);
     let mut unwritten: Option<Progress> = None;
@@ -121,7 +174,8 @@ async fn follow(
     loop {
         tokio::select! {
             finished = &mut finished => return finished,
-            reason = stop_asked(&mut stopped) => ending.stop(reason),
+            reason = stop_asked(&mut orders.stopped) => ending.stop(reason),
+            Some(answer) = orders.answers.recv() => answers.answer(answer.question, answer.refusal.as_deref()),
             _ = ticks.tick() => {
                 since_flush = (since_flush + 1) % FLUSH_EVERY;
                 let progress = {
@@ -133,23 +187,6 @@ async fn follow(
                 };
                 unwritten = write(store, run, unwritten, progress).await;
             }
-        }
-    }
-}
-
-/// Resolves once with the wish to stop; never again after it.
-pub(super) async fn stop_asked(stopped: &mut watch::Receiver<Option<StopReason>>) -> StopReason {
-    loop {
-        if stopped.has_changed().unwrap_or(false)
-            && let Some(reason) = stopped.borrow_and_update().clone()
-        {
-            return reason;
-        }
-        if stopped.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        if let Some(reason) = stopped.borrow_and_update().clone() {
-            return reason;
         }
     }
 }
@@ -180,19 +217,21 @@ async fn write(
 }
 
 /// Closes the files of the run and writes the last of its record. Also returns whether that could be written.
-async fn finish_record(store: &Store, run: RunId, recorder: Arc<Mutex<Recorder>>) -> (Option<Tally>, bool) {
+async fn finish_record(
+    store: &Store,
+    run: RunId,
+    recorder: Arc<Mutex<Recorder>>,
+) -> Option<(Tally, Findings, bool)> {
     let finish = move || {
         let recorder = Arc::into_inner(recorder)?.into_inner().unwrap_or_else(PoisonError::into_inner);
         Some(recorder.finish())
     };
-    let Some((tally, progress)) = tokio::task::spawn_blocking(finish).await.ok().flatten() else {
-        return (None, false);
-    };
+    let Recorded { tally, findings, progress } = tokio::task::spawn_blocking(finish).await.ok().flatten()?;
     let whole = write(store, run, None, Some(progress)).await.is_none();
     if !whole {
         tracing::warn!("the last results of the run are not recorded: the store cannot be written");
     }
-    (Some(tally), whole)
+    Some((tally, findings, whole))
 }
 
 /// What else a person should know of a run: whether it changed its own tree.

@@ -1,12 +1,13 @@
 //! The loop. Four verbs and nothing else: listen, decide, remember, act.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::config::Report;
-use crate::domain::{Decision, Event, Memory, Timestamp};
+use crate::domain::{Decision, Event, Memory, RunId, Timestamp};
 use crate::reconciler::Reconciler;
 use crate::signals::ServiceManager;
 use crate::store::{Store, StoreError};
@@ -41,6 +42,8 @@ pub(super) struct Loop {
 pub(super) struct Unrecorded {
     /// At most one for each run that was live when writing failed.
     finished: Vec<Event>,
+    /// The last question of each run, which waits for its answer.
+    asked: BTreeMap<RunId, Event>,
 }
 
 impl Loop {
@@ -150,6 +153,9 @@ impl Loop {
                 tracing::info!(run = %spec.run, stack = %spec.stack, mode = %spec.mode, revision = %spec.revision.short(), "start: {reason}");
             }
             Decision::Stop { run, reason, .. } => tracing::info!(%run, "stop: {reason}"),
+            Decision::Answer { run, question, refusal: None } => tracing::debug!(%run, question, "go on"),
+            Decision::Answer { run, refusal: Some(why), .. } => tracing::info!(%run, "refused: {why}"),
+            Decision::Probe { spec, reason, .. } => tracing::info!(stack = %spec.stack, "probe: {reason}"),
             Decision::Exit => tracing::info!("exit: nothing is live any more"),
         }
         self.hands.perform(decision);
@@ -165,7 +171,7 @@ impl Loop {
         tracing::info!("the journal can be written again");
         self.restart_core(memory);
         self.hands.journal_writable(true);
-        for event in unrecorded.finished {
+        for event in unrecorded.finished.into_iter().chain(unrecorded.asked.into_values()) {
             self.take(event, None).await;
         }
         if self.stopping {
@@ -192,8 +198,15 @@ impl Loop {
 
 impl Unrecorded {
     fn keep(&mut self, event: Event) {
-        if matches!(event, Event::RunFinished { .. }) {
-            self.finished.push(event);
+        match event {
+            Event::RunFinished { run, .. } => {
+                self.asked.remove(&run);
+                self.finished.push(event);
+            }
+            Event::HostsAsked { run, .. } => {
+                self.asked.insert(run, event);
+            }
+            _ => {}
         }
     }
 }
@@ -225,5 +238,30 @@ async fn tick(interval: &mut Option<Interval>) {
             interval.tick().await;
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Ending, Outcome, Question};
+
+    fn asked(run: u64, number: u32) -> Event {
+        let question =
+            Question { number, play: None, plays: Vec::new(), hosts: BTreeMap::new(), inventory: 0 };
+        Event::HostsAsked { run: RunId(run), question }
+    }
+
+    #[test]
+    fn of_each_run_the_last_question_waits_until_the_journal_can_be_written() {
+        let ending = Ending::plain(Outcome::Changed);
+        let finished =
+            Event::RunFinished { run: RunId(1), ending, hosts: BTreeMap::new(), findings: Box::default() };
+        let mut unrecorded = Unrecorded::default();
+        for event in [asked(1, 1), asked(2, 1), asked(2, 2), Event::Tick, finished.clone()] {
+            unrecorded.keep(event);
+        }
+        assert_eq!(unrecorded.finished, [finished]);
+        assert_eq!(unrecorded.asked.into_values().collect::<Vec<_>>(), [asked(2, 2)]);
     }
 }

@@ -1,12 +1,13 @@
 //! The language of the core: facts in ([`Event`]), orders out ([`Decision`]), and what must be kept ([`Fact`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommitHash, Ending, Failure, HostEnd, HostLedger, HostName, Request, RunId, RunSpec, SourceFacts,
-    SourceName, SourcePolicy, Span, StackFacts, StackId, Tip,
+    CommitHash, Ending, Failure, Findings, HostEnd, HostLedger, HostName, Question, RefusalCause, Request,
+    RunId, RunSpec, SourceFacts, SourceName, SourcePolicy, Span, StackFacts, StackId, TaskFacts, TaskKey,
+    Tip,
 };
 
 /// What the operator says of the whole daemon, as far as the core decides by it.
@@ -82,6 +83,34 @@ pub enum Event {
         ending: Ending,
         /// How it ended for each host that it had.
         hosts: BTreeMap<HostName, HostEnd>,
+        /// What it found out.
+        #[serde(default)]
+        findings: Box<Findings>,
+    },
+    /// A run asks whether it may touch hosts, and waits for [`Decision::Answer`].
+    HostsAsked {
+        /// The run.
+        run: RunId,
+        /// What it asks.
+        question: Question,
+    },
+    /// A probe of hosts came back.
+    Probed {
+        /// The stack whose hosts they are.
+        stack: StackId,
+        /// Those that answered.
+        answered: BTreeSet<HostName>,
+        /// Of these, those on which a task of an earlier run is still under way.
+        busy: BTreeSet<HostName>,
+    },
+    /// A person accepts that the hosts of an apply, or its changes, are not what they were.
+    AirbagApproved {
+        /// The stack.
+        stack: StackId,
+        /// What was shown to the person; another hold is not accepted by this.
+        digest: String,
+        /// Who.
+        by: String,
     },
     /// A person wants no more runs of a stack. A live one goes on.
     Suspended {
@@ -133,6 +162,26 @@ pub enum Decision {
         /// Who and why, as a sentence.
         reason: String,
     },
+    /// Let a run go on that asked, or end it.
+    Answer {
+        /// The run.
+        run: RunId,
+        /// The number of its question.
+        question: u32,
+        /// Why it may not go on; `None` if it may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refusal: Option<RefusalCause>,
+    },
+    /// Find out which hosts answer and whether something of an earlier run is left there, without touching them.
+    Probe {
+        /// A run of the stack with these hosts as its limit. Its playbook is not what is executed, and its number
+        /// is of no run.
+        spec: Box<RunSpec>,
+        /// The hosts.
+        hosts: BTreeSet<HostName>,
+        /// Why, as a sentence.
+        reason: String,
+    },
     /// Nothing is live any more and a stop was asked for.
     Exit,
 }
@@ -141,7 +190,11 @@ impl Decision {
     /// Whether it begins something. Such a decision is dropped when it cannot be recorded; one that ends
     /// something is carried out all the same.
     pub fn is_starting(&self) -> bool {
-        matches!(self, Self::Fetch { .. } | Self::Start { .. })
+        match self {
+            Self::Fetch { .. } | Self::Start { .. } | Self::Probe { .. } => true,
+            Self::Answer { refusal, .. } => refusal.is_none(),
+            Self::Stop { .. } | Self::Exit => false,
+        }
     }
 }
 
@@ -173,6 +226,15 @@ pub enum Fact {
         /// What.
         ledger: HostLedger,
     },
+    /// Of a task of a stack.
+    Task {
+        /// The stack.
+        stack: StackId,
+        /// The task.
+        task: TaskKey,
+        /// What; `None` if there is nothing to say about it any more.
+        facts: Option<TaskFacts>,
+    },
     /// The number that the next run gets.
     NextRun {
         /// It.
@@ -189,6 +251,8 @@ pub struct Memory {
     pub stacks: BTreeMap<StackId, StackFacts>,
     /// The ledger.
     pub hosts: BTreeMap<StackId, BTreeMap<HostName, HostLedger>>,
+    /// Tasks that something is to be said about.
+    pub tasks: BTreeMap<StackId, BTreeMap<TaskKey, TaskFacts>>,
     /// The number of the next run.
     pub next_run: u64,
 }
@@ -205,6 +269,14 @@ impl Memory {
             }
             Fact::Host { stack, host, ledger } => {
                 self.hosts.entry(stack).or_default().insert(host, ledger);
+            }
+            Fact::Task { stack, task, facts: Some(facts) } => {
+                self.tasks.entry(stack).or_default().insert(task, facts);
+            }
+            Fact::Task { stack, task, facts: None } => {
+                if let Some(tasks) = self.tasks.get_mut(&stack) {
+                    tasks.remove(&task);
+                }
             }
             Fact::NextRun { run } => self.next_run = run.0,
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitHash, RunId, Timestamp};
+use super::{CommitHash, HostChange, LockKey, PendingHandler, RunId, Timestamp};
 
 /// The ledger line of one host of one stack. Facts only: whether the host is converged is derived.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,4 +22,16 @@ pub struct HostLedger {
     pub last_seen: Option<Timestamp>,
     /// The last apply of the whole stack that had it among its hosts.
     pub full_run: Option<RunId>,
+    /// What a check last saw differ on it, and for a while what it saw before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<HostChange>,
+    /// When a check of the whole stack last got to its end on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Timestamp>,
+    /// Handlers that were notified and did not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<PendingHandler>,
+    /// Which machine it is, as the last run that asked said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<LockKey>,
 }

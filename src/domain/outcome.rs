@@ -31,7 +31,7 @@ pub enum Outcome {
     Errored,
     /// The daemon stopped or died while it ran.
     Interrupted,
-    /// It was not allowed to begin. No failure, no retry counted.
+    /// It was not allowed to begin, or to begin a further play. No failure, no retry counted.
     Refused,
 }
 
@@ -64,6 +64,11 @@ impl Outcome {
             Self::Interrupted => "interrupted",
             Self::Refused => "refused",
         }
+    }
+
+    /// Whether neither the playbook nor its hosts are why it ended.
+    pub fn ended_by_others(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Interrupted | Self::Refused)
     }
 
     /// Whether everything that the run was to do was done.
@@ -168,6 +173,11 @@ pub enum Reason {
         /// Who and why, as a sentence.
         by: String,
     },
+    /// It asked for hosts that it may not touch now.
+    Refused {
+        /// Why, as a sentence.
+        why: String,
+    },
     /// The run could not be made ready, or its machinery failed.
     Setup {
         /// What failed and what to do.
@@ -233,6 +243,7 @@ impl fmt::Display for Reason {
             }
             Self::Limit { limit } => f.write_str(limit),
             Self::Stopped { by } => f.write_str(by),
+            Self::Refused { why } => f.write_str(why),
             Self::Setup { failure } => failure.fmt(f),
         }
     }
@@ -290,6 +301,10 @@ impl Ending {
     /// was not there to run on. Green needs all of it: hosts, results on them, Ansible's recap without a failure,
     /// each host at its end, and exit status 0.
     pub fn judge(mode: Mode, exit: Exit, tally: &Tally) -> Self {
+        if let Some(why) = &tally.refused {
+            // Nothing comes after a refusal, and nothing that came before it is the cause of the end.
+            return Self::because(Outcome::Refused, Reason::Refused { why: why.clone() });
+        }
         if let Some(variable) = &tally.prompt {
             return Self::because(tally.not_started(), Reason::Prompt { variable: variable.clone() });
         }
@@ -341,11 +356,11 @@ impl Ending {
         if tally.results == 0 {
             return Self::because(Outcome::Failed, Reason::NothingRan { hosts: of });
         }
-        let changed = tally.hosts.values().any(|it| it.changed != 0);
-        Self::plain(match (mode, changed) {
-            (_, false) => Outcome::InSync,
-            (Mode::Apply, true) => Outcome::Changed,
-            (Mode::Check, true) => Outcome::Drifted,
+        Self::plain(match mode {
+            Mode::Apply if tally.hosts.values().any(|it| it.changed != 0) => Outcome::Changed,
+            // Ansible's counts include `add_host` and the like, handlers, and what rests on blind tasks.
+            Mode::Check if tally.would_change != 0 => Outcome::Drifted,
+            Mode::Apply | Mode::Check => Outcome::InSync,
         })
     }
 }

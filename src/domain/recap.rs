@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{HostName, ResultStatus, RunEvent, RunEventKind, TaskResult};
+use super::{HostName, ResultStatus, RunEvent, RunEventKind, TaskNumber, TaskResult, Verdict};
 
 /// Counts of one host, as Ansible's PLAY RECAP has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -79,6 +79,13 @@ pub struct Tally {
     pub stats_parts: Recap,
     /// How many results came, items not counted.
     pub results: u64,
+    /// How many results of tasks, and of items of loops, say that an apply would change something. Counted in any
+    /// run, and meant for check runs.
+    pub would_change: u64,
+    /// The handlers that began. In check mode they only follow what notified them.
+    pub handlers: BTreeSet<TaskNumber>,
+    /// Why the run was not allowed to go on, if it was not.
+    pub refused: Option<String>,
 }
 
 impl Tally {
@@ -98,7 +105,15 @@ impl Tally {
                 self.unknown_patterns.extend(unknown.iter().cloned());
             }
             RunEventKind::PromptRefused { variable } => self.prompt = Some(variable.clone()),
-            RunEventKind::TaskEnded(result) => self.add_result(result),
+            RunEventKind::TaskStarted { task, handler: true, .. } => {
+                self.handlers.insert(*task);
+            }
+            RunEventKind::TaskEnded(result) => {
+                self.add_verdict(result);
+                self.add_result(result);
+            }
+            RunEventKind::ItemEnded(result) => self.add_verdict(result),
+            RunEventKind::Refused { why, .. } if self.refused.is_none() => self.refused = Some(why.clone()),
             RunEventKind::Error { class, place, message } if self.error.is_none() => {
                 self.error = Some((class.clone(), place.clone(), message.clone()));
             }
@@ -113,6 +128,12 @@ impl Tally {
             }
             _ => {}
         }
+    }
+
+    /// The same that is told as a change of a check run (see [`super::Gathering`]), only counted.
+    fn add_verdict(&mut self, result: &TaskResult) {
+        let would_change = !result.tainted && result.verdict("") == Some(Verdict::WouldChange);
+        self.would_change += u64::from(would_change && !self.handlers.contains(&result.task));
     }
 
     fn add_result(&mut self, result: &TaskResult) {

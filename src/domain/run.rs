@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, HostName, HostStats, Revision, RunId, Span, StackId, Timestamp};
+use super::{Ending, HostName, HostStats, PendingHandler, Revision, RunId, Span, StackId, Timestamp};
 
 /// What Ansible calls check mode and normal mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,13 +37,27 @@ pub enum Trigger {
     Retry,
     /// Hosts were unreachable and are owed this revision.
     OwedHosts,
+    /// It is time to look for drift.
+    Schedule,
+    /// An apply changed something: does the same check now see nothing?
+    Verify,
+    /// Hosts were changed by somebody else.
+    Drift,
     /// A person asked.
     Person,
 }
 
 impl Trigger {
     /// Every trigger, for tables and documentation.
-    pub const ALL: [Self; 4] = [Self::NewRevision, Self::Retry, Self::OwedHosts, Self::Person];
+    pub const ALL: [Self; 7] = [
+        Self::NewRevision,
+        Self::Retry,
+        Self::OwedHosts,
+        Self::Schedule,
+        Self::Verify,
+        Self::Drift,
+        Self::Person,
+    ];
 
     /// The value of the metrics label `trigger`.
     pub fn as_str(self) -> &'static str {
@@ -51,6 +65,9 @@ impl Trigger {
             Self::NewRevision => "new_revision",
             Self::Retry => "retry",
             Self::OwedHosts => "owed_hosts",
+            Self::Schedule => "schedule",
+            Self::Verify => "verify",
+            Self::Drift => "drift",
             Self::Person => "person",
         }
     }
@@ -92,7 +109,7 @@ pub enum Selection {
     /// All of it, as declared.
     #[default]
     Full,
-    /// A person gave a limit: the hosts it reaches are brought to the revision, the others are not touched.
+    /// It has a limit of its own: the hosts it reaches are brought to the revision, the others are not touched.
     SomeHosts,
     /// A person gave tags: it counts as applied on no host.
     SomeTasks,
@@ -139,6 +156,9 @@ pub struct RunSpec {
     /// `--forks`.
     #[serde(default)]
     pub forks: Option<u32>,
+    /// Handlers that earlier runs owe to hosts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub debts: Vec<(HostName, PendingHandler)>,
     /// When it is ended as timed out.
     pub timeout: Span,
     /// The Ansible that runs it.

@@ -1,11 +1,11 @@
 //! What Ansible tells while it runs, one event at a time.
 //!
-//! No arguments, no `msg`, no `stdout`, no diff: results may keep those once they can be redacted. Of a task with
-//! `no_log` only status and `changed` are here.
+//! No arguments. What a result said (`msg`, `stdout`, `stderr`, diffs) is here only after redaction, and of a task
+//! with `no_log` never: of that only status, module and `changed` are told.
 
 use serde::{Deserialize, Serialize};
 
-use super::{HostName, HostStats, Timestamp};
+use super::{AskedPlay, HostName, HostStats, Timestamp};
 
 /// The number of a task within one run, given by the order in which tasks begin. Results refer to it.
 pub type TaskNumber = u32;
@@ -14,7 +14,7 @@ pub type TaskNumber = u32;
 ///
 /// The uuid that Ansible gives a task is new in each run, and the line moves with each edit above it (measured,
 /// `ansible-facts` F9), so neither is the identity alone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct TaskIdentity {
     /// The file, relative to the checkout.
     pub path: String,
@@ -94,6 +94,91 @@ pub struct TaskResult {
     /// The host that it was delegated to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegated_to: Option<HostName>,
+    /// How many items of a loop were told before this result of the whole; 0 for a task without a loop.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub items: u32,
+    /// Whether it was skipped because it looked and found nothing to do (`creates`, `removes`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub satisfied: bool,
+    /// Whether it rests on a result that check mode could not simulate, so that nothing it says can be believed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tainted: bool,
+    /// Keyed digest of the content that a change wants; empty if the module told none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub diff_digest: String,
+    /// What it said, redacted; only of results that people look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<Detail>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a result said. Everything in it went through redaction before it was written anywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Detail {
+    /// The message of the module.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub msg: String,
+    /// Standard output of what it executed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stdout: String,
+    /// Standard error of what it executed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+    /// Exit status of what it executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rc: Option<i64>,
+    /// What it changes, or would change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diff: Vec<Diff>,
+    /// Whether a text was too long and was cut.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// One difference between what is and what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Diff {
+    /// What it is about: a path on the host, in most cases.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// How it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub before: String,
+    /// How it is wanted.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub after: String,
+    /// A difference that the module made itself.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub prepared: String,
+    /// Whether the texts are left out because of the path: only that they differ is known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+/// How a host is reached, as far as the inventory says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostAddress {
+    /// Its name in the inventory.
+    pub name: String,
+    /// `ansible_host`; empty if it is its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address: String,
+    /// `ansible_port`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// `ansible_connection`: `local` is the control node.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub connection: String,
+    /// `ansible_user`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub user: String,
 }
 
 /// One thing that Ansible told, and when.
@@ -173,9 +258,77 @@ pub enum RunEventKind {
     Notified {
         /// The host.
         host: HostName,
-        /// Name of the handler.
+        /// The notification, as the task gave it.
+        handler: String,
+        /// The task that notified.
+        #[serde(default)]
+        task: TaskNumber,
+        /// Which play of the playbook, from 0.
+        #[serde(default)]
+        play: u32,
+        /// Which part of the play: 0 `pre_tasks`, 1 roles and tasks, 2 `post_tasks`.
+        #[serde(default)]
+        section: u32,
+        /// Whether the task came from an include that need not be there again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dynamic: bool,
+    },
+    /// All handlers that a notification stood for have run on a host.
+    HandlerDone {
+        /// The host.
+        host: HostName,
+        /// The notification.
         handler: String,
     },
+    /// A notification named no handler that exists.
+    HandlerOrphan {
+        /// The host.
+        host: HostName,
+        /// The notification.
+        handler: String,
+    },
+    /// A handler that an earlier run owed has run.
+    DebtPaid {
+        /// Its place in the debts that the run was given.
+        debt: u32,
+    },
+    /// A handler that an earlier run owed does not exist any more.
+    DebtOrphan {
+        /// Its place in the debts that the run was given.
+        debt: u32,
+    },
+    /// A part of the hosts of the next [`Self::HostsAsked`].
+    HostsPart {
+        /// The question that they belong to.
+        question: u32,
+        /// Some hosts.
+        hosts: Vec<HostAddress>,
+    },
+    /// The run asks whether it may touch these hosts, and waits for the answer.
+    HostsAsked {
+        /// The number of the question in this run, from 1.
+        question: u32,
+        /// Which play is about to begin; absent at the start of the playbook.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        play: Option<u32>,
+        /// All plays, at the start.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        plays: Vec<AskedPlay>,
+        /// How many hosts the inventory has.
+        #[serde(default)]
+        inventory: u32,
+        /// The hosts that no part had.
+        hosts: Vec<HostAddress>,
+    },
+    /// The run was not allowed to go on, and ends.
+    Refused {
+        /// The question that was answered with no.
+        question: u32,
+        /// Why.
+        why: String,
+    },
+    /// Plaintexts of vaults cannot be announced by this Ansible, so results cannot be redacted.
+    AnnouncementsMissing,
     /// A task failed and is tried again (`until`).
     Retried {
         /// The host.

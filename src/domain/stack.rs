@@ -1,10 +1,14 @@
 //! A playbook and an inventory kept in sync with a source: what is wanted, and the facts kept about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, Outcome, Revision, RunId, RunSpec, RuntimeSpec, Span, StackId, StackName, Timestamp};
+use super::{
+    AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, HostName, LastCheck, Latencies, LockKey,
+    Mode, NarrowingRefusal, Outcome, Quarantine, Revision, RunId, RunSpec, RuntimeSpec, Span, StackId,
+    StackName, Timestamp, Trigger,
+};
 
 /// When a new revision is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,6 +21,16 @@ pub enum ApplyPolicy {
     Manual,
 }
 
+impl ApplyPolicy {
+    /// The word in configuration and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OnCommit => "on_commit",
+            Self::Manual => "manual",
+        }
+    }
+}
+
 /// What happens to corrective drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +40,16 @@ pub enum HealPolicy {
     Never,
     /// It is corrected at the attempted revision.
     Corrective,
+}
+
+impl HealPolicy {
+    /// The word in configuration and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Corrective => "corrective",
+        }
+    }
 }
 
 /// A stack as declared, outranked by what the operator says of it. Nothing in it is a secret.
@@ -56,8 +80,18 @@ pub struct StackPolicy {
     pub apply: ApplyPolicy,
     /// What happens to drift.
     pub heal: HealPolicy,
-    /// How often check mode looks for drift. Checks come with drift detection; until then nobody reads it.
-    pub check_every: Span,
+    /// When check mode looks for drift.
+    #[serde(default)]
+    pub check: CheckSchedule,
+    /// How often in 24 hours one difference on one host is healed at most.
+    #[serde(default = "daily_heals")]
+    pub daily_heals: u32,
+    /// What is held until a person looked.
+    #[serde(default)]
+    pub airbag: AirbagPolicy,
+    /// How long a task can go on at a host after its connection broke.
+    #[serde(default = "max_task_time")]
+    pub max_task_time: Span,
     /// A run that takes longer is ended.
     pub timeout: Span,
     /// Stacks of the same source that must have attempted a revision before this one applies it.
@@ -65,6 +99,21 @@ pub struct StackPolicy {
     pub depends_on: Vec<StackName>,
     /// The Ansible that runs it.
     pub runtime: RuntimeSpec,
+}
+
+fn daily_heals() -> u32 {
+    StackPolicy::DAILY_HEALS
+}
+
+fn max_task_time() -> Span {
+    StackPolicy::MAX_TASK_TIME
+}
+
+impl StackPolicy {
+    /// How often one difference is healed in 24 hours if nobody says otherwise.
+    pub const DAILY_HEALS: u32 = 3;
+    /// How long a task is given if nobody says otherwise.
+    pub const MAX_TASK_TIME: Span = Span::from_mins(30);
 }
 
 /// The last apply of the whole stack that was started.
@@ -123,6 +172,108 @@ pub struct Interruption {
     pub retry_at: Timestamp,
 }
 
+/// A check that is owed because an apply changed something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwedVerify {
+    /// The apply.
+    pub apply: RunId,
+    /// What it applied.
+    pub revision: Revision,
+    /// The hosts that it was for, if it was not for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<BTreeSet<HostName>>,
+    /// Whether it was to correct drift.
+    #[serde(default)]
+    pub heal: bool,
+}
+
+/// An apply of a part of the hosts that is being considered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NarrowPlan {
+    /// For which hosts.
+    pub hosts: BTreeSet<HostName>,
+    /// At which commit.
+    pub commit: CommitHash,
+    /// Why it is wanted: drift or owed hosts.
+    pub trigger: Trigger,
+    /// The full check whose predictions it was compared with.
+    pub check: RunId,
+    /// Whether the narrowed check was made.
+    #[serde(default)]
+    pub checked: bool,
+    /// Why the whole stack runs instead; `None` if the narrowed check predicted the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// What is kept of the corrections of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealFacts {
+    /// How many heals in a row did not leave the host as Git says.
+    pub failures: u32,
+    /// When the next may be tried.
+    pub retry_at: Option<Timestamp>,
+    /// The narrowed apply that is considered.
+    pub narrow: Option<NarrowPlan>,
+    /// Whether the last heal left nothing to correct, and when that was found out.
+    pub last: Option<(bool, Timestamp)>,
+    /// How many heals left nothing to correct.
+    pub healed: u64,
+    /// How many did not.
+    pub not_healed: u64,
+}
+
+/// What is kept of the checks of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CheckFacts {
+    /// The last one of the whole stack that got to its end.
+    pub last: Option<LastCheck>,
+    /// How many in a row did not get to their end.
+    pub failures: u32,
+    /// When the next may be tried after a failure.
+    pub retry_at: Option<Timestamp>,
+    /// The check that is owed after an apply.
+    pub verify: Option<OwedVerify>,
+    /// How many changes a check of the whole stack usually predicts, in hundredths.
+    pub usual_changes: Option<u64>,
+    /// For which constructs a part of the hosts cannot be applied, at which commit.
+    pub narrowing: Option<(CommitHash, Vec<NarrowingRefusal>)>,
+}
+
+/// What is kept of the hosts that a stack has locked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LockFacts {
+    /// What is locked.
+    pub keys: BTreeSet<LockKey>,
+    /// Whether nobody else may look either.
+    pub exclusive: bool,
+    /// The run that asked for it.
+    pub run: Option<RunId>,
+    /// What stays locked because nobody knows whether something is left there.
+    pub quarantine: Vec<Quarantine>,
+    /// The plays of the last apply of the whole stack that was let through.
+    pub plays: Vec<AskedPlay>,
+    /// What waits for a person because the hosts are not what they were.
+    pub airbag: Option<AirbagHold>,
+}
+
+/// What is kept of hosts that did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProbeFacts {
+    /// How many probes in a row found nobody.
+    pub silent: u32,
+    /// When the next is due.
+    pub at: Option<Timestamp>,
+    /// Owed hosts that answered since, and when that was.
+    pub back: BTreeSet<HostName>,
+    /// When they answered.
+    pub back_at: Option<Timestamp>,
+}
+
 /// What is kept of a stack across restarts. The applied revision is not here: it is derived from the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StackFacts {
@@ -146,4 +297,19 @@ pub struct StackFacts {
     pub last_full_run: Option<RunId>,
     /// When an apply of the whole stack last succeeded.
     pub last_success: Option<Timestamp>,
+    /// Looking for drift.
+    #[serde(default)]
+    pub check: CheckFacts,
+    /// Correcting it.
+    #[serde(default)]
+    pub heal: HealFacts,
+    /// Hosts that are locked.
+    #[serde(default)]
+    pub locks: LockFacts,
+    /// Hosts that did not answer.
+    #[serde(default)]
+    pub probe: ProbeFacts,
+    /// How fast it follows Git.
+    #[serde(default)]
+    pub latencies: Latencies,
 }

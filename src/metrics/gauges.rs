@@ -1,37 +1,29 @@
-//! Gauges, rendered anew from the snapshot at each scrape.
+//! What is rendered anew from the snapshot at each scrape.
+
+use std::collections::BTreeSet;
 
 use prometheus::proto::MetricFamily;
-use prometheus::{GaugeVec, Registry};
 
-use crate::domain::status::Applied;
-use crate::domain::{Revision, SourceStatus, StackStatus, SyncStatus};
+use crate::domain::{
+    Applied, LastEnd, Mode, Outcome, Revision, SourceStatus, StackId, StackStatus, SyncStatus, Total, Trigger,
+};
 
-use super::{Snapshot, seconds, table};
+use super::page::Page;
+use super::{Snapshot, drift, flag, seconds};
 
-/// A registry that lives for one scrape.
-struct Page {
-    registry: Registry,
-}
+/// The outcomes that are shown as zero before the first of them: a counter that appears only with its first increment
+/// hides that increment from `increase()`.
+const EXPECTED: [(Mode, Trigger, [Outcome; 3]); 2] = [
+    (Mode::Apply, Trigger::NewRevision, [Outcome::Changed, Outcome::InSync, Outcome::Failed]),
+    (Mode::Check, Trigger::Schedule, [Outcome::InSync, Outcome::Drifted, Outcome::Failed]),
+];
 
-impl Page {
-    fn gauge(&self, name: &str) -> Result<GaugeVec, prometheus::Error> {
-        let gauge = GaugeVec::new(table::opts(name), table::labels(name))?;
-        self.registry.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    }
-
-    fn single(&self, name: &str, value: f64) -> Result<(), prometheus::Error> {
-        self.gauge(name)?.with_label_values::<&str>(&[]).set(value);
-        Ok(())
-    }
-}
-
-fn flag(is: bool) -> f64 {
-    f64::from(u8::from(is))
-}
-
-pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<MetricFamily>, prometheus::Error> {
-    let page = Page { registry: Registry::new() };
+pub(super) fn families(
+    snapshot: &Snapshot,
+    totals: Option<&[Total]>,
+    host_limit: usize,
+) -> Result<Vec<MetricFamily>, prometheus::Error> {
+    let mut page = Page::new();
     page.gauge("driftless_build_info")?.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
     page.single("driftless_ready", flag(snapshot.ready))?;
     page.single("driftless_journal_writable", flag(snapshot.journal_writable))?;
@@ -41,7 +33,44 @@ pub(super) fn families(snapshot: &Snapshot) -> Result<Vec<MetricFamily>, prometh
     page.single("driftless_run_limit", f64::from(snapshot.run_limit))?;
     sources(&page, &snapshot.sources)?;
     stacks(&page, &snapshot.stacks)?;
-    Ok(page.registry.gather())
+    let declared: BTreeSet<&StackId> = snapshot.stacks.iter().map(|it| &it.id).collect();
+    if let Some(totals) = totals {
+        runs(&page, &declared, totals)?;
+    }
+    last_runs(&page, &declared, &snapshot.last_ends)?;
+    drift::render(&mut page, &snapshot.drift, &snapshot.stacks, host_limit)?;
+    Ok(page.families())
+}
+
+fn runs(page: &Page, declared: &BTreeSet<&StackId>, totals: &[Total]) -> Result<(), prometheus::Error> {
+    let runs = page.counter("driftless_runs_total")?;
+    let count = |stack: &StackId, mode: Mode, trigger: Trigger, outcome: Outcome, count: u64| {
+        let (source, name) = (stack.source.as_str(), stack.stack.as_str());
+        let labels = [source, name, mode.as_str(), trigger.as_str(), outcome.as_str()];
+        runs.with_label_values(&labels).inc_by(count);
+    };
+    for stack in declared {
+        for (mode, trigger, outcomes) in EXPECTED {
+            for outcome in outcomes {
+                count(stack, mode, trigger, outcome, 0);
+            }
+        }
+    }
+    for it in totals.iter().filter(|it| declared.contains(&it.stack)) {
+        count(&it.stack, it.mode, it.trigger, it.outcome, it.runs);
+    }
+    Ok(())
+}
+
+fn last_runs(page: &Page, declared: &BTreeSet<&StackId>, ends: &[LastEnd]) -> Result<(), prometheus::Error> {
+    let info = page.gauge("driftless_stack_last_run_info")?;
+    let at = page.gauge("driftless_stack_last_run_timestamp_seconds")?;
+    for it in ends.iter().filter(|it| declared.contains(&it.stack)) {
+        let (source, name) = (it.stack.source.as_str(), it.stack.stack.as_str());
+        info.with_label_values(&[source, name, it.mode.as_str(), it.outcome.as_str()]).set(1.0);
+        at.with_label_values(&[source, name, it.mode.as_str()]).set(seconds(it.ended_at));
+    }
+    Ok(())
 }
 
 fn sources(page: &Page, sources: &[SourceStatus]) -> Result<(), prometheus::Error> {
@@ -71,6 +100,7 @@ fn stacks(page: &Page, stacks: &[StackStatus]) -> Result<(), prometheus::Error> 
     let info = page.gauge("driftless_stack_info")?;
     let sync = page.gauge("driftless_stack_sync")?;
     let success = page.gauge("driftless_stack_last_success_timestamp_seconds")?;
+    let policy = page.gauge("driftless_stack_policy_info")?;
     for stack in stacks {
         let (source, name) = (stack.id.source.as_str(), stack.id.stack.as_str());
         let applied = match &stack.applied {
@@ -80,6 +110,8 @@ fn stacks(page: &Page, stacks: &[StackStatus]) -> Result<(), prometheus::Error> 
         };
         let head = stack.head.commit.as_str();
         info.with_label_values(&[source, name, head, commit(stack.attempted.as_ref()), applied]).set(1.0);
+        let wanted = &stack.policy;
+        policy.with_label_values(&[source, name, wanted.apply.as_str(), wanted.heal.as_str()]).set(1.0);
         for status in SyncStatus::ALL {
             sync.with_label_values(&[source, name, status.as_str()]).set(flag(stack.sync == status));
         }

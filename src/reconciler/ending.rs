@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Attempt, Ending, Failure, Hold, HostEnd, HostName, Interruption, Mode, Outcome, Reason, Request, Retry,
-    Revision, RunSpec, Selection, Span, StackId, Timestamp, later,
+    Attempt, Ending, Failure, Findings, Hold, HostEnd, HostName, Interruption, Mode, Outcome, ProbeFacts,
+    Reason, RefusalCause, Request, Retry, Revision, RunSpec, Selection, Span, StackId, Timestamp, Trigger,
+    later,
 };
 
 use super::backoff::{Jitter, doubled};
+use super::drift::Applied;
 use super::ledger::told_all;
 use super::stack::{Stack, StopOrder};
 
@@ -21,10 +23,14 @@ pub(super) struct Pace<'a> {
     pub(super) retry_max: Span,
     pub(super) jitter: Jitter,
     pub(super) stack: &'a StackId,
+    /// What the operator says of far more changes than usual.
+    pub(super) more_changes: Option<u32>,
+    /// How long a task can go on at a host after its connection broke.
+    pub(super) max_task_time: Span,
 }
 
 impl Pace<'_> {
-    fn spread(&self, pause: Span, spec: &RunSpec) -> Span {
+    pub(super) fn spread(&self, pause: Span, spec: &RunSpec) -> Span {
         self.jitter.at_least(pause, self.stack.stack.as_str(), spec.run.0)
     }
 
@@ -54,6 +60,8 @@ pub(super) struct Ended<'a> {
     pub(super) now: Timestamp,
     pub(super) ending: &'a Ending,
     pub(super) hosts: &'a BTreeMap<HostName, HostEnd>,
+    /// What it found out.
+    pub(super) findings: &'a Findings,
     /// What the stack is measured against, if its source has a head.
     pub(super) head: Option<&'a Revision>,
 }
@@ -66,15 +74,22 @@ impl Stack {
         let before = self.before.take();
         self.changed = true;
         match spec.mode {
-            Mode::Check => self.ledger.checked(ended.now, ended.hosts),
+            Mode::Check => self.check_finished(ended, pace, &spec),
             Mode::Apply => self.apply_finished(ended, pace, &spec, before),
         }
+        self.release_locks(ended.now, &spec, ended.findings, pace.max_task_time);
         self.count_interruption(ended, pace, &spec);
         match ended.ending.outcome {
             Outcome::Interrupted => self.owe_again(answering),
             Outcome::Refused => {
                 self.owe_again(answering);
-                self.refused_until = Some(later(ended.now, pace.after_failures(&spec, 1)));
+                // What waits for locks or for a person has its own way to go on.
+                if !matches!(
+                    self.refusal.take(),
+                    Some(RefusalCause::Locked { .. } | RefusalCause::Airbag { .. })
+                ) {
+                    self.refused_until = Some(later(ended.now, pace.after_failures(&spec, 1)));
+                }
             }
             _ => {}
         }
@@ -88,19 +103,77 @@ impl Stack {
         spec: &RunSpec,
         before: Option<Attempt>,
     ) {
+        let outcome = ended.ending.outcome;
+        let heals = spec.trigger == Trigger::Drift;
+        if outcome == Outcome::Refused && !ended.findings.begun {
+            if spec.selection == Selection::Full && !heals {
+                self.facts.attempt = before;
+            }
+            return;
+        }
         let told_all = spec.selection == Selection::Full && told_all(ended.ending, ended.hosts);
+        let applied = Applied {
+            hosts: ended.hosts,
+            findings: ended.findings,
+            check: self.facts.check.last.as_ref().filter(|it| it.revision == spec.revision).map(|it| it.run),
+        };
+        if applied.check.is_some() && spec.selection != Selection::SomeTasks {
+            self.tasks.compare(ended.now, &applied, &self.ledger, heals);
+        }
         self.ledger.applied_run(ended.now, spec, ended.hosts, told_all);
+        self.ledger.settle_debts(ended.findings);
         if told_all {
             self.facts.last_full_run = Some(spec.run);
         }
+        if let Some(narrowing) = &ended.findings.narrowing {
+            self.facts.check.narrowing = Some((spec.revision.commit.clone(), narrowing.clone()));
+        }
+        self.facts.check.verify = None;
         match spec.selection {
-            Selection::Full if ended.ending.outcome == Outcome::Refused => self.facts.attempt = before,
+            Selection::Full if heals => self.full_heal_finished(ended),
             Selection::Full => self.attempt_finished(ended, pace, spec),
-            Selection::SomeHosts if ended.ending.outcome == Outcome::Unreachable => {
-                self.catch_up_later(ended, pace, spec);
-            }
+            Selection::SomeHosts if spec.trigger == Trigger::OwedHosts => self.caught_up(ended, pace, spec),
+            Selection::SomeHosts if outcome == Outcome::Unreachable => self.catch_up_later(ended, pace, spec),
             Selection::SomeHosts | Selection::SomeTasks => {}
         }
+        self.owe_verify(spec, ended);
+        if heals {
+            self.heal_finished(ended, pace, spec);
+        }
+    }
+
+    /// A correction by a run of the whole stack is no attempt of a revision, and yet a success of it.
+    fn full_heal_finished(&mut self, ended: &Ended<'_>) {
+        if ended.ending.outcome.is_success() {
+            self.facts.last_success = Some(ended.now);
+        }
+    }
+
+    /// Hosts that were owed were caught up by an apply of them alone.
+    fn caught_up(&mut self, ended: &Ended<'_>, pace: &Pace<'_>, spec: &RunSpec) {
+        self.facts.heal.narrow = None;
+        self.facts.probe.back.clear();
+        let owed = self.ledger.known(self.facts.last_full_run).any(|(_, it)| it.owed_since.is_some());
+        let outcome = ended.ending.outcome;
+        let same = |it: &&mut Attempt| it.revision.commit == spec.revision.commit;
+        let Some(attempt) = self.facts.attempt.as_mut().filter(same) else { return };
+        if !owed && outcome.is_success() {
+            attempt.outcome = Some(Outcome::Changed);
+            (attempt.failures, attempt.retry_at) = (0, None);
+            self.facts.last_success = Some(ended.now);
+            self.facts.probe = ProbeFacts::default();
+            return;
+        }
+        if !outcome.ended_by_others() {
+            attempt.failures = attempt.failures.saturating_add(1);
+        }
+        if !outcome.is_success() && outcome != Outcome::Unreachable && !outcome.ended_by_others() {
+            // It answers, and what is owed to it fails: that is a failure of the revision.
+            attempt.outcome = Some(Outcome::Failed);
+        }
+        let at = later(ended.now, pace.after_failures(spec, attempt.failures.max(1)));
+        attempt.retry_at = Some(at);
+        self.probe_later(at);
     }
 
     fn attempt_finished(&mut self, ended: &Ended<'_>, pace: &Pace<'_>, spec: &RunSpec) {
@@ -123,6 +196,14 @@ impl Stack {
             Outcome::Cancelled | Outcome::Refused => Some(Span::ZERO),
         };
         attempt.retry_at = pause.map(|it| later(ended.now, it));
+        let retry_at = attempt.retry_at;
+        match retry_at.filter(|_| self.owes_unreachable()) {
+            Some(at) => self.probe_later(at),
+            None if self.facts.locks.quarantine.is_empty() => {
+                self.facts.probe = ProbeFacts::default();
+            }
+            None => self.facts.probe.back.clear(),
+        }
     }
 
     /// Hosts that a person's limited apply did not reach at the head are caught up by a run of the whole stack.
@@ -130,7 +211,9 @@ impl Stack {
         let Some(attempt) = &mut self.facts.attempt else { return };
         let same = attempt.revision.commit == spec.revision.commit;
         if same && attempt.retry_at.is_none() {
-            attempt.retry_at = Some(later(ended.now, pace.after_failures(spec, 1)));
+            let at = later(ended.now, pace.after_failures(spec, 1));
+            attempt.retry_at = Some(at);
+            self.probe_later(at);
         }
     }
 

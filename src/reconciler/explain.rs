@@ -48,6 +48,12 @@ fn next(now: Timestamp, wants: &Result<Want<'_>, Waiting<'_>>, head: &Head) -> S
             let hold = format!("held {}: {}", lasting(now, hold.since), hold.reason);
             format!("nothing runs until a newer commit comes or a person resumes or applies it; {hold}")
         }
+        Err(Waiting::Airbag(hold)) => {
+            format!(
+                "nothing is applied until a newer commit comes or a person approves it: {}",
+                hold.comparison
+            )
+        }
         Err(waiting) => words::waiting(now, waiting, &head.revision).unwrap_or_default(),
     }
 }

@@ -6,6 +6,7 @@ use crate::domain::{Memory, Settings, SourceFacts, SourceName, Timestamp};
 
 use super::Reconciler;
 use super::backoff::Jitter;
+use super::drift::Tasks;
 use super::ledger::Ledger;
 use super::source::Source;
 use super::stack::Stack;
@@ -30,6 +31,10 @@ impl Reconciler {
             next_run = runs.into_iter().flatten().map(|it| it.0 + 1).fold(next_run, u64::max);
             known(&mut sources, id.source, now).stacks.insert(id.stack, Stack::new(facts));
         }
+        for (id, tasks) in memory.tasks {
+            let stacks = &mut known(&mut sources, id.source, now).stacks;
+            stacks.entry(id.stack).or_default().tasks = Tasks::new(tasks);
+        }
         for (id, hosts) in memory.hosts {
             let stacks = &mut known(&mut sources, id.source, now).stacks;
             stacks.entry(id.stack).or_default().ledger = Ledger::new(hosts);
@@ -42,6 +47,8 @@ impl Reconciler {
             next_run,
             next_run_changed: false,
             drain: None,
+            answers: Vec::new(),
+            locks_moved: false,
             decided_at: Timestamp::MIN,
         }
     }

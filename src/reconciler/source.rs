@@ -23,6 +23,8 @@ pub(super) struct Source {
     pub(super) waiting: Option<Tip>,
     /// What is wrong with the declaration of the admitted commit, if anything is.
     pub(super) broken: Option<Failure>,
+    /// The commit that was admitted last, and when; since this daemon started.
+    pub(super) seen: Option<(CommitHash, Timestamp)>,
     /// Whether the facts were changed since they were last told.
     pub(super) changed: bool,
 }
@@ -36,6 +38,7 @@ impl Source {
             fetches: Fetches::new(now),
             waiting: None,
             broken: None,
+            seen: None,
             changed: false,
         }
     }
@@ -75,7 +78,7 @@ impl Source {
         if matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask {
             self.waiting = Some(tip);
         } else {
-            self.admit(tip);
+            self.admit(now, tip);
         }
     }
 
@@ -87,13 +90,16 @@ impl Source {
     }
 
     /// A person accepts the tip that waits, if it is the one that was shown.
-    pub(super) fn approved(&mut self, commit: &CommitHash) {
+    pub(super) fn approved(&mut self, now: Timestamp, commit: &CommitHash) {
         if let Some(tip) = self.waiting.take_if(|tip| tip.revision.commit == *commit) {
-            self.admit(tip);
+            self.admit(now, tip);
         }
     }
 
-    fn admit(&mut self, tip: Tip) {
+    fn admit(&mut self, now: Timestamp, tip: Tip) {
+        if self.facts.admitted.as_ref() != Some(&tip.revision.commit) {
+            self.seen = Some((tip.revision.commit.clone(), now));
+        }
         self.waiting = None;
         if self.facts.admitted.as_ref() != Some(&tip.revision.commit) {
             self.facts.admitted = Some(tip.revision.commit.clone());
@@ -156,6 +162,11 @@ impl Source {
                 stack.policy_changed(stack_policy);
             }
         }
+    }
+
+    /// When a commit was admitted, if this daemon saw it.
+    pub(super) fn seen_at(&self, commit: &CommitHash) -> Option<Timestamp> {
+        self.seen.as_ref().filter(|(it, _)| it == commit).map(|(_, at)| *at)
     }
 
     /// The declaration that is shown: what it has to say about itself.

@@ -1,12 +1,16 @@
 //! What is known of one stack, and what persons and commits change about it. How a run of it ends is in `ending`.
 
+use std::collections::BTreeSet;
+
 use crate::domain::{
-    Attempt, CommitHash, Head, Hold, Mode, Outcome, Request, Revision, RunSpec, Selection, StackFacts,
-    StackPolicy, Timestamp, Trigger,
+    Attempt, CommitHash, Head, Hold, LockKey, Mode, Outcome, RefusalCause, Request, Revision, RunSpec,
+    Selection, StackFacts, StackPolicy, Timestamp, Trigger,
 };
 
+use super::drift::Tasks;
 use super::ledger::{Ledger, Summary};
 use super::limit::intersect_limits;
+use super::locks::LockWait;
 
 /// One stack. Whether it is declared, and what is wanted of it, is in the head of its source.
 #[derive(Debug, Default)]
@@ -15,6 +19,8 @@ pub(super) struct Stack {
     pub(super) declared: Option<usize>,
     pub(super) facts: StackFacts,
     pub(super) ledger: Ledger,
+    /// Tasks that something is to be said about.
+    pub(super) tasks: Tasks,
     /// Whether the facts were changed since they were last told.
     pub(super) changed: bool,
 
@@ -25,6 +31,16 @@ pub(super) struct Stack {
     pub(super) before: Option<Attempt>,
     /// Until when nothing is started because the last run was refused.
     pub(super) refused_until: Option<Timestamp>,
+    /// Why the live run was refused what it asked for.
+    pub(super) refusal: Option<RefusalCause>,
+    /// Somebody else has hosts that it needs.
+    pub(super) lock_wait: Option<LockWait>,
+    /// Since when it waits for hosts; kept until it gets them, so that whoever waits longest goes first.
+    pub(super) lock_since: Option<Timestamp>,
+    /// What it asked for when it was refused last: it is taken before the next run starts.
+    pub(super) lock_keys: BTreeSet<LockKey>,
+    /// Whether a probe of its hosts is under way.
+    pub(super) probing: bool,
     /// Since when it waits for a free place among the live runs.
     pub(super) waits_since: Option<Timestamp>,
     /// How many tips came and went unattempted since the last attempt.
@@ -73,7 +89,9 @@ impl Stack {
             self.superseded += 1;
         }
         self.refused_until = None;
-        if self.facts.hold.take().is_some() {
+        (self.lock_wait, self.lock_since) = (None, None);
+        self.lock_keys.clear();
+        if self.facts.hold.take().is_some() | self.facts.locks.airbag.take().is_some() {
             self.changed = true;
         }
     }
@@ -159,9 +177,14 @@ impl Stack {
         if spec.trigger == Trigger::Person {
             self.facts.answering = self.facts.request.take();
         }
-        if spec.mode == Mode::Apply && spec.selection == Selection::Full {
+        let heals = spec.trigger == Trigger::Drift;
+        if spec.mode == Mode::Apply {
+            self.facts.probe.back.clear();
+        }
+        if spec.mode == Mode::Apply && spec.selection == Selection::Full && !heals {
             self.attempt_began(now, &spec, head);
         }
+        (self.refusal, self.lock_wait) = (None, None);
         self.facts.live = Some(spec);
         self.order = None;
         self.refused_until = None;
@@ -183,6 +206,12 @@ impl Stack {
             retry_at: None,
         };
         self.before = self.facts.attempt.replace(attempt);
+        if !again {
+            // What was learned of the revision before says nothing of this one.
+            self.facts.heal.narrow = None;
+            (self.facts.heal.failures, self.facts.heal.retry_at) = (0, None);
+            (self.facts.check.failures, self.facts.check.retry_at, self.facts.check.verify) = (0, None, None);
+        }
         if spec.revision.commit == *head {
             self.facts.hold = None;
             self.superseded = 0;

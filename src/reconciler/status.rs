@@ -1,8 +1,9 @@
 //! What is shown. Derived from facts each time it is asked for, never set.
 
 use crate::domain::{
-    Applied, ApplyPolicy, Attempt, CommitHash, Failure, HealPolicy, Outcome, Revision, RunSpec, SourceName,
-    SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, Timestamp,
+    AirbagPolicy, Applied, ApplyPolicy, Attempt, CheckSchedule, CommitHash, Failure, HealPolicy, HostLedger,
+    Outcome, Revision, RunSpec, SourceName, SourceStatus, StackId, StackPolicy, StackStatus, SyncStatus,
+    Timestamp,
 };
 
 use super::Reconciler;
@@ -99,6 +100,7 @@ fn compose(
         request: facts.request.clone(),
         suspended: facts.suspended.clone(),
         hold: facts.hold.clone(),
+        airbag: facts.locks.airbag.clone(),
         failures: facts.attempt.as_ref().map_or(0, |it| it.failures),
         next_run: None,
         last_success: facts.last_success,
@@ -118,15 +120,34 @@ fn policy_of(live: &RunSpec) -> StackPolicy {
         forks: live.forks,
         apply: ApplyPolicy::Manual,
         heal: HealPolicy::Never,
-        check_every: Span::ZERO,
+        check: CheckSchedule::Never,
+        daily_heals: StackPolicy::DAILY_HEALS,
+        airbag: AirbagPolicy::default(),
+        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: live.timeout,
         depends_on: Vec::new(),
         runtime: live.runtime.clone(),
     }
 }
 
-/// Whether the hosts are at the head, and what says so.
+/// Whether the hosts are as the head says, and what says so.
 pub(super) fn standing(stack: &Stack, head: &Revision, summary: &Summary) -> (SyncStatus, String) {
+    let (sync, sentence) = at_head(stack, head, summary);
+    let changed =
+        |it: &HostLedger| it.changes.iter().any(|it| stack.tasks.class(it).is_drift() && it.present);
+    let drifted = stack.ledger.drifted().filter(|(_, it)| changed(it)).count();
+    match u32::try_from(drifted).unwrap_or(u32::MAX) {
+        0 => (sync, sentence),
+        drifted => {
+            let were = if drifted == 1 { "was" } else { "were" };
+            let sync = if sync == SyncStatus::InSync { SyncStatus::OutOfSync } else { sync };
+            (sync, format!("{sentence}; {} {were} changed since", counted(drifted, "host")))
+        }
+    }
+}
+
+/// Whether the hosts are at the head.
+fn at_head(stack: &Stack, head: &Revision, summary: &Summary) -> (SyncStatus, String) {
     let (applied, counts) = (&summary.applied, summary.counts);
     let short = head.short();
     let Some(attempt) = &stack.facts.attempt else {

@@ -4,9 +4,11 @@ mod story;
 
 mod scenario_backoff;
 mod scenario_dependencies;
+mod scenario_drift;
 mod scenario_fetch;
 mod scenario_ledger;
 mod scenario_limits;
+mod scenario_locks;
 mod scenario_people;
 mod scenario_recovery;
 mod scenario_request;

@@ -1,13 +1,17 @@
 //! What a stack owes, read off the facts, or why it owes nothing or has to wait.
 //!
 //! This is the only place that knows. Starting runs, the timer, the status and `explain` all ask here, so what is
-//! shown is what is done.
+//! shown is what is done. In the order in which it looks: a person's request; an apply of the head; a correction of
+//! drift; a check.
+
+use std::collections::BTreeSet;
 
 use crate::domain::{
-    ApplyPolicy, CommitHash, Head, Hold, Mode, Outcome, Request, Revision, RunId, StackName, StackPolicy,
-    Timestamp, Trigger,
+    AirbagHold, ApplyPolicy, CommitHash, Head, Hold, HostName, LockKey, Mode, Outcome, Request, Revision,
+    RunId, StackName, StackPolicy, Timestamp, Trigger,
 };
 
+use super::backoff::Jitter;
 use super::source::Source;
 use super::stack::Stack;
 
@@ -20,6 +24,8 @@ pub(super) struct World {
     /// How many may be.
     pub(super) most: u32,
     pub(super) draining: bool,
+    /// Where the spread of schedules comes from.
+    pub(super) jitter: Jitter,
 }
 
 /// A run that a stack wants started now.
@@ -29,6 +35,8 @@ pub(super) struct Want<'a> {
     pub(super) trigger: Trigger,
     pub(super) revision: &'a Revision,
     pub(super) request: Option<&'a Request>,
+    /// The hosts that it is narrowed to.
+    pub(super) hosts: Option<BTreeSet<HostName>>,
 }
 
 impl Want<'_> {
@@ -53,16 +61,26 @@ pub(super) enum Waiting<'a> {
     Manual,
     /// Its head waits for a newer commit or a person.
     Held(&'a Hold),
+    /// Its hosts or its changes are not what they were: a person has to look.
+    Airbag(&'a AirbagHold),
     /// Nothing is owed.
     Settled,
     /// The last apply did not succeed and is tried again then.
     Backoff { until: Timestamp },
+    /// Hosts that are owed the head do not answer; they are asked again then.
+    Owed { until: Option<Timestamp> },
+    /// A correction did not help and is tried again then.
+    HealBackoff { until: Timestamp },
+    /// What differs was corrected as often as a day allows.
+    HealCapped { until: Timestamp },
     /// The last run was interrupted; it is started again then.
     Interrupted { until: Timestamp },
     /// The last run was not allowed to begin; it is tried again then.
     Refused { until: Timestamp },
     /// A stack that it depends on is not ready.
     Base { stack: &'a StackName, lack: Lack },
+    /// Somebody else works on one of its hosts.
+    Locked { key: &'a LockKey, holder: &'a str },
     /// As many runs are live as may be. `first` says whether it is the next to get a place.
     RunLimit { first: bool },
 }
@@ -84,7 +102,12 @@ impl Waiting<'_> {
     /// When time alone ends the waiting. Everything else ends with an event.
     pub(super) fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Backoff { until } | Self::Interrupted { until } | Self::Refused { until } => Some(*until),
+            Self::Owed { until } => *until,
+            Self::Backoff { until }
+            | Self::HealBackoff { until }
+            | Self::HealCapped { until }
+            | Self::Interrupted { until }
+            | Self::Refused { until } => Some(*until),
             _ => None,
         }
     }
@@ -104,17 +127,90 @@ impl Source {
             return Err(Waiting::Suspended { by, since: *since });
         }
         let want = match &stack.facts.request {
-            Some(request) => stack.asked(request, head, world.now)?,
-            None => stack.unasked(head, policy, world.now)?,
+            Some(request) => {
+                let want = stack.asked(request, head, world.now)?;
+                self.may_apply(&want, stack, policy, head)?;
+                want
+            }
+            None => self.unasked(stack, head, policy, world)?,
         };
-        // Who names another revision than the head chose the order himself.
-        if want.mode == Mode::Apply && want.revision.commit == head.revision.commit {
-            self.bases_are_ready(policy, &head.revision.commit)?;
+        if let Some(wait) = stack.lock_wait.as_ref().filter(|it| !it.ready) {
+            return Err(Waiting::Locked { key: &wait.key, holder: &wait.holder });
         }
         if world.most <= world.live {
             return Err(Waiting::RunLimit { first: want.goes_first() });
         }
         Ok(want)
+    }
+
+    /// All points in time at which a stack may want something else although nothing happened.
+    pub(super) fn deadlines<'a>(
+        &'a self,
+        stack: &'a Stack,
+        world: &World,
+    ) -> impl Iterator<Item = Timestamp> + use<'a> {
+        let mut all = Vec::new();
+        if let Some((head, policy)) = self.declared(stack) {
+            let idle = stack.facts.live.is_none() && stack.facts.suspended.is_none();
+            if idle && stack.facts.request.is_some() {
+                all.extend(self.wants(stack, world).err().and_then(|it| it.until()));
+            } else if idle {
+                all.extend(stack.apply_due(head, policy, world.now).err().and_then(|it| it.until()));
+                all.extend(stack.heal_waiting(policy, world.now).and_then(|it| it.until()));
+                all.extend(stack.check_at(policy, world));
+                all.extend(stack.paused_until(world.now));
+            }
+        }
+        all.extend(stack.probe_at());
+        all.extend(stack.facts.locks.quarantine.iter().map(|it| it.until));
+        all.into_iter()
+    }
+
+    fn unasked<'a>(
+        &'a self,
+        stack: &'a Stack,
+        head: &'a Head,
+        policy: &'a StackPolicy,
+        world: &World,
+    ) -> Result<Want<'a>, Waiting<'a>> {
+        let apply = stack
+            .apply_due(head, policy, world.now)
+            .and_then(|want| self.may_apply(&want, stack, policy, head).map(|()| want));
+        let waiting = match apply {
+            Ok(want) => return Ok(want),
+            Err(waiting) => waiting,
+        };
+        if let Some(want) = stack.heal_due(policy, world.now) {
+            return Ok(want);
+        }
+        if let Some(want) = stack.check_due(policy, world) {
+            return Ok(want);
+        }
+        Err(match waiting {
+            Waiting::Settled => stack.heal_waiting(policy, world.now).unwrap_or(Waiting::Settled),
+            waiting => waiting,
+        })
+    }
+
+    /// What keeps an apply of the head from starting now, whoever wants it.
+    fn may_apply<'a>(
+        &self,
+        want: &Want<'_>,
+        stack: &'a Stack,
+        policy: &'a StackPolicy,
+        head: &Head,
+    ) -> Result<(), Waiting<'a>> {
+        if want.mode == Mode::Check {
+            return Ok(());
+        }
+        if let Some(hold) = stack.airbag_holds(&want.revision.commit) {
+            return Err(Waiting::Airbag(hold));
+        }
+        // Who names another revision than the head chose the order himself.
+        if want.revision.commit == head.revision.commit {
+            self.bases_are_ready(policy, &head.revision.commit)?;
+        }
+        Ok(())
     }
 
     /// Each stack it depends on attempted this commit, and no host of it that answered failed.
@@ -152,14 +248,16 @@ impl Stack {
         now: Timestamp,
     ) -> Result<Want<'a>, Waiting<'a>> {
         self.not_just_refused(now)?;
-        if let Some(interrupted) = self.facts.interrupted.filter(|it| now < it.retry_at) {
-            return Err(Waiting::Interrupted { until: interrupted.retry_at });
+        if let Some(until) = self.paused_until(now) {
+            return Err(Waiting::Interrupted { until });
         }
         let revision = request.revision.as_ref().unwrap_or(&head.revision);
-        Ok(Want { mode: request.mode, trigger: Trigger::Person, revision, request: Some(request) })
+        let (mode, trigger) = (request.mode, Trigger::Person);
+        Ok(Want { mode, trigger, revision, request: Some(request), hosts: None })
     }
 
-    fn unasked<'a>(
+    /// Why an apply of the head is due, or why not.
+    fn apply_due<'a>(
         &'a self,
         head: &'a Head,
         policy: &StackPolicy,
@@ -175,7 +273,8 @@ impl Stack {
         }
         let trigger = self.due(&head.revision.commit, now)?;
         self.not_just_refused(now)?;
-        Ok(Want { mode: Mode::Apply, trigger, revision: &head.revision, request: None })
+        let want = Want { mode: Mode::Apply, trigger, revision: &head.revision, request: None, hosts: None };
+        Ok(if trigger == Trigger::OwedHosts { self.catch_up(want, policy) } else { want })
     }
 
     /// Why an apply of the head is due, if it is.
@@ -186,9 +285,13 @@ impl Stack {
         match (attempt.outcome, attempt.retry_at) {
             (Some(outcome), None) if outcome.is_success() => Err(Waiting::Settled),
             (Some(Outcome::Interrupted), Some(until)) if now < until => Err(Waiting::Interrupted { until }),
+            (Some(outcome), _) if outcome.is_success() || outcome == Outcome::Unreachable => {
+                if !self.facts.probe.back.is_empty() {
+                    return Ok(Trigger::OwedHosts);
+                }
+                Err(Waiting::Owed { until: self.facts.probe.at.filter(|_| !self.probing) })
+            }
             (_, Some(until)) if now < until => Err(Waiting::Backoff { until }),
-            (Some(outcome), _) if outcome.is_success() => Ok(Trigger::OwedHosts),
-            (Some(Outcome::Unreachable), _) => Ok(Trigger::OwedHosts),
             _ => Ok(Trigger::Retry),
         }
     }
@@ -198,5 +301,11 @@ impl Stack {
             Some(until) if now < until => Err(Waiting::Refused { until }),
             _ => Ok(()),
         }
+    }
+
+    /// Until when nothing is started because the last run was interrupted or refused.
+    pub(super) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let after_interruption = self.facts.interrupted.map(|it| it.retry_at);
+        after_interruption.max(self.refused_until).filter(|it| now < *it)
     }
 }

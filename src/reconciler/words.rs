@@ -1,6 +1,6 @@
 //! Words for people: lengths of time, and the sentences that say why a run starts or has to wait.
 
-use crate::domain::{HostCounts, Mode, Outcome, Request, Revision, Span, Timestamp, Trigger};
+use crate::domain::{HostCounts, Mode, Outcome, Request, Revision, Span, StackPolicy, Timestamp, Trigger};
 
 use super::stack::Stack;
 use super::wants::{Lack, Waiting, Want};
@@ -60,7 +60,7 @@ pub(super) fn ended(outcome: Option<Outcome>) -> &'static str {
 }
 
 /// Why a run starts.
-pub(super) fn start_reason(now: Timestamp, want: &Want<'_>, stack: &Stack) -> String {
+pub(super) fn start_reason(now: Timestamp, want: &Want<'_>, stack: &Stack, policy: &StackPolicy) -> String {
     let revision = want.revision.short();
     let attempt = stack.facts.attempt.as_ref();
     let last = attempt
@@ -81,10 +81,37 @@ pub(super) fn start_reason(now: Timestamp, want: &Want<'_>, stack: &Stack) -> St
             let are = if owed == 1 { "is" } else { "are" };
             format!("{} {are} owed {revision} and did not answer before", counted(owed, "host"))
         }
+        (Trigger::Schedule, _) => format!("it is time to look for drift at {revision}"),
+        (Trigger::Verify, _) => format!("the last apply of {revision} changed something: is anything left?"),
+        (Trigger::Drift, _) => correction(now, want, stack, policy, &revision),
         (Trigger::Retry, _) => match attempt.map_or(0, |it| it.failures) {
             0 => format!("{revision} again: {last}"),
             failures => format!("retry {failures} of {revision}: {last}"),
         },
+    }
+}
+
+/// Why drift is corrected, and on which hosts.
+fn correction(
+    now: Timestamp,
+    want: &Want<'_>,
+    stack: &Stack,
+    policy: &StackPolicy,
+    revision: &str,
+) -> String {
+    let hosts = stack.healable_hosts(policy, now);
+    let drifted = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+    let differ = if drifted == 1 { "differs" } else { "differ" };
+    let what = format!("{} {differ} from {revision}", counted(drifted, "host"));
+    match (want.mode, &want.hosts) {
+        (Mode::Check, _) => format!("{what}: would an apply of them alone do the same?"),
+        (Mode::Apply, Some(_)) => format!("{what}; a check of them alone predicted the same"),
+        (Mode::Apply, None) => {
+            let planned = stack.facts.heal.narrow.as_ref().and_then(|it| it.refused.clone());
+            let why = stack.narrowing_is_safe(want.revision, policy, &hosts).err().or(planned);
+            let why = why.map_or_else(String::new, |it| format!(", because {it}"));
+            format!("{what}; the whole stack runs{why}")
+        }
     }
 }
 
@@ -119,6 +146,18 @@ pub(super) fn waiting(now: Timestamp, waiting: &Waiting<'_>, head: &Revision) ->
         Waiting::Manual => "applied only when a person asks".to_owned(),
         Waiting::Held(hold) => format!("held {}: {}", lasting(now, hold.since), hold.reason),
         Waiting::Backoff { until: at } => format!("retry {}", until(now, *at)),
+        Waiting::Owed { until: None } => "hosts did not answer, and are being asked again".to_owned(),
+        Waiting::Owed { until: Some(at) } => format!("hosts do not answer; asked again {}", until(now, *at)),
+        Waiting::HealBackoff { until: at } => {
+            format!("the last correction did not help; tried again {}", until(now, *at))
+        }
+        Waiting::HealCapped { until: at } => {
+            format!("corrected as often as a day allows; corrected again {}", until(now, *at))
+        }
+        Waiting::Airbag(hold) => {
+            format!("waits for a person {}: {}", lasting(now, hold.since), hold.comparison)
+        }
+        Waiting::Locked { key, holder } => format!("waits for {key}: {holder}"),
         Waiting::Interrupted { until: at } => format!("starts again {}", until(now, *at)),
         Waiting::Refused { until: at } => format!("the last run was refused; retry {}", until(now, *at)),
         Waiting::Base { stack, lack } => format!("waits for {stack}, {}", lacking(*lack, head)),

@@ -115,6 +115,14 @@ fn learn(db: &Connection, fact: &Fact) -> rusqlite::Result<usize> {
                 "INSERT INTO ledger VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET facts = excluded.facts",
             )?
             .execute((stack.to_string(), host.as_str(), json(ledger))),
+        Fact::Task { stack, task, facts: Some(facts) } => db
+            .prepare_cached(
+                "INSERT INTO task_facts VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET facts = excluded.facts",
+            )?
+            .execute((stack.to_string(), task.as_str(), json(facts))),
+        Fact::Task { stack, task, facts: None } => db
+            .prepare_cached("DELETE FROM task_facts WHERE stack = ?1 AND task = ?2")?
+            .execute((stack.to_string(), task.as_str())),
         Fact::NextRun { run } => db
             .prepare_cached(
                 "INSERT INTO meta VALUES ('next_run', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",

@@ -1,4 +1,4 @@
-//! What a run wrote beside its events, where the operator asks for it. It can hold secrets: nothing is redacted.
+//! What a run wrote beside its events, where the operator asks for it. Secrets were taken out before it gets here.
 
 use std::fmt;
 use std::path::Path;

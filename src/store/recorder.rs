@@ -4,22 +4,24 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::notable::{self, Shortener};
 use super::{EventLog, RawLog, StoreError};
 use crate::domain::{
-    HostName, HostStats, ResultStatus, RunEvent, RunEventKind, RunId, Tally, TaskIdentity, TaskNumber,
-    TaskResult,
+    Findings, Gathering, HostName, HostStats, Mode, RunEvent, RunEventKind, RunSpec, Tally, TaskIdentity,
+    TaskNumber, TaskResult,
 };
 
 /// How many notable results the record of a run has at most.
 pub const NOTABLE_MAX: u32 = 10_000;
 
-/// Of these, how many may be changes that succeeded: they must not crowd failures out.
-const CHANGED_MAX: u32 = 9_000;
+/// Of these, how many may be no failures: they must not crowd failures out.
+const PLAIN_MAX: u32 = 9_000;
 
 /// How many tasks are remembered by number. Results refer to tasks that began not long before.
 const TASKS_MAX: usize = 20_000;
 
-/// A result that people look for: it changed something, failed, was tolerated or its host did not answer.
+/// A result that people look for. In an apply: it changed something, failed, was tolerated or its host did not answer.
+/// In a check run also: it would change something, or check mode could not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notable {
     /// Its number among the notable results of the run, from 0.
@@ -58,6 +60,17 @@ impl Progress {
     }
 }
 
+/// What is known of a run once all of its events were taken in.
+#[derive(Debug)]
+pub struct Recorded {
+    /// What the outcome is computed from.
+    pub tally: Tally,
+    /// What it found out.
+    pub findings: Findings,
+    /// What of its record is not written yet.
+    pub progress: Progress,
+}
+
 /// Records one run. It belongs to the thread that reads the run's events, and blocks on nothing but its files.
 ///
 /// Feed it with [`record`](Self::record); about four times a second hand [`take_progress`](Self::take_progress) to
@@ -65,14 +78,17 @@ impl Progress {
 /// [`finish`](Self::finish). Its memory does not grow with the number of events.
 #[derive(Debug)]
 pub struct Recorder {
+    mode: Mode,
     tally: Tally,
+    gathering: Gathering,
+    shortener: Shortener,
     events: EventLog,
     raw: Option<RawLog>,
     tasks: BTreeMap<TaskNumber, Arc<TaskIdentity>>,
     moved: HashSet<HostName>,
     notable: Vec<Notable>,
     notable_count: u32,
-    changed_count: u32,
+    plain_count: u32,
     left_out: u64,
     ansible_version: Option<String>,
     told: (u64, u64),
@@ -81,17 +97,21 @@ pub struct Recorder {
 impl Recorder {
     /// Makes the files of a run below the state directory `dir`. Raw output is kept up to `raw_max_bytes`, if
     /// given.
-    pub fn create(dir: &Path, run: RunId, raw_max_bytes: Option<u64>) -> Result<Self, StoreError> {
+    pub fn create(dir: &Path, spec: &RunSpec, raw_max_bytes: Option<u64>) -> Result<Self, StoreError> {
+        let run = spec.run;
         let raw = raw_max_bytes.map(|max| RawLog::create(dir, run, max)).transpose()?;
         Ok(Self {
+            mode: spec.mode,
             tally: Tally::default(),
+            gathering: Gathering::new(run, spec.mode, spec.debts.clone()),
+            shortener: Shortener::default(),
             events: EventLog::create(dir, run)?,
             raw,
             tasks: BTreeMap::new(),
             moved: HashSet::new(),
             notable: Vec::new(),
             notable_count: 0,
-            changed_count: 0,
+            plain_count: 0,
             left_out: 0,
             ansible_version: None,
             told: (0, 0),
@@ -102,8 +122,13 @@ impl Recorder {
     pub fn record(&mut self, events: &[RunEvent]) {
         for event in events {
             self.tally.add(event);
+            self.gathering.add(event);
             self.events.append(event);
             self.notice(event);
+        }
+        // If the daemon dies, debts and hosts that were worked on are read from the file.
+        if events.iter().any(is_needed_after_a_crash) {
+            self.events.flush();
         }
     }
 
@@ -127,27 +152,30 @@ impl Recorder {
                 if !self.moved.contains(&result.host) {
                     self.moved.insert(result.host.clone());
                 }
-                if is_failure(result.status) || is_change(result) {
-                    self.keep(result);
-                }
+                self.consider(result);
             }
-            // Of a loop the whole is told, too. Which item failed is worth a line, which one changed is not.
-            RunEventKind::ItemEnded(result) if is_failure(result.status) => self.keep(result),
+            RunEventKind::ItemEnded(result) => self.consider(result),
             RunEventKind::Stats { .. } => self.moved.extend(self.tally.hosts.keys().cloned()),
             _ => {}
         }
     }
 
-    fn keep(&mut self, result: &TaskResult) {
-        let plain_change = !is_failure(result.status);
-        if self.notable_count == NOTABLE_MAX || (plain_change && self.changed_count == CHANGED_MAX) {
+    fn consider(&mut self, result: &TaskResult) {
+        let task = self.tasks.get(&result.task);
+        let action = task.map_or("", |it| &it.action);
+        if !notable::is_notable(self.mode, result, action) {
+            return;
+        }
+        let plain = !notable::is_failure(result.status);
+        if self.notable_count == NOTABLE_MAX || (plain && self.plain_count == PLAIN_MAX) {
             self.left_out += 1;
             return;
         }
-        let task = self.tasks.get(&result.task).cloned().unwrap_or_default();
-        self.notable.push(Notable { seq: self.notable_count, task, result: result.clone() });
+        let task = task.cloned().unwrap_or_default();
+        let result = self.shortener.shortened(result);
+        self.notable.push(Notable { seq: self.notable_count, task, result });
         self.notable_count += 1;
-        self.changed_count += u32::from(plain_change);
+        self.plain_count += u32::from(plain);
     }
 
     /// What is new since the last call; `None` if nothing is.
@@ -184,8 +212,8 @@ impl Recorder {
         &self.tally
     }
 
-    /// Makes the files durable. Returns what the outcome is computed from, and the last progress.
-    pub fn finish(mut self) -> (Tally, Progress) {
+    /// Makes the files durable. Returns what was found out, and the last progress.
+    pub fn finish(mut self) -> Recorded {
         self.flush();
         let mut progress = self.take_progress().unwrap_or_default();
         progress.left_out = self.left_out;
@@ -193,14 +221,12 @@ impl Recorder {
         if let Some(raw) = self.raw {
             raw.finish();
         }
-        (self.tally, progress)
+        Recorded { tally: self.tally, findings: self.gathering.finish(), progress }
     }
 }
 
-fn is_failure(status: ResultStatus) -> bool {
-    !matches!(status, ResultStatus::Ok | ResultStatus::Skipped)
-}
-
-fn is_change(result: &TaskResult) -> bool {
-    result.changed && result.status != ResultStatus::Skipped
+/// Whether a run that is cut off would leave something unknown if this were not in its file.
+fn is_needed_after_a_crash(event: &RunEvent) -> bool {
+    use RunEventKind::{DebtPaid, HandlerDone, HostsAsked, Notified};
+    matches!(event.kind, Notified { .. } | HandlerDone { .. } | DebtPaid { .. } | HostsAsked { .. })
 }

@@ -47,6 +47,14 @@ fn memory(db: &Connection) -> Result<Memory, StoreError> {
         memory.learn(Fact::Host { stack, host: HostName::new(host), ledger });
         Ok(())
     })?;
+    each(db, "task_facts", "SELECT stack, task, facts FROM task_facts", |stack, task, facts| {
+        memory.learn(Fact::Task {
+            stack: serde_json::from_value(stack.into())?,
+            task: serde_json::from_value(task.into())?,
+            facts: Some(serde_json::from_str(facts)?),
+        });
+        Ok(())
+    })?;
     let next_run = value(db, "next_run")?.map_or(0, uncount);
     // Numbers are never used twice, whatever was or was not remembered of the next one.
     let highest = highest_run(db)?;

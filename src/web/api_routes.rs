@@ -16,10 +16,11 @@ use super::accounts::{Permission, Person};
 use super::events::events;
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, CancelBody, ErrorBody, ErrorCode, Explanation, Listener, Method,
-    NameWanted, PREFIX, ROUTES, Route, RunFilter, RunList, RunView, StackList, Status, resolve_stack,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
+    Listener, Method, NameWanted, PREFIX, PlanBody, ROUTES, Route, RunFilter, RunList, RunView, StackList,
+    Status, resolve_stack,
 };
-use crate::domain::{RunId, SourceName, StackId};
+use crate::domain::{DriftReport, RunId, SourceName, StackId};
 
 /// The largest body that is read. The largest that means something is far smaller.
 const BODY_BYTES: usize = 64 * 1024;
@@ -46,6 +47,9 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/status") => get(status::<B>),
         (Method::Get, "/stacks") => get(stacks::<B>),
         (Method::Get, "/stacks/{source}/{stack}/explain") => get(explain::<B>),
+        (Method::Get, "/stacks/{source}/{stack}/drift") => get(drift::<B>),
+        (Method::Post, "/stacks/{source}/{stack}/plan") => post(plan::<B>),
+        (Method::Post, "/stacks/{source}/{stack}/approve") => post(approve_hosts::<B>),
         (Method::Post, "/stacks/{source}/{stack}/apply") => post(apply::<B>),
         (Method::Post, "/stacks/{source}/{stack}/suspend") => post(suspend::<B>),
         (Method::Post, "/stacks/{source}/{stack}/resume") => post(resume::<B>),
@@ -144,6 +148,30 @@ async fn apply<B: Backend>(
     let body: ApplyBody = body(wanted)?;
     body.check()?;
     answer(backend.apply(stack, body, by).await)
+}
+
+async fn drift<B: Backend>(State(backend): State<B>, Stack(stack): Stack) -> Answer<DriftReport> {
+    answer(backend.drift(stack).await)
+}
+
+async fn plan<B: Backend>(
+    State(backend): State<B>,
+    Stack(stack): Stack,
+    Extension(by): Extension<Person>,
+    wanted: Wanted,
+) -> Answer<ActionReply> {
+    let body: PlanBody = body(wanted)?;
+    body.check()?;
+    answer(backend.plan(stack, body, by).await)
+}
+
+async fn approve_hosts<B: Backend>(
+    State(backend): State<B>,
+    Stack(stack): Stack,
+    Extension(by): Extension<Person>,
+    wanted: Wanted,
+) -> Answer<ActionReply> {
+    answer(backend.approve_hosts(stack, body::<ApproveHostsBody>(wanted)?, by).await)
 }
 
 async fn suspend<B: Backend>(

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
+use driftless::ansible::clean::NotKept;
 use driftless::ansible::command::{Launch, LauncherSpec};
 use driftless::ansible::environment::Environment;
-use driftless::ansible::execute::{Execution, Finished, Guard, StopReason};
+use driftless::ansible::execute::{Audience, Execution, Finished, Guard, Sink, StopReason};
 use driftless::ansible::guardian::{EndedBy, ResourceLimits};
 use driftless::ansible::limits::Limits;
 use driftless::ansible::place;
@@ -27,13 +28,13 @@ struct Running {
     room: tempfile::TempDir,
 }
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     let mut limits = Limits::with_wall(Duration::from_secs(60));
     limits.grace = Duration::from_millis(300);
     limits
 }
 
-fn launch(script: &str, room: &Path) -> Launch {
+pub(crate) fn launch(script: &str, room: &Path) -> Launch {
     let mut environment = Environment::basic(room, room, None);
     environment.set_path("DRIFTLESS_RUN", room);
     let launcher_spec = LauncherSpec {
@@ -41,13 +42,17 @@ fn launch(script: &str, room: &Path) -> Launch {
         argv: Vec::new(),
         checkout: room.to_owned(),
         item_key: "k".to_owned(),
+        details: true,
+        gate: true,
+        announce: Some(room.join("announce")),
+        debts: Vec::new(),
     };
     let args = ["--norc", "-c", script].map(str::to_owned).to_vec();
     let program = PathBuf::from("/bin/bash");
     Launch { program, args, environment, cwd: room.to_owned(), launcher_spec, files: Vec::new() }
 }
 
-fn guard(room: &Path) -> Guard {
+pub(crate) fn guard(room: &Path) -> Guard {
     Guard {
         program: PathBuf::from(env!("CARGO_BIN_EXE_driftless")),
         leftovers: place::leftovers(room, None),
@@ -65,8 +70,12 @@ fn start(script: &str, limits: Limits) -> Running {
         }
     });
     let launch = launch(script, room.path());
-    let execution = Execution::spawn(&launch, &guard(room.path()), limits, None, sink).unwrap();
+    let execution = Execution::spawn(&launch, &guard(room.path()), limits, audience(sink)).unwrap();
     Running { execution, events, room }
+}
+
+fn audience(sink: Sink) -> Audience {
+    Audience { sink, log: None, cleaner: Box::new(NotKept), announcements: None }
 }
 
 impl Running {
@@ -77,7 +86,7 @@ impl Running {
     }
 }
 
-fn wait(execution: Execution) -> Finished {
+pub(crate) fn wait(execution: Execution) -> Finished {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(execution.wait())
 }
 
@@ -192,7 +201,8 @@ fn a_run_that_cannot_be_started_is_an_error_of_its_machinery() {
     let room = tempfile::tempdir().unwrap();
     let mut launch = launch("", room.path());
     launch.program = PathBuf::from("/nonexistent/python");
-    let execution = Execution::spawn(&launch, &guard(room.path()), limits(), None, Box::new(|_| {})).unwrap();
+    let execution =
+        Execution::spawn(&launch, &guard(room.path()), limits(), audience(Box::new(|_| {}))).unwrap();
     let finished = wait(execution);
     assert_eq!(finished.report.as_ref().map(|it| it.ended_by), Some(EndedBy::Itself));
     let Some(Reason::Setup { failure }) = ending(&finished).reason else { panic!("{finished:?}") };
@@ -200,7 +210,7 @@ fn a_run_that_cannot_be_started_is_an_error_of_its_machinery() {
 
     let mut guard = guard(room.path());
     guard.program = PathBuf::from("/nonexistent/driftless");
-    assert!(Execution::spawn(&launch, &guard, limits(), None, Box::new(|_| {})).is_err());
+    assert!(Execution::spawn(&launch, &guard, limits(), audience(Box::new(|_| {}))).is_err());
 }
 
 #[test]
@@ -222,7 +232,8 @@ fn a_sink_that_cannot_keep_up_holds_the_run_back_and_loses_nothing() {
         }
     });
     let execution =
-        Execution::spawn(&launch(&script, room.path()), &guard(room.path()), limits(), None, sink).unwrap();
+        Execution::spawn(&launch(&script, room.path()), &guard(room.path()), limits(), audience(sink))
+            .unwrap();
     // 40,000 lines are 2.8 MB, and pipe and buffer hold less than half of them.
     let written = || {
         let pid = marked(&room.path().display().to_string()).first().copied()?;
@@ -244,7 +255,7 @@ fn a_sink_that_panics_ends_the_run() {
     let script = format!("{HELLO} sleep 1000");
     let sink = Box::new(|_: &[RunEvent]| panic!("the disk is on fire"));
     let launch = launch(&script, room.path());
-    let finished = wait(Execution::spawn(&launch, &guard(room.path()), limits(), None, sink).unwrap());
+    let finished = wait(Execution::spawn(&launch, &guard(room.path()), limits(), audience(sink)).unwrap());
     assert_eq!(finished.report, None);
     assert_eq!(ending(&finished).outcome, Outcome::Interrupted);
     assert_eq!(marked(&room.path().display().to_string()), Vec::<i32>::new());

@@ -267,7 +267,7 @@ fn nothing_is_started_when_the_daemon_is_gone_already() {
 
 #[test]
 fn a_run_gets_its_order_and_nothing_that_it_was_not_given() {
-    let script = "cat <&3; echo; env -0 | tr '\\0' '\\n' | sort; cd /proc/$$/fd; echo fds *; readlink /proc/self/fd/0; \
+    let script = "IFS= read -r order <&3; echo \"$order\"; env -0 | tr '\\0' '\\n' | sort; cd /proc/$$/fd; echo fds *; readlink /proc/self/fd/0; \
                   umask; ulimit -c";
     // A daemon may have been started with descriptors that are open to its children.
     let leak = rustix::io::fcntl_dupfd_cloexec(fs::File::open("/dev/null").unwrap(), 50).unwrap();

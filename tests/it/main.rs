@@ -4,9 +4,13 @@
 mod acceptance;
 mod crash;
 mod execution;
+mod gated;
 mod guardian;
+mod handshake;
 mod inside;
+mod monitoring;
 mod operation;
+mod probing;
 mod recorded;
 mod room;
 mod running;

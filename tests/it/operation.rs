@@ -22,7 +22,7 @@ fn a_stop_lets_a_live_apply_finish() {
     assert!(status.success(), "{status}");
     world.start();
     world.run_of(&commit, "changed");
-    assert_eq!(world.runs().len(), 1, "it is not run again");
+    assert_eq!(world.applies().len(), 1, "it is not run again");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn rewritten_history_waits_for_a_person() {
     eventually("the rewound tip waits", SOON, || {
         world.text(&["status"]).contains(&rewritten[..10]).then_some(())
     });
-    assert_eq!(world.runs().len(), 1, "it is not applied unasked");
+    assert_eq!(world.applies().len(), 1, "it is not applied unasked");
     let refused = world.cli(&["approve", "infra", &second]);
     assert_eq!(refused.status.code(), Some(7), "what does not wait cannot be approved");
     world.text(&["approve", "infra", &rewritten]);
@@ -155,14 +155,14 @@ fn suspending_and_asking() {
         world.text(&["status"]).contains(&second[..10]).then_some(())
     });
     assert!(world.text(&["explain", "fleet"]).contains("suspended"), "explain says why");
-    assert_eq!(world.runs().len(), 1);
+    assert_eq!(world.applies().len(), 1);
     assert_eq!(world.cli(&["apply", "fleet"]).status.code(), Some(7));
     world.text(&["resume", "fleet"]);
     world.run_of(&second, "changed");
 
     // An older revision by hand: it runs, and the head is held.
     world.text(&["apply", "fleet", "--revision", &first]);
-    let run = world.runs().first().cloned().expect("a run");
+    let run = world.applies().first().cloned().expect("a run");
     assert_eq!(run["revision"], format!("main@sha1:{first}").as_str());
     assert_eq!(run["trigger"], "person");
     let content = std::fs::read_to_string(world.path("state/stacks/infra/fleet/h1")).expect("the file");

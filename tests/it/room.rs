@@ -5,18 +5,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use driftless::ansible::clean::{Cleaner, NotKept};
 use driftless::ansible::collection::Collection;
 use driftless::ansible::command::{Access, launch, random_token};
-use driftless::ansible::execute::{Execution, Finished, Guard};
+use driftless::ansible::execute::{Audience, Execution, Finished, Guard};
 use driftless::ansible::guardian::ResourceLimits;
 use driftless::ansible::limits::Limits;
 use driftless::ansible::place::{self, Place};
 use driftless::ansible::runtime::{RuntimeAccess, Runtimes};
 use driftless::domain::{
-    Ending, Mode, Outcome, RunEvent, RunId, RunSpec, RuntimeSpec, Secret, Selection, Span, Trigger,
+    Ending, Mode, Outcome, RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Secret, Selection, Span,
+    Trigger,
 };
 
 use crate::guardian::marked;
@@ -51,6 +54,10 @@ pub(crate) struct Room {
     dir: tempfile::TempDir,
     pub(crate) spec: RunSpec,
     pub(crate) access: Access,
+    /// What the secrets of its runs are taken out with.
+    pub(crate) cleaner: fn() -> Box<dyn Cleaner>,
+    /// The question that is answered with no.
+    pub(crate) refused: Option<u32>,
 }
 
 pub(crate) struct Live {
@@ -61,7 +68,13 @@ pub(crate) struct Live {
 
 impl Room {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        let room = Self { dir: tempfile::tempdir().unwrap(), spec: spec(), access: Access::default() };
+        let room = Self {
+            dir: tempfile::tempdir().unwrap(),
+            spec: spec(),
+            access: Access::default(),
+            cleaner: || Box::new(NotKept),
+            refused: None,
+        };
         for dir in ["checkout", "runs", "runtimes", "state", "home"] {
             fs::create_dir(room.path(dir)).unwrap();
         }
@@ -108,7 +121,7 @@ impl Room {
             item_key: Secret::new(random_token().unwrap()),
         };
         let launch = launch(&self.spec, &place, &self.access, &runtime, &repository).unwrap();
-        place.make(&launch.files, None).unwrap();
+        let announcements = place.make(&launch.files, None).unwrap();
         let guard = Guard {
             program: PathBuf::from(PROGRAM),
             leftovers: place::leftovers(&place.run_dir, None),
@@ -116,12 +129,30 @@ impl Room {
             rlimits: ResourceLimits { core_bytes: Some(0), ..ResourceLimits::default() },
         };
         let events = Arc::new(Mutex::new(Vec::new()));
+        let (questions, asked) = sync_channel(1000);
         let sink = {
             let events = Arc::clone(&events);
-            Box::new(move |batch: &[RunEvent]| events.lock().unwrap().extend_from_slice(batch))
+            Box::new(move |batch: &[RunEvent]| {
+                for event in batch {
+                    if let RunEventKind::HostsAsked { question, .. } = event.kind {
+                        questions.send(question).ok();
+                    }
+                }
+                events.lock().unwrap().extend_from_slice(batch);
+            })
         };
         let log = fs::File::create(self.path(&format!("{number}.log"))).unwrap();
-        let execution = Execution::spawn(&launch, &guard, limits, Some(Box::new(log)), sink).unwrap();
+        let cleaner = (self.cleaner)();
+        let audience =
+            Audience { sink, log: Some(Box::new(log)), cleaner, announcements: Some(announcements) };
+        let execution = Execution::spawn(&launch, &guard, limits, audience).unwrap();
+        let (answers, refused) = (execution.answers(), self.refused);
+        // Ends with the sink, which ends with the run.
+        std::thread::spawn(move || {
+            for question in asked {
+                answers.answer(question, (Some(question) == refused).then_some("the test says no"));
+            }
+        });
         Live { execution, events, marker: guard.leftovers.marker }
     }
 
@@ -168,6 +199,7 @@ pub(crate) fn spec() -> RunSpec {
         skip_tags: Vec::new(),
         extra_vars: BTreeMap::new(),
         forks: None,
+        debts: Vec::new(),
         timeout: Span::from_secs(240),
         runtime: RuntimeSpec::System,
     }

@@ -4,6 +4,7 @@ mod commands;
 mod memory;
 mod roles;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,6 +62,14 @@ impl Server {
             .expect("it stops in time")
             .expect("it does not panic");
     }
+}
+
+/// Serves these metrics on a port of its own, as long as the runtime of the test lives.
+pub(super) async fn serve_metrics(metrics: impl Fn() -> String + Send + Sync + 'static) -> SocketAddr {
+    let listener = bind_tcp("127.0.0.1:0".parse().expect("an address"), false).await.expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    drop(tokio::spawn(serve_tcp(listener, Memory::with_metrics(metrics), std::future::pending())));
+    address
 }
 
 #[tokio::test]
@@ -248,7 +257,7 @@ async fn tcp_serves_metrics_and_health_and_nothing_else() {
 }
 
 /// The answer to a request on a connection of its own, headers in lower case as they come.
-async fn fetch(address: std::net::SocketAddr, request: &str) -> String {
+async fn fetch(address: SocketAddr, request: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
     stream.write_all(format!("{request}\r\nHost: x\r\n\r\n").as_bytes()).await.expect("sent");
     let mut answer = String::new();

@@ -251,6 +251,11 @@ impl World {
         self.json(&["runs"])["runs"].as_array().cloned().unwrap_or_default()
     }
 
+    /// All applies, newest first: what changes hosts, without the checks that look at them.
+    pub(crate) fn applies(&self) -> Vec<Value> {
+        self.runs().into_iter().filter(|it| it["mode"] == "apply").collect()
+    }
+
     /// Waits for a run of this commit that ended with this outcome.
     #[track_caller]
     pub(crate) fn run_of(&self, commit: &str, outcome: &str) -> Value {

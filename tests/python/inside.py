@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "python"))
 
+from pieces import *  # noqa: E402, F403
+
 from driftless_inside import channel, fatal, patterns, results  # noqa: E402
 from driftless_inside.progress import Progress  # noqa: E402
 
@@ -254,6 +256,8 @@ class Launcher(unittest.TestCase):
             (b"[]", "no object"),
             (b"{}", "no usable 'nonce'"),
             (b'{"nonce":"ab","argv":"x","checkout":"/","item_key":""}', "no usable 'argv'"),
+            (b'{"nonce":"ab","argv":[],"checkout":"/","item_key":"","gate":1}', "no usable 'gate'"),
+            (b'{"nonce":"ab","argv":[],"checkout":"/","item_key":"","debts":{}}', "no usable 'debts'"),
         ]:
             self.assertIn(why, self.refused(order))
 

@@ -24,6 +24,7 @@ fn spec() -> RunSpec {
         skip_tags: Vec::new(),
         extra_vars: BTreeMap::new(),
         forks: None,
+        debts: Vec::new(),
         timeout: Span::from_mins(30),
         runtime: RuntimeSpec::System,
     }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +30,12 @@ pub(in crate::ansible) trait Listener {
     fn look(&mut self) -> Option<Instant> {
         None
     }
+    /// A further descriptor that something may come through.
+    fn beside(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+    /// Something came through it.
+    fn came_beside(&mut self) {}
 }
 
 /// The writing end of the guardian's standard input. While it is open the run may live.
@@ -43,6 +49,22 @@ impl Lifeline {
         // A guardian that is gone has ended already.
         pipe.write_all(b"stop\n").ok();
     }
+
+    /// Hands a line on to the launcher.
+    pub(in crate::ansible) fn answer(&self, line: &str) {
+        let mut pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pipe.write_all(format!("answer {line}\n").as_bytes()).ok();
+    }
+}
+
+/// What there is to read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Readable {
+    out: bool,
+    err: bool,
+    beside: bool,
+    /// The guardian ended.
+    ended: bool,
 }
 
 /// A process under a guardian.
@@ -93,12 +115,12 @@ impl Guarded {
         loop {
             let look_at = listener.look();
             let timeout = look_at.map(|at| at.saturating_duration_since(Instant::now()));
-            let (ended, readable) = self.wait(timeout);
+            let readable = self.wait(timeout, listener.beside());
             let read = self.read(readable, &mut buffer, listener);
-            if ended && read == 0 {
+            if readable.ended && read == 0 {
                 return;
             }
-            if ended {
+            if readable.ended {
                 return self.pump_rest(listener);
             }
         }
@@ -109,7 +131,7 @@ impl Guarded {
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut budget = REST_BYTES;
         while budget != 0 {
-            let (_, readable) = self.wait(Some(Duration::ZERO));
+            let readable = self.wait(Some(Duration::ZERO), None);
             let read = self.read(readable, &mut buffer, listener);
             if read == 0 {
                 return;
@@ -130,32 +152,36 @@ impl Guarded {
         self.child.wait().ok();
     }
 
-    /// Whether the guardian ended, and which streams have something, or their end, to read.
-    fn wait(&self, timeout: Option<Duration>) -> (bool, (bool, bool)) {
+    /// Which streams have something, or their end, to read, and whether the guardian ended.
+    fn wait(&self, timeout: Option<Duration>, beside: Option<BorrowedFd<'_>>) -> Readable {
         let timeout = timeout.and_then(|it| Timespec::try_from(it).ok());
-        let mut fds = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
-        let out = self.open.0.then(|| fds.push(PollFd::new(&self.out, PollFlags::IN)));
-        if self.open.1 {
-            fds.push(PollFd::new(&self.err, PollFlags::IN));
-        }
+        let pipes = [
+            self.open.0.then(|| self.out.as_fd()),
+            self.open.1.then(|| self.err.as_fd()),
+            beside,
+            Some(self.pidfd.as_fd()),
+        ];
+        let mut fds: Vec<_> = pipes.iter().flatten().map(|it| PollFd::new(it, PollFlags::IN)).collect();
         if poll(&mut fds, timeout.as_ref()).is_err() {
-            return (false, (false, false)); // A signal: look again.
+            return Readable::default(); // A signal: look again.
         }
-        let ready: Vec<bool> = fds.iter().map(|it| !it.revents().is_empty()).collect();
-        let at = |index: usize| ready.get(index).copied().unwrap_or(false);
-        let err_at = if out.is_some() { 2 } else { 1 };
-        (at(0), (out.is_some() && at(1), self.open.1 && at(err_at)))
+        let mut ready = fds.iter().map(|it| !it.revents().is_empty());
+        let [out, err, beside, ended] = pipes.map(|it| it.is_some() && ready.next().unwrap_or(false));
+        Readable { out, err, beside, ended }
     }
 
-    fn read(&mut self, which: (bool, bool), buffer: &mut [u8], listener: &mut dyn Listener) -> usize {
+    fn read(&mut self, which: Readable, buffer: &mut [u8], listener: &mut dyn Listener) -> usize {
         let mut total = 0;
-        if which.0 {
+        if which.beside {
+            listener.came_beside();
+        }
+        if which.out {
             let read = read_once(&mut self.out, buffer);
             self.open.0 = read != 0;
             listener.out(&buffer[..read]);
             total += read;
         }
-        if which.1 {
+        if which.err {
             let read = read_once(&mut self.err, buffer);
             self.open.1 = read != 0;
             listener.err(&buffer[..read]);

@@ -1,15 +1,17 @@
 //! Takes in what a run says: events to the sink, the rest counted.
 
 use std::io::Write;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::guarded::Listener;
-use super::{Finished, Log, Sink, StopReason, Stopper};
+use super::{Answers, Audience, Finished, Log, Sink, StopReason, Stopper};
+use crate::ansible::clean::Cleaning;
 use crate::ansible::decode::{Decoder, Line};
 use crate::ansible::guardian::Report;
 use crate::ansible::limits::Limits;
 use crate::ansible::lines::{Lines, Piece};
-use crate::domain::{Exit, RunEvent, Tally};
+use crate::domain::{Exit, RunEvent, RunEventKind, Secret, Tally};
 
 /// How often limits are looked at while a run is silent.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -22,8 +24,10 @@ pub(super) struct Intake {
     batch: Vec<RunEvent>,
     sink: Sink,
     log: Option<Log>,
+    cleaning: Cleaning,
     limits: Limits,
     stopper: Stopper,
+    answers: Answers,
     heard_at: Instant,
     tally: Tally,
     events: u64,
@@ -34,7 +38,15 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(nonce: &str, limits: Limits, stopper: Stopper, log: Option<Log>, sink: Sink) -> Self {
+    /// An ear for the run with this nonce. `key` is that of its digests.
+    pub(super) fn new(
+        nonce: &str,
+        key: Secret,
+        limits: Limits,
+        (stopper, answers): (Stopper, Answers),
+        audience: Audience,
+    ) -> Self {
+        let Audience { sink, log, cleaner, announcements } = audience;
         Self {
             nonce: nonce.to_owned(),
             lines: Lines::new(),
@@ -42,8 +54,10 @@ impl Intake {
             batch: Vec::new(),
             sink,
             log,
+            cleaning: Cleaning::new(cleaner, announcements, key),
             limits,
             stopper,
+            answers,
             heard_at: Instant::now(),
             tally: Tally::default(),
             events: 0,
@@ -55,8 +69,12 @@ impl Intake {
     }
 
     pub(super) fn finish(mut self) -> Finished {
+        self.cleaning.catch_up();
         std::mem::take(&mut self.lines).finish(|piece| self.piece(piece));
         self.hand_on();
+        if let Some(log) = &mut self.log {
+            log.write_all(&self.cleaning.rest()).ok();
+        }
         Finished {
             exit: self.report.as_ref().map_or(Exit::Unknown, Report::exit),
             report: self.report,
@@ -76,8 +94,12 @@ impl Intake {
             return;
         };
         match self.decoder.decode(line) {
-            Line::Event(event) => {
+            Line::Event(mut event) => {
                 self.events += 1;
+                self.cleaning.event(&mut event);
+                if let RunEventKind::HostsAsked { question, .. } = event.kind {
+                    *self.answers.waiting() = Some(question);
+                }
                 self.tally.add(&event);
                 self.batch.push(event);
             }
@@ -99,6 +121,7 @@ impl Intake {
 impl Listener for Intake {
     fn out(&mut self, bytes: &[u8]) {
         self.event_bytes += bytes.len() as u64;
+        self.cleaning.catch_up();
         let mut lines = std::mem::take(&mut self.lines);
         lines.push(bytes, |piece| self.piece(piece));
         self.lines = lines;
@@ -108,14 +131,28 @@ impl Listener for Intake {
 
     fn err(&mut self, bytes: &[u8]) {
         self.log_bytes += bytes.len() as u64;
-        // A log that cannot be written ends there: the run and its record are worth more.
-        if self.log.as_mut().is_some_and(|log| log.write_all(bytes).is_err()) {
-            self.log = None;
+        if let Some(log) = &mut self.log {
+            self.cleaning.catch_up();
+            // A log that cannot be written ends there: the run and its record are worth more.
+            if log.write_all(&self.cleaning.output(bytes)).is_err() {
+                self.log = None;
+            }
         }
         self.heard_at = Instant::now();
     }
 
+    fn beside(&self) -> Option<BorrowedFd<'_>> {
+        self.cleaning.announced()?.pipe()
+    }
+
+    fn came_beside(&mut self) {
+        self.cleaning.catch_up();
+    }
+
     fn look(&mut self) -> Option<Instant> {
+        if self.answers.waiting().is_some() {
+            self.heard_at = Instant::now(); // It is we who are silent.
+        }
         let said = self.event_bytes + self.log_bytes;
         if let Some(limit) = self.limits.broken(self.heard_at.elapsed(), said) {
             self.stopper.stop(StopReason::Limit(limit));

@@ -1,12 +1,12 @@
 //! Starts the leader of a run: the launcher, in whose process `ansible-playbook` runs.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Gid, Pid, Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::CapabilitySet;
@@ -22,6 +22,50 @@ pub(super) struct Leader {
     pub(super) pid: Pid,
     /// Its control group, where one could be made.
     pub(super) cgroup: Option<Cgroup>,
+    /// The way to its launcher; `None` once nothing more is to reach it.
+    pub(super) line: Option<Line>,
+}
+
+/// The most that waits for a launcher that does not read, besides its order, in bytes.
+const WAITING_BYTES: usize = 64 * 1024;
+
+/// The writing end of the pipe to the launcher. Writing never waits: what does not fit is kept until it does.
+pub(super) struct Line {
+    pipe: File,
+    waiting: Vec<u8>,
+    most: usize,
+}
+
+impl Line {
+    fn new(pipe: File, order: Vec<u8>) -> Result<Self, GuardianError> {
+        // Of our end alone: the launcher reads a pipe that blocks.
+        rustix::io::ioctl_fionbio(&pipe, true).map_err(GuardianError::system("write without waiting"))?;
+        Ok(Self { pipe, most: order.len() + WAITING_BYTES, waiting: order })
+    }
+
+    /// Adds a line, which ends with a line feed.
+    pub(super) fn add(&mut self, line: &[u8]) {
+        self.waiting.extend_from_slice(line);
+    }
+
+    /// What has to become writable before the rest can be written; `None` if there is no rest.
+    pub(super) fn blocked(&self) -> Option<BorrowedFd<'_>> {
+        (!self.waiting.is_empty()).then(|| self.pipe.as_fd())
+    }
+
+    /// Writes what fits, and says whether the launcher can still be reached. If not, the line is to be dropped: a
+    /// launcher that gets no answer ends its run.
+    pub(super) fn write(&mut self) -> bool {
+        while !self.waiting.is_empty() {
+            match rustix::io::write(&self.pipe, &self.waiting) {
+                Ok(written) => drop(self.waiting.drain(..written)),
+                Err(Errno::AGAIN) => return self.waiting.len() <= self.most,
+                Err(Errno::INTR) => {}
+                Err(_) => return false, // A launcher that died is told of by its exit status.
+            }
+        }
+        true
+    }
 }
 
 /// The pipe to the launcher. Made before any other descriptor, because its reading end must have the number 3.
@@ -67,7 +111,7 @@ pub(super) fn start(spec: &GuardianSpec, orders: Orders) -> Result<Leader, Guard
     if let Some(RunAs { uid, gid }) = spec.run_as {
         command.uid(uid).gid(gid);
     }
-    let Orders { theirs, mut ours } = orders;
+    let Orders { theirs, ours } = orders;
     if spec.launcher_spec.is_some() {
         // No other thread could start another child between this and the next line.
         fcntl_setfd(&theirs, FdFlags::empty()).map_err(GuardianError::system("hand on a descriptor"))?;
@@ -79,11 +123,8 @@ pub(super) fn start(spec: &GuardianSpec, orders: Orders) -> Result<Leader, Guard
     let pid = Pid::from_child(&child);
     // The launcher waits for its specification: whatever it starts later is in the group as well.
     let cgroup = cgroup.filter(|it| it.adopt(pid));
-    if let Some(launcher_spec) = &spec.launcher_spec {
-        // A launcher that died at once is told of by its exit status.
-        ours.write_all(launcher_spec.to_string().as_bytes()).ok();
-    }
-    Ok(Leader { pid, cgroup })
+    let line = spec.launcher_spec.as_ref().map(|it| Line::new(ours, format!("{it}\n").into_bytes()));
+    Ok(Leader { pid, cgroup, line: line.transpose()? })
 }
 
 /// Drops what a run must not have: supplementary groups, and capabilities that would survive `execve`.

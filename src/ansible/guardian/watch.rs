@@ -8,7 +8,7 @@ use rustix::process::{Signal, WaitOptions, WaitStatus, kill_process};
 
 use super::control::{Asked, Control};
 use super::descendants::signal_all;
-use super::leader::Leader;
+use super::leader::{Leader, Line};
 use super::{EndedBy, GuardianError, GuardianSpec, Report};
 
 /// How long what a run leaves behind has between SIGTERM and SIGKILL: time enough for an ssh master to remove its
@@ -61,7 +61,9 @@ impl Watch {
         let mut asked = Asked::default();
         while self.reap()? {
             self.act(asked);
-            asked = control.listen(self.patience())?;
+            self.hand_on(control);
+            let blocked = self.leader.line.as_ref().and_then(Line::blocked);
+            asked = control.listen(self.patience(), blocked)?;
         }
         if let Some(cgroup) = &self.leader.cgroup {
             cgroup.end();
@@ -85,6 +87,20 @@ impl Watch {
                 Err(Errno::CHILD) => return Ok(false),
                 Err(error) => return Err(GuardianError::system("wait for the run")(error)),
             }
+        }
+    }
+
+    /// Hands answers on to the launcher, as long as the run is to go on. A run that is to end gets none, and one that
+    /// waits for one ends by itself when it sees that none can come.
+    fn hand_on(&mut self, control: &mut Control) {
+        let answers = control.take_answers();
+        let goes_on = self.status.is_none() && self.ended_by == EndedBy::Itself;
+        let Some(mut line) = self.leader.line.take().filter(|_| goes_on) else { return };
+        for answer in answers {
+            line.add(&answer);
+        }
+        if line.write() {
+            self.leader.line = Some(line);
         }
     }
 

@@ -128,9 +128,13 @@ fn side_event(page: &mut Page, event: &RunEventKind) {
         RunEventKind::Included { path, hosts } => {
             (Tone::Faint, format!("  included {path} for {}", counted(*hosts, "host")))
         }
-        RunEventKind::Notified { host, handler } => {
+        RunEventKind::Notified { host, handler, .. } => {
             (Tone::Faint, format!("  \u{2192} {host} notifies {handler}"))
         }
+        RunEventKind::HandlerOrphan { host, handler } => {
+            (Tone::Bad, format!("  {host} notified {handler}, and there is no such handler"))
+        }
+        RunEventKind::Refused { why, .. } => (Tone::Bad, format!("REFUSED {why}")),
         RunEventKind::Retried { host, attempt, retries, .. } => {
             (Tone::Notice, format!("  \u{21bb} {host} tries again: attempt {attempt} of {retries} failed"))
         }
@@ -141,7 +145,13 @@ fn side_event(page: &mut Page, event: &RunEventKind) {
         RunEventKind::InventoryUnparsed { source } => {
             (Tone::Bad, format!("ERROR the inventory {source} cannot be read"))
         }
-        RunEventKind::PlayStarted { .. }
+        RunEventKind::HandlerDone { .. }
+        | RunEventKind::DebtPaid { .. }
+        | RunEventKind::DebtOrphan { .. }
+        | RunEventKind::HostsPart { .. }
+        | RunEventKind::HostsAsked { .. }
+        | RunEventKind::AnnouncementsMissing
+        | RunEventKind::PlayStarted { .. }
         | RunEventKind::TaskStarted { .. }
         | RunEventKind::TaskEnded(_)
         | RunEventKind::ItemEnded(_)

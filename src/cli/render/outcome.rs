@@ -72,6 +72,9 @@ pub(super) fn trigger_words(trigger: Trigger) -> &'static str {
         Trigger::NewRevision => "new revision",
         Trigger::Retry => "retry",
         Trigger::OwedHosts => "owed hosts",
+        Trigger::Schedule => "schedule",
+        Trigger::Verify => "verify",
+        Trigger::Drift => "drift",
         Trigger::Person => "person",
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::api::{HostTotals, Readiness, RunSummary, RunView, ServiceMode, Status, StoreState};
 use crate::domain::{
-    Applied, ApplyPolicy, HealPolicy, HostCounts, HostName, HostStats, Mode, Revision, Run, RunId, RunSpec,
-    RuntimeSpec, Selection, SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, TaskIdentity,
-    Timestamp, Trigger,
+    AirbagPolicy, Applied, ApplyPolicy, CheckSchedule, HealPolicy, HostCounts, HostName, HostStats, Mode,
+    Revision, Run, RunId, RunSpec, RuntimeSpec, Selection, SourceStatus, Span, StackId, StackPolicy,
+    StackStatus, SyncStatus, TaskIdentity, Timestamp, Trigger,
 };
 
 /// When the tests are.
@@ -43,6 +43,7 @@ pub(in crate::cli) fn spec(run: u64) -> RunSpec {
         skip_tags: Vec::new(),
         extra_vars: BTreeMap::new(),
         forks: None,
+        debts: Vec::new(),
         timeout: Span::from_mins(30),
         runtime: RuntimeSpec::System,
     }
@@ -60,7 +61,10 @@ pub(in crate::cli) fn stack(name: &str) -> StackStatus {
         forks: None,
         apply: ApplyPolicy::OnCommit,
         heal: HealPolicy::Never,
-        check_every: Span::from_hours(1),
+        check: CheckSchedule::Every(Span::from_hours(1)),
+        daily_heals: StackPolicy::DAILY_HEALS,
+        airbag: AirbagPolicy::default(),
+        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::from_mins(30),
         depends_on: Vec::new(),
         runtime: RuntimeSpec::System,
@@ -73,11 +77,12 @@ pub(in crate::cli) fn stack(name: &str) -> StackStatus {
         head: revision(),
         attempted: Some(revision()),
         applied: Applied::Everywhere(revision().commit),
-        hosts: HostCounts { total: 3, converged: 3, owed: 0, failed: 0 },
+        hosts: HostCounts { total: 3, converged: 3, owed: 0, failed: 0, pending: 0 },
         live: None,
         request: None,
         suspended: None,
         hold: None,
+        airbag: None,
         failures: 0,
         next_run: None,
         last_success: Some(ago(240)),

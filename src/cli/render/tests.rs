@@ -94,7 +94,7 @@ fn each_state_of_a_stack_has_its_words() {
     let mut failing = stack("infra/broken");
     failing.sync = SyncStatus::OutOfSync;
     failing.applied = Applied::Nothing;
-    failing.hosts = HostCounts { total: 5, converged: 2, owed: 1, failed: 2 };
+    failing.hosts = HostCounts { total: 5, converged: 2, owed: 1, failed: 2, pending: 0 };
     failing.next_run = Some(now() + Span::from_secs(240));
     failing.reason = "2 of 5 hosts failed in run 4; retry in 4m".to_owned();
     failing.last_success = None;
@@ -159,6 +159,11 @@ fn result(host: &str, status: ResultStatus, changed: bool) -> TaskResult {
         blind: false,
         no_log: false,
         delegated_to: None,
+        items: 0,
+        satisfied: false,
+        tainted: false,
+        diff_digest: String::new(),
+        detail: None,
     }
 }
 
@@ -281,7 +286,14 @@ fn events() -> Vec<RunEvent> {
         }),
         event(started(1, "write", false)),
         event(RunEventKind::TaskEnded(result("web1", ResultStatus::Ok, true))),
-        event(RunEventKind::Notified { host: HostName::new("web1"), handler: "restart".to_owned() }),
+        event(RunEventKind::Notified {
+            host: HostName::new("web1"),
+            handler: "restart".to_owned(),
+            task: 0,
+            play: 0,
+            section: 0,
+            dynamic: false,
+        }),
         event(started(2, "restart", true)),
         event(RunEventKind::ItemEnded(item)),
         event(RunEventKind::Retried { host: HostName::new("web1"), task: 2, attempt: 1, retries: 3 }),

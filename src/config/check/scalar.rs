@@ -50,18 +50,28 @@ impl Findings {
                     format!("write {}", shape.what()),
                 ),
             },
-            Shape::Duration(least, most) => match shape::duration(text, *least, *most) {
-                Ok(span) => return Content::Duration(span),
+            _ => match measure(text, shape) {
+                Ok(content) => return content,
                 Err(says) => split(&shown, &says),
             },
-            Shape::Size(least, most) => match shape::size(text, *least, *most) {
-                Ok(bytes) => return Content::Size(bytes),
-                Err(says) => split(&shown, &says),
-            },
-            _ => return Content::Refused,
         };
         self.error(refused.0, place, refused.1);
         Content::Refused
+    }
+}
+
+/// Values with a unit. What is no single value at all was refused before.
+fn measure(text: &str, shape: &Shape) -> Result<Content, String> {
+    match shape {
+        Shape::Interval(..) if text == "never" => Ok(Content::Never),
+        Shape::Interval(least, most) => {
+            let span = shape::duration(text, *least, *most).map_err(|says| format!("{says}, or `never`"));
+            span.map(Content::Duration)
+        }
+        Shape::Duration(least, most) => shape::duration(text, *least, *most).map(Content::Duration),
+        Shape::Size(least, most) => shape::size(text, *least, *most).map(Content::Size),
+        Shape::Percent => shape::percent(text).map(Content::Count),
+        _ => Ok(Content::Refused),
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{Tree, declare, infra, operator, source};
-use crate::domain::{ApplyPolicy, Declaration, HealPolicy, Retry, RuntimeSpec, Span, StackPolicy};
+use crate::domain::{
+    AirbagPolicy, ApplyPolicy, CheckSchedule, Declaration, HealPolicy, Retry, RuntimeSpec, Span, StackPolicy,
+};
 
 const SMALL: &str = "version: 1\nstacks:\n  web: {playbook: site.yml, inventory: inventory.ini}\n";
 
@@ -28,7 +30,10 @@ fn the_smallest_declaration_takes_every_default() {
         forks: None,
         apply: ApplyPolicy::OnCommit,
         heal: HealPolicy::Never,
-        check_every: Span::from_hours(1),
+        check: CheckSchedule::Every(Span::from_hours(1)),
+        daily_heals: StackPolicy::DAILY_HEALS,
+        airbag: AirbagPolicy::default(),
+        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::from_hours(1),
         depends_on: Vec::new(),
         runtime: RuntimeSpec::System,
@@ -76,7 +81,10 @@ stacks:
         json!({"port": 8080, "on": "yes", "deep": {"list": [1.5, null, true]}, "text": "0644"})
     );
     assert_eq!((web.forks, web.apply, web.heal), (Some(20), ApplyPolicy::Manual, HealPolicy::Corrective));
-    assert_eq!((web.check_every, web.timeout), (Span::from_mins(30), Span::from_mins(30)));
+    assert_eq!(
+        (web.check.clone(), web.timeout),
+        (CheckSchedule::Every(Span::from_mins(30)), Span::from_mins(30))
+    );
     assert_eq!(web.depends_on, ["base".parse().expect("a name")]);
     let RuntimeSpec::Managed { core, requirements, galaxy } = &web.runtime else {
         panic!("{:?}", web.runtime)
@@ -86,9 +94,33 @@ stacks:
         (requirements.as_deref(), galaxy.as_deref()),
         (Some("requirements.txt"), Some("requirements.yml"))
     );
+    assert!(declaration.notes.is_empty(), "{declaration:?}");
+}
+
+/// The schedule that a stack gets for what is written as its `check`, and what is noted.
+fn schedule(check: &str) -> (String, Vec<String>) {
+    let text = SMALL.replace("inventory.ini}", &format!("inventory.ini{check}}}"));
+    let declaration = declare(&text).unwrap_or_else(|failure| panic!("{failure}"));
+    (only(&declaration).check.to_string(), declaration.notes)
+}
+
+#[test]
+fn checks_come_at_an_interval_or_at_times_or_never() {
+    for (check, expected) in [
+        ("", "every 1h"),
+        (", check: {}", "every 1h"),
+        (", check: {every: 1d}", "every 24h"),
+        (", check: {every: never}", "never"),
+        (", check: {cron: '30 3 * * 1-5'}", "at `30 3 * * 1-5`"),
+    ] {
+        assert_eq!(schedule(check), (expected.to_owned(), Vec::new()), "{check}");
+    }
+    let (_, notes) = schedule(", check: {every: never}, heal: corrective");
     assert_eq!(
-        declaration.notes,
-        ["Stack `web` asks for drift checks or healing: this version does neither check nor heal yet"]
+        notes,
+        [
+            "Stack `web` heals drift, and nobody looks for any: give `check` an interval or a cron line; `driftless plan` looks once"
+        ]
     );
 }
 
@@ -100,8 +132,8 @@ sources:
   infra:
     url: https://git.example/infra.git
     stacks:
-      web: {apply: manual, timeout: 5h, forks: 3}
-      db: {heal: never}
+      web: {apply: manual, timeout: 5h, forks: 3, check: {cron: '30 3 * * *'}}
+      db: {heal: never, check: {every: 60m}}
       wbe: {}
 limits: {timeout: 2h}
 ",
@@ -111,7 +143,7 @@ limits: {timeout: 2h}
 version: 1
 stacks:
   web: {playbook: site.yml, inventory: inventory.ini, timeout: 10m, forks: 50}
-  db: {playbook: base.yml, inventory: inventory.ini, timeout: 3h}
+  db: {playbook: base.yml, inventory: inventory.ini, timeout: 3h, heal: corrective}
 ";
     let declaration =
         config.declaration(&source(), &Tree::usual().with("driftless.yml", text)).expect("valid");
@@ -121,8 +153,10 @@ stacks:
     assert_eq!(
         declaration.notes,
         [
+            "Stack `db`: `heal` is `never` by the operator, the repository says `corrective`.",
             "Stack `db`: `timeout` is 2h, the most that the operator allows; the repository says 3h.",
             "Stack `web`: `apply` is `manual` by the operator, the repository says `on_commit`.",
+            "Stack `web`: `check` is `cron: 30 3 * * *` by the operator, the repository says `every: 1h`.",
             "The operator's configuration speaks of a stack `wbe` that the repository does not declare; did you mean `web`?",
         ]
     );

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::{Config, Severity};
 use super::{checks, infra, operator};
-use crate::domain::{ApplyPolicy, HealPolicy, RewindPolicy, Span, StackName};
+use crate::domain::{AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Span, StackName};
 
 #[test]
 fn the_smallest_file_takes_every_default() {
@@ -23,6 +23,10 @@ fn the_smallest_file_takes_every_default() {
     assert_eq!(config.paths.state_dir, PathBuf::from("/var/lib/driftless"));
     assert_eq!((config.paths.python.as_ref(), config.raw_log), (None, false));
     assert_eq!((config.limits.timeout, config.limits.output), (Span::from_hours(1), 256 << 20));
+    assert_eq!((config.limits.daily_heals, config.limits.max_task_time), (3, Span::from_mins(30)));
+    assert_eq!(config.limits.airbag, AirbagPolicy::default());
+    assert!(config.aliases.is_empty() && config.redact == super::super::Redact::default());
+    assert_eq!(config.host_metrics, 500);
     assert_eq!((config.limits.checkout.files, config.limits.checkout.size), (200_000, 2 << 30));
     assert_eq!(config.limits.run, super::super::RunLimits::default());
     assert_eq!((config.retention.age, config.retention.size), (Span::from_hours(90 * 24), 5 << 30));
@@ -68,7 +72,66 @@ sources:
     let of_web = &source.stacks[&name("web")];
     assert_eq!((of_web.apply, of_web.heal), (Some(ApplyPolicy::Manual), Some(HealPolicy::Corrective)));
     assert_eq!((of_web.timeout, of_web.forks), (Some(Span::from_hours(3)), Some(20)));
-    assert_eq!(of_web.check_every, Some(Span::from_hours(2)));
+    assert_eq!(of_web.check, Some(CheckSchedule::Every(Span::from_hours(2))));
+}
+
+#[test]
+fn what_is_held_and_healed_is_said_for_all_and_outranked_for_one() {
+    let config = operator(
+        "
+sources:
+  infra:
+    url: https://git.example/infra.git
+    stacks:
+      web: {airbag: {fewer: 100%, more_changes: 4}, daily_heals: 0, max_task_time: 2h}
+limits: {daily_heals: 5, max_task_time: 10m, airbag: {fewer: 10%, max_hosts: 50}}
+",
+    )
+    .expect("a configuration");
+    let text = "version: 1\nstacks:\n  web: {playbook: site.yml, inventory: inventory.ini}\n  db: {playbook: base.yml, inventory: inventory.ini}\n";
+    let tree = super::Tree::usual().with("driftless.yml", text);
+    let declaration = config.declaration(&super::source(), &tree).expect("valid");
+    let [db, web] = declaration.stacks.as_slice() else { panic!("{declaration:?}") };
+    assert_eq!((db.daily_heals, db.max_task_time), (5, Span::from_mins(10)));
+    assert_eq!(db.airbag, AirbagPolicy { fewer_percent: 10, max_hosts: Some(50), more_changes: None });
+    assert_eq!((web.daily_heals, web.max_task_time), (0, Span::from_hours(2)));
+    assert_eq!(web.airbag, AirbagPolicy { fewer_percent: 100, max_hosts: Some(50), more_changes: Some(4) });
+    assert!(declaration.notes.is_empty(), "{declaration:?}");
+}
+
+#[test]
+fn one_machine_has_one_name_however_it_is_reached() {
+    let config = operator(
+        "
+sources: {infra: {url: /srv/infra}}
+aliases:
+  Web1.example.org: web1
+  web1: web1
+  10.0.0.5:22: web1
+  10.0.0.5:2222: container7
+  '[FD00::5]': web1
+  'fd00::6': web2
+  '[fd00::6]:2222': web3
+redact: {paths: [/srv/app/*.ini, private/], names: [dsn]}
+metrics: {hosts: 20}
+",
+    )
+    .expect("a configuration");
+    let aliases: Vec<String> = config.aliases.iter().map(|(key, name)| format!("{key} {name}")).collect();
+    assert_eq!(
+        aliases,
+        [
+            "10.0.0.5 web1",
+            "10.0.0.5:2222 container7",
+            "[fd00::6]:2222 web3",
+            "fd00::5 web1",
+            "fd00::6 web2",
+            "web1 web1",
+            "web1.example.org web1",
+        ]
+    );
+    assert_eq!(config.redact.paths, ["/srv/app/*.ini", "private/"]);
+    assert_eq!((config.redact.names.as_slice(), config.host_metrics), (&["dsn".to_owned()][..], 20));
 }
 
 #[test]

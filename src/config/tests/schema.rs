@@ -88,11 +88,13 @@ fn the_example_shows_every_default_as_it_is() {
     assert_eq!(plain.settings, full.settings);
     assert_eq!((plain.limits, plain.retention), (full.limits, full.retention));
     assert_eq!((plain.paths, plain.listen, plain.raw_log), (full.paths, full.listen, full.raw_log));
+    assert_eq!(plain.host_metrics, full.host_metrics);
 }
 
 /// Values that are valid for some keys and wrong for most.
 const OTHERS: &str = r#"[
     null, true, 7, -1, 1.5, "", "-x", "@x", "a b", "ü", "web,db", [], {}, ["a"], [7], {"a": 1}, "1h", "1h 30m", "5 GiB",
+    "never", "30%", "101%", "* * * * *", "0 0 30 2 *", "*.ini", "dsn", {"every": "1h", "cron": "0 0 * * *"},
     "/abs", "../x", "2.19.14", "x\ny", "{{ x }}", {"file": "/x"}, {"credential": "x"}, {"file": "x"}, {"a": {}},
     {"a": null}, "Web", "web", "manual", "a\\b", "[::1]:1", "system", "a@b"
 ]"#;
@@ -148,12 +150,16 @@ fn full_operator() -> Value {
             "access": access,
             "stacks": {"web": {
                 "apply": "manual", "heal": "never", "check": {"every": "1h"}, "timeout": "1h", "forks": 5,
-                "access": {"remote_user": "u"},
-            }},
+                "daily_heals": 1, "airbag": {"fewer": "5%", "max_hosts": 9, "more_changes": 9},
+                "max_task_time": "1h", "access": {"remote_user": "u"},
+            }, "db": {"check": {"cron": "0 0 * * *"}}},
         }},
+        "aliases": {"10.0.0.5:2222": "web1", "[fd00::5]": "web1"},
+        "redact": {"paths": ["/srv/*.ini", "private/"], "names": ["dsn"]}, "metrics": {"hosts": 0},
         "listen": "127.0.0.1:1", "listen_publicly": false, "admin_group": "g", "raw_log": true,
         "limits": {
             "runs": 1, "timeout": "1h", "silence": "1h", "output": "1GiB", "drain": "1m",
+            "daily_heals": 0, "airbag": {"fewer": "5%", "max_hosts": 9, "more_changes": 9}, "max_task_time": "1h",
             "retry": {"base": "1s", "max": "1h"}, "fetch": {"connect": "1s", "stall": "1s", "total": "1h"},
             "checkout": {"files": 5, "size": "1GiB"},
             "run": {"memory": "1GiB", "processes": 500, "open_files": 900, "file_size": "1GiB"},
@@ -173,7 +179,7 @@ fn full_repository() -> Value {
                 "skip_tags": ["b"], "extra_vars": {"a": 1}, "forks": 5, "apply": "manual", "check": {"every": "1h"},
                 "heal": "never", "timeout": "1h", "depends_on": ["base"],
             },
-            "base": {"playbook": "base.yml", "inventory": "inventory.ini"},
+            "base": {"playbook": "base.yml", "inventory": "inventory.ini", "check": {"cron": "30 3 * * *"}},
         },
     })
 }
@@ -205,15 +211,18 @@ fn keys(schema: &Value, at: &str, found: &mut Vec<String>) {
         let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
         found.push(path.clone());
         assert!(schema["description"].as_str().is_some_and(|it| it.ends_with('.')), "{path} has no sentence");
-        if schema.get("maxProperties").is_none() {
+        if !is_secret(schema) {
             keys(schema, &path, found);
         }
     }
-    if let Some(inner) =
-        schema.get("additionalProperties").filter(|it| it.is_object() && it.get("maxProperties").is_none())
-    {
+    if let Some(inner) = schema.get("additionalProperties").filter(|it| it.is_object() && !is_secret(it)) {
         keys(inner, &format!("{at}.<>"), found);
     }
+}
+
+/// Where a secret is takes exactly one of two keys, which are explained once.
+fn is_secret(schema: &Value) -> bool {
+    schema.get("minProperties").is_some() && schema.get("maxProperties").is_some()
 }
 
 #[test]

@@ -34,13 +34,29 @@ fn terms(terms: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn green_has_three_shades() {
-    for (mode, hosts, expected) in [
-        (Mode::Apply, [OK, OK], Outcome::InSync),
-        (Mode::Apply, [OK, CHANGED], Outcome::Changed),
-        (Mode::Check, [OK, OK], Outcome::InSync),
-        (Mode::Check, [OK, CHANGED], Outcome::Drifted),
+    for (mode, hosts, would_change, expected) in [
+        (Mode::Apply, [OK, OK], 0, Outcome::InSync),
+        (Mode::Apply, [OK, CHANGED], 0, Outcome::Changed),
+        (Mode::Check, [OK, OK], 0, Outcome::InSync),
+        (Mode::Check, [OK, CHANGED], 1, Outcome::Drifted),
+        // `add_host` reports a change and changes nothing on any host.
+        (Mode::Check, [OK, CHANGED], 0, Outcome::InSync),
     ] {
-        assert_eq!(Ending::judge(mode, Exit::Code(0), &whole(&hosts)), Ending::plain(expected));
+        let tally = Tally { would_change, ..whole(&hosts) };
+        assert_eq!(Ending::judge(mode, Exit::Code(0), &tally), Ending::plain(expected));
+    }
+}
+
+#[test]
+fn a_run_that_was_not_allowed_to_go_on_did_not_fail() {
+    let why = "web1 is locked: run 7 works on it";
+    let refused =
+        Tally { refused: Some(why.to_owned()), error: Some(("X".to_owned(), None, None)), ..whole(&[OK]) };
+    for tally in [refused.clone(), Tally { stats: false, plays: 0, ..refused }] {
+        let ending = judge(78, &tally);
+        assert_eq!(ending, Ending::because(Outcome::Refused, Reason::Refused { why: why.to_owned() }));
+        assert_eq!(ending.reason.unwrap().to_string(), why);
+        assert!(!ending.outcome.is_success());
     }
 }
 

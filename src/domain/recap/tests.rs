@@ -25,6 +25,11 @@ fn result(host: &str, status: ResultStatus, changed: bool) -> TaskResult {
         blind: false,
         no_log: false,
         delegated_to: None,
+        items: 0,
+        satisfied: false,
+        tainted: false,
+        diff_digest: String::new(),
+        detail: None,
     }
 }
 
@@ -152,10 +157,50 @@ fn what_only_tells_progress_changes_no_tally() {
         RunEventKind::NoHostsRemaining,
         RunEventKind::TaskStarted { task: 0, identity: TaskIdentity::default(), handler: false },
         RunEventKind::Included { path: String::new(), hosts: 1 },
-        RunEventKind::Notified { host: host.clone(), handler: String::new() },
+        RunEventKind::Notified {
+            host: host.clone(),
+            handler: String::new(),
+            task: 0,
+            play: 0,
+            section: 0,
+            dynamic: false,
+        },
         RunEventKind::Retried { host, task: 0, attempt: 1, retries: 3 },
     ] {
         after.add(&event(kind));
     }
     assert_eq!(after, before);
+}
+
+#[test]
+fn what_would_change_is_counted_by_what_check_mode_could_say() {
+    let ok = |change: fn(&mut TaskResult)| {
+        let mut it =
+            TaskResult { module: "ansible.builtin.copy".to_owned(), ..result("h1", ResultStatus::Ok, true) };
+        change(&mut it);
+        it
+    };
+    let handler = RunEventKind::TaskStarted { task: 7, identity: TaskIdentity::default(), handler: true };
+    let item = RunEventKind::ItemEnded(ok(|it| it.item = Some(ItemId { index: 0, digest: String::new() })));
+    for (kind, expected) in [
+        (RunEventKind::TaskEnded(ok(|_| {})), 1),
+        (item, 1),
+        (RunEventKind::TaskEnded(ok(|it| it.no_log = true)), 1),
+        (RunEventKind::TaskEnded(ok(|it| it.items = 1)), 0),
+        (RunEventKind::TaskEnded(ok(|it| it.changed = false)), 0),
+        (RunEventKind::TaskEnded(ok(|it| it.for_real = true)), 0),
+        (RunEventKind::TaskEnded(ok(|it| it.tainted = true)), 0),
+        (RunEventKind::TaskEnded(ok(|it| it.module = "ansible.builtin.add_host".to_owned())), 0),
+        (RunEventKind::TaskEnded(ok(|it| it.task = 7)), 0),
+    ] {
+        let tally = tally([handler.clone(), kind.clone()]);
+        assert_eq!(tally.would_change, expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn the_first_refusal_is_why() {
+    let refused = |why: &str| RunEventKind::Refused { question: 1, why: why.to_owned() };
+    assert_eq!(tally([refused("one"), refused("two")]).refused.as_deref(), Some("one"));
+    assert_eq!(tally([]).refused, None);
 }

@@ -122,9 +122,9 @@ fn hosts_that_did_not_answer_are_owed_and_caught_up() {
             => start 1 web apply main@a [new_revision] main@a is new
         10s finished 1 unreachable h1 h2:gone
         11s status
-            -- web out_of_sync (mixed, 1/2 hosts, 1 owed, 0 failed, next 42.6s): main@a is applied on 1 of 2 hosts, 1 owed; retry in 31s
+            -- web out_of_sync (mixed, 1/2 hosts, 1 owed, 0 failed, next 42.6s): main@a is applied on 1 of 2 hosts, 1 owed; hosts do not answer; asked again in 31s
         11s explain web
-            -- retry in 31s
+            -- hosts do not answer; asked again in 31s
             -- because it is measured against main@a
             -- because new commits are applied as they come (`apply: on_commit`)
             -- because main@a is applied on 1 of 2 hosts, 1 owed
@@ -134,14 +134,16 @@ fn hosts_that_did_not_answer_are_owed_and_caught_up() {
             -- because 0 runs of at most 4 are live
         wake
             -- at 42.6s
-            => start 2 web apply main@a [owed_hosts] 1 host is owed main@a and did not answer before
-        +1s finished 2 unreachable h1 h2:gone
+            => probe web h2: can h2 be reached, and is nothing under way there?
+        +1s probed web
         +0s status
-            -- web out_of_sync (mixed, 1/2 hosts, 1 owed, 0 failed, next 105.0s): main@a is applied on 1 of 2 hosts, 1 owed; retry in 1m 1s
+            -- web out_of_sync (mixed, 1/2 hosts, 1 owed, 0 failed, next 73.6s): main@a is applied on 1 of 2 hosts, 1 owed; hosts do not answer; asked again in 30s
         wake
-            -- at 105.0s
-            => start 3 web apply main@a [owed_hosts] 1 host is owed main@a and did not answer before
-        +1s finished 3 changed h1 h2
+            -- at 73.6s
+            => probe web h2: can h2 be reached, and is nothing under way there?
+        +1s probed web h2
+            => start 2 web apply main@a [owed_hosts] 1 host is owed main@a and did not answer before
+        +1s finished 2 changed h1 h2
         +0s status
             -- web in_sync (a, 2/2 hosts, 0 owed, 0 failed): main@a is applied on all 2 hosts
         +0s sleeps

@@ -127,21 +127,25 @@ fn owed_is_cleared_only_when_applied() {
             => start 1 web apply main@a [new_revision] main@a is new
         2s finished 1 unreachable h1 h2:gone
         3s status
-            -- web out_of_sync (mixed, 1/2 hosts, 1 owed, 0 failed, next 67.2s): main@a is applied on 1 of 2 hosts, 1 owed; retry in 1m 4s
+            -- web out_of_sync (mixed, 1/2 hosts, 1 owed, 0 failed, next 67.2s): main@a is applied on 1 of 2 hosts, 1 owed; hosts do not answer; asked again in 1m 4s
         wake
             -- at 67.2s
+            => probe web h2: can h2 be reached, and is nothing under way there?
+        +1s probed web h2
             => start 2 web apply main@a [owed_hosts] 1 host is owed main@a and did not answer before
         +1s finished 2 failed h1 h2:failed
         +0s status
-            -- web out_of_sync (mixed, 1/2 hosts, 1 owed, 1 failed, next 129.6s): 1 of 2 hosts failed in run 2 of main@a, 1 owed; retry in 1m 1s
+            -- web out_of_sync (mixed, 1/2 hosts, 1 owed, 1 failed, next 130.6s): 1 of 2 hosts failed in run 2 of main@a, 1 owed; retry in 1m 1s
         wake
-            -- at 129.6s
+            -- at 130.6s
             => start 3 web apply main@a [retry] retry 2 of main@a: the last apply failed 1m 1s ago
         +1s finished 3 unreachable h1:gone h2:gone
         +0s status
-            -- web out_of_sync (mixed, 1/2 hosts, 2 owed, 0 failed, next 194.7s): main@a is applied on 1 of 2 hosts, 2 owed; retry in 1m 4s
+            -- web out_of_sync (mixed, 1/2 hosts, 2 owed, 0 failed, next 195.7s): main@a is applied on 1 of 2 hosts, 2 owed; hosts do not answer; asked again in 1m 4s
         wake
-            -- at 194.7s
+            -- at 195.7s
+            => probe web h1,h2: can h1, h2 be reached, and is nothing under way there?
+        +1s probed web h1 h2
             => start 4 web apply main@a [owed_hosts] 2 hosts are owed main@a and did not answer before
         +1s finished 4 changed h1 h2
         +0s status
@@ -215,9 +219,11 @@ fn a_host_that_a_limited_apply_did_not_reach_is_caught_up() {
             => start 2 web apply main@a on h1 [person] alice asked for an apply on h1 of main@a
         4s finished 2 unreachable h1:gone
         5s status
-            -- web out_of_sync (a, 2/2 hosts, 1 owed, 0 failed, next 34.7s): main@a is applied on all 2 hosts, 1 owed; retry in 29s
+            -- web out_of_sync (a, 2/2 hosts, 1 owed, 0 failed, next 34.7s): main@a is applied on all 2 hosts, 1 owed; hosts do not answer; asked again in 29s
         wake
             -- at 34.7s
+            => probe web h1: can h1 be reached, and is nothing under way there?
+        +1s probed web h1
             => start 3 web apply main@a [owed_hosts] 1 host is owed main@a and did not answer before
         +1s finished 3 in_sync h1 h2
         +0s status

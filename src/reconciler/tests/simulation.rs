@@ -5,6 +5,7 @@
 
 mod calm;
 mod dice;
+mod drift_promises;
 mod endings;
 mod promises;
 mod remote;

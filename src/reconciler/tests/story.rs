@@ -4,6 +4,7 @@
 //! long as the core says. Under each stand the decisions (`=>`) and what was asked to be shown (`--`). A commit is one
 //! hexadecimal digit. `given …` lines set the stage; `declares …` says which stacks the next tips declare.
 
+mod found;
 mod parse;
 
 use std::fmt::Write as _;
@@ -107,6 +108,7 @@ impl Teller {
             ["status"] => self.status(),
             ["sources"] => self.sources(),
             ["explain", stack] => self.explain(stack),
+            ["drift", stack] => self.drift(stack),
             ["restart"] => {
                 self.core = None;
                 let (memory, runs) = (self.memory.clone(), self.core().live_runs().len());
@@ -167,6 +169,18 @@ impl Teller {
             [name, "resumes", stack] => Event::Resumed { stack: id(stack), by: by(name) },
             ["finished", run, outcome, rest @ ..] => finished(run, outcome, rest),
             ["shutdown"] => Event::ShutdownRequested,
+            ["asked", run, number, play, hosts @ ..] => {
+                Event::HostsAsked { run: run_id(run), question: found::question(number, play, hosts) }
+            }
+            ["probed", stack, hosts @ ..] => {
+                let (answered, busy) = found::probed(hosts);
+                Event::Probed { stack: id(stack), answered, busy }
+            }
+            [name, "lets", stack] => {
+                let hold = self.memory.stacks.get(&id(stack)).and_then(|it| it.locks.airbag.as_ref());
+                let digest = hold.map_or_else(String::new, |it| it.digest.clone());
+                Event::AirbagApproved { stack: id(stack), digest, by: by(name) }
+            }
             _ => panic!("not an event: {words:?}"),
         }
     }
@@ -234,6 +248,29 @@ impl Teller {
         }
     }
 
+    fn drift(&mut self, stack: &str) {
+        let now = self.now;
+        let Some(report) = self.core().drift(now, &id(stack)) else {
+            return self.say("    -- nobody knows it");
+        };
+        for host in &report.hosts {
+            for it in &host.drift {
+                let times = it.onsets.len();
+                self.say(&format!("    -- {} {} {} x{times}", host.host.as_str(), it.task.name, it.class));
+            }
+        }
+        for task in &report.tasks {
+            let flaps = if task.flapping_since.is_some() { " flapping" } else { "" };
+            let lies = if task.unreliable_since.is_some() { " unreliable" } else { "" };
+            let blind = if task.blind == 0 { "" } else { " blind" };
+            if !(flaps.is_empty() && lies.is_empty() && blind.is_empty()) {
+                self.say(&format!("    -- task {}{flaps}{lies}{blind}", task.identity.name));
+            }
+        }
+        let correction = report.correction.unwrap_or_else(|| "nothing is to be corrected".to_owned());
+        self.say(&format!("    -- {correction}"));
+    }
+
     fn explain(&mut self, stack: &str) {
         let now = self.now;
         let Some(explanation) = self.core().explain(now, &id(stack)) else {
@@ -263,11 +300,22 @@ fn decided(decision: &Decision) -> String {
             let limit = spec.limit.as_ref().map_or_else(String::new, |it| format!(" on {it}"));
             let tags =
                 if spec.tags.is_empty() { String::new() } else { format!(" tagged {}", spec.tags.join(",")) };
+            let debts =
+                spec.debts.iter().map(|(host, it)| format!(" paying {}@{}", it.handler, host.as_str()));
+            let tags = format!("{tags}{}", debts.collect::<String>());
             let what = format!("{} {} {}{limit}{tags}", spec.stack.stack, spec.mode, spec.revision.short());
             format!("start {} {what} [{}] {reason}", spec.run, spec.trigger)
         }
         Decision::Stop { run, cancelled, reason } => {
             format!("{} {run}: {reason}", if *cancelled { "cancel" } else { "interrupt" })
+        }
+        Decision::Answer { run, question, refusal: None } => format!("answer {run}.{question} go"),
+        Decision::Answer { run, question, refusal: Some(why) } => {
+            format!("answer {run}.{question} no: {why}")
+        }
+        Decision::Probe { spec, hosts, reason } => {
+            let hosts: Vec<&str> = hosts.iter().map(crate::domain::HostName::as_str).collect();
+            format!("probe {} {}: {reason}", spec.stack.stack, hosts.join(","))
         }
         Decision::Exit => "exit".to_owned(),
     };

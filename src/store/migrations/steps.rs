@@ -13,6 +13,11 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
             name: "totals that outlive their runs, and what a record lacks",
             statements: TOTALS.to_vec(),
         },
+        Step {
+            number: 3,
+            name: "what is known of tasks, and details of results",
+            statements: DRIFT.to_vec(),
+        },
     ]
 });
 
@@ -53,6 +58,10 @@ const BASE: [&str; 12] = [
     ) STRICT, WITHOUT ROWID",
     "CREATE INDEX journal_at ON journal (at)",
 ];
+
+const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
+        stack TEXT NOT NULL, task TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (stack, task)
+    ) STRICT, WITHOUT ROWID"];
 
 const TOTALS: [&str; 6] = [
     "ALTER TABLE runs ADD COLUMN results_left_out INTEGER NOT NULL DEFAULT 0",

@@ -192,6 +192,11 @@ fn any_result() -> impl Strategy<Value = TaskResult> {
                 blind,
                 no_log,
                 delegated_to: delegated.map(HostName::new),
+                items: 0,
+                satisfied: false,
+                tainted: false,
+                diff_digest: String::new(),
+                detail: None,
             },
         )
 }
@@ -232,8 +237,14 @@ fn any_kind() -> impl Strategy<Value = RunEventKind> {
         (any::<u32>(), any_identity(), any::<bool>())
             .prop_map(|(task, identity, handler)| RunEventKind::TaskStarted { task, identity, handler }),
         (any_name(), any::<u32>()).prop_map(|(path, hosts)| RunEventKind::Included { path, hosts }),
-        (any_name(), any_name())
-            .prop_map(|(host, handler)| RunEventKind::Notified { host: HostName::new(host), handler }),
+        (any_name(), any_name()).prop_map(|(host, handler)| RunEventKind::Notified {
+            host: HostName::new(host),
+            handler,
+            task: 0,
+            play: 0,
+            section: 0,
+            dynamic: false
+        }),
         (any_name(), any::<[u32; 3]>()).prop_map(|(host, [task, attempt, retries])| RunEventKind::Retried {
             host: HostName::new(host),
             task,

@@ -48,6 +48,7 @@ pub(super) fn spec(run: u64, stack_name: &str, mode: Mode) -> RunSpec {
         skip_tags: Vec::new(),
         extra_vars: BTreeMap::from([("port".to_owned(), serde_json::json!(8080))]),
         forks: Some(10),
+        debts: Vec::new(),
         timeout: Span::from_mins(30),
         runtime: RuntimeSpec::System,
     }
@@ -58,7 +59,7 @@ pub(super) fn start(run: u64, stack_name: &str, mode: Mode) -> Decision {
 }
 
 pub(super) fn finished(run: u64, ending: Ending) -> Event {
-    Event::RunFinished { run: RunId(run), ending, hosts: BTreeMap::new() }
+    Event::RunFinished { run: RunId(run), ending, hosts: BTreeMap::new(), findings: Box::default() }
 }
 
 /// One fact of each kind.
@@ -115,6 +116,11 @@ pub(super) fn result(host: &str, task: TaskNumber, status: ResultStatus, changed
         blind: false,
         no_log: false,
         delegated_to: None,
+        items: 0,
+        satisfied: false,
+        tainted: false,
+        diff_digest: String::new(),
+        detail: None,
     }
 }
 

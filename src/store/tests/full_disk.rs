@@ -10,7 +10,9 @@ use tempfile::TempDir;
 
 use super::fixture::*;
 use crate::domain::*;
-use crate::store::{Progress, Recorder, RetentionPolicy, RunFilter, Store, StoreError, StoreSettings};
+use crate::store::{
+    Progress, Recorded, Recorder, RetentionPolicy, RunFilter, Store, StoreError, StoreSettings,
+};
 
 const BALLAST: u64 = 2 << 20;
 const SMALL: StoreSettings = StoreSettings { ballast_bytes: BALLAST, free_floor_bytes: 1 << 20 };
@@ -203,7 +205,7 @@ fn a_run_goes_on_while_its_events_are_lost_and_its_record_says_so() {
     let Some(disk) = SmallDisk::mount() else { return };
     let dir = disk.dir.path();
     fs::create_dir(dir.join("events")).expect("a directory");
-    let mut recorder = Recorder::create(dir, RunId(1), None).expect("a recorder");
+    let mut recorder = Recorder::create(dir, &spec(1, "web", Mode::Apply), None).expect("a recorder");
     recorder.record(&some(0..1000));
     recorder.flush();
     let full = disk.fill();
@@ -216,7 +218,7 @@ fn a_run_goes_on_while_its_events_are_lost_and_its_record_says_so() {
 
     fs::remove_file(full).expect("removed");
     recorder.record(&some(9000..9010));
-    let (tally, progress) = recorder.finish();
+    let Recorded { tally, progress, .. } = recorder.finish();
     assert_eq!(progress.events_lost, lost, "no more than that");
     assert_eq!(tally.results, 9010, "nothing of it is lost for the outcome");
     let expected: Vec<_> = before.into_iter().chain(9000..9010).collect();

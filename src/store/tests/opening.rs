@@ -31,7 +31,7 @@ async fn nobody_else_may_read() {
     let dir = parent.path().join("a/state");
     let (store, _) = Store::open(&dir, SETTINGS).expect("the store opens");
     store.journal(at(1), &Event::Tick, &[start(1, "web", Mode::Apply)], &[]).await.expect("journaled");
-    let recorder = store.recorder(RunId(1), Some(100)).expect("a recorder");
+    let recorder = store.recorder(&spec(1, "web", Mode::Apply), Some(100)).expect("a recorder");
     store.backup(dir.join("backups/copy.db")).await.expect("a copy");
     let mut seen = 0;
     let mut dirs = vec![dir];

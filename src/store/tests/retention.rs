@@ -24,7 +24,7 @@ fn days(days: i64) -> Span {
 /// A run with events, raw output and notable results of some size.
 async fn large_run(store: &Store, run: u64, name: &str, begin: i64) {
     store.journal(at(begin), &Event::Tick, &[start(run, name, Mode::Apply)], &[]).await.expect("journaled");
-    let mut recorder = store.recorder(RunId(run), Some(1 << 20)).expect("a recorder");
+    let mut recorder = store.recorder(&spec(run, name, Mode::Apply), Some(1 << 20)).expect("a recorder");
     let host = |it| format!("host{it}.{}", run * 7919);
     recorder.record(&[task(1)]);
     for it in 0..300 {
@@ -33,7 +33,7 @@ async fn large_run(store: &Store, run: u64, name: &str, begin: i64) {
         let noise: Vec<u8> = (0..200_u32).map(|at| (at * it * 31 + at.pow(2)).to_le_bytes()[0]).collect();
         recorder.record_raw(&noise);
     }
-    let (_, progress) = recorder.finish();
+    let progress = recorder.finish().progress;
     store.progress(RunId(run), Arc::new(progress)).await.expect("progress");
     let end = finished(run, Ending::plain(Outcome::Changed));
     store.journal(at(begin + 2), &end, &[], &[]).await.expect("journaled");

@@ -58,7 +58,7 @@ async fn progress_that_is_written_twice_counts_once() {
     let dir = directory();
     let (store, _) = open(&dir);
     store.journal(at(1), &Event::Tick, &[start(1, "web", Mode::Apply)], &[]).await.expect("journaled");
-    let mut recorder = store.recorder(RunId(1), None).expect("a recorder");
+    let mut recorder = store.recorder(&spec(1, "web", Mode::Apply), None).expect("a recorder");
     recorder.record(&[task(1), event(1, RunEventKind::TaskEnded(result("h", 1, ResultStatus::Ok, true)))]);
     let first = recorder.take_progress().expect("progress");
     recorder.record(&[event(2, RunEventKind::TaskEnded(result("h", 9, ResultStatus::Failed, false)))]);

@@ -1,16 +1,19 @@
 //! A daemon in memory: one stack, one run, and a list of who did what.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use driftless::api::{
-    ActionReply, ApplyBody, ApproveBody, CancelBody, ErrorBody, EventChunk, EventPosition, Explanation,
-    Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
+    Explanation, PlanBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status,
+    StoreState,
 };
 use driftless::domain::{
-    Ending, HostName, HostStats, Mode, Outcome, Run, RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec,
-    Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp, Trigger,
+    DriftReport, Ending, HostName, HostStats, Mode, Outcome, Run, RunEvent, RunEventKind, RunId, RunSpec,
+    RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp, Trigger,
 };
 use driftless::web::{Backend, Person};
 
@@ -22,15 +25,32 @@ pub(super) struct Memory {
     acted: watch::Sender<Vec<String>>,
     /// How many events were told, and whether the run is live.
     run: watch::Sender<(u64, bool)>,
+    metrics: Metrics,
+}
+
+/// What a scrape gives.
+#[derive(Clone)]
+struct Metrics(Arc<dyn Fn() -> String + Send + Sync>);
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { acted: watch::Sender::default(), run: watch::Sender::new((0, true)) }
+        Self::with_metrics(|| "driftless_up 1\n".to_owned())
     }
 }
 
 impl Memory {
+    /// One whose metrics are these.
+    pub(super) fn with_metrics(metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        let metrics = Metrics(Arc::new(metrics));
+        Self { acted: watch::Sender::default(), run: watch::Sender::new((0, true)), metrics }
+    }
+
     /// Who did what, in order.
     pub(super) fn acted(&self) -> Vec<String> {
         self.acted.borrow().clone()
@@ -107,6 +127,7 @@ fn spec() -> RunSpec {
         skip_tags: Vec::new(),
         extra_vars: std::collections::BTreeMap::new(),
         forks: None,
+        debts: Vec::new(),
         timeout: Span::from_mins(30),
         runtime: RuntimeSpec::System,
     }
@@ -170,6 +191,31 @@ impl Backend for Memory {
         Ok(self.act(&by, &format!("applies {stack} limit {limit} tags {}", body.tags.join(","))))
     }
 
+    async fn drift(&self, stack: StackId) -> Result<DriftReport, ErrorBody> {
+        Ok(DriftReport {
+            stack,
+            revision: None,
+            check: None,
+            next_check: None,
+            correction: None,
+            hosts: Vec::new(),
+            tasks: Vec::new(),
+        })
+    }
+
+    async fn plan(&self, stack: StackId, body: PlanBody, by: Person) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("plans {stack} on {:?}", body.limit)))
+    }
+
+    async fn approve_hosts(
+        &self,
+        stack: StackId,
+        body: ApproveHostsBody,
+        by: Person,
+    ) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("approves {} of {stack}", body.digest)))
+    }
+
     async fn suspend(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("suspends {stack}")))
     }
@@ -194,7 +240,7 @@ impl Backend for Memory {
     }
 
     async fn metrics(&self) -> String {
-        "driftless_up 1\n".to_owned()
+        self.metrics.0()
     }
 
     async fn health(&self) -> Result<(), String> {

@@ -38,6 +38,7 @@ fn request(route: &Route) -> Request<Body> {
     let path = route.path.replace("{source}", "infra").replace("{stack}", "web").replace("{run}", "7");
     let (method, body) = match route.method {
         Method::Get => ("GET", String::new()),
+        Method::Post if path.ends_with("/web/approve") => ("POST", "{\"digest\":\"00ff\"}".to_owned()),
         Method::Post if path.ends_with("/approve") => {
             ("POST", format!("{{\"commit\":\"{}\"}}", "ab".repeat(20)))
         }

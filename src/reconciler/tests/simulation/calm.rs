@@ -1,7 +1,9 @@
 //! The weather clears up: every push is good, every fetch and run succeeds, people end what they began. Then the
 //! fleet must come to where Git says, and stay there without doing anything.
 
-use crate::domain::{ApplyPolicy, Event, Mode, Request, Span, StackId, SyncStatus, later};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{ApplyPolicy, Ending, Event, Mode, Outcome, Request, Span, StackId, SyncStatus, later};
 
 use super::endings;
 use super::promise;
@@ -35,7 +37,8 @@ impl World {
             self.sleep();
             self.answer_fetches();
         }
-        promise!(self.executing.is_empty(), "what is in sync is left alone", "{:?}", self.executing);
+        let applies = self.executing.values().any(|it| it.spec.mode == Mode::Apply);
+        promise!(!applies, "what is in sync is left alone", "{:?}", self.executing);
     }
 
     /// The old daemon, if it is stopping, ends as it should.
@@ -63,11 +66,13 @@ impl World {
     }
 
     fn come_to_rest(&mut self, aim: &str, reached: fn(&Self) -> bool) {
-        for _ in 0..150 {
+        for _ in 0..600 {
             if !self.executing.is_empty() {
                 self.end_one_run();
             } else if !self.fetches.is_empty() {
                 self.answer_fetches();
+            } else if !self.probes.is_empty() {
+                self.answer_probes();
             } else if reached(self) {
                 return;
             } else if !self.approve_what_waits() {
@@ -83,13 +88,24 @@ impl World {
     }
 
     fn end_one_run(&mut self) {
-        let Some((run, executing)) = self.executing.pop_first() else { return };
-        let (ending, hosts) = if executing.dead {
-            endings::interrupted(&mut self.dice, &executing.spec)
-        } else {
-            endings::success(&executing.spec)
+        let Some((run, executing)) = self.executing.first_key_value() else { return };
+        let run = *run;
+        if !executing.dead && executing.asked.is_none() {
+            return self.run_asks(run);
+        }
+        let Some(executing) = self.executing.remove(&run) else { return };
+        let (ending, hosts) = match executing.asked {
+            _ if executing.dead => endings::interrupted(&mut self.dice, &executing.spec),
+            Some(false) => (Ending::plain(Outcome::Refused), BTreeMap::new()),
+            _ => endings::success(&executing.spec),
         };
-        self.deliver(&Event::RunFinished { run, ending, hosts });
+        self.deliver(&Event::RunFinished { run, ending, hosts, findings: Box::default() });
+    }
+
+    fn answer_probes(&mut self) {
+        while let Some((stack, answered)) = self.probes.pop() {
+            self.deliver(&Event::Probed { stack, answered, busy: BTreeSet::new() });
+        }
     }
 
     fn answer_fetches(&mut self) {

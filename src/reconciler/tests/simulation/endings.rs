@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::domain::{
-    Ending, Exit, Failure, HostEnd, HostName, Mode, Outcome, Reason, Retry, RunSpec, Selection, Span,
+    AskedPlay, Change, Ending, Exit, Failure, Findings, HostEnd, HostName, LockKey, Mode, Outcome, Question,
+    Reason, Retry, RunSpec, Selection, Span, TaskCounts, TaskIdentity,
 };
 
 use super::dice::Dice;
@@ -87,4 +88,48 @@ fn some(dice: &mut Dice, spec: &RunSpec, end: HostEnd) -> Ends {
 fn cut_short(dice: &mut Dice, spec: &RunSpec) -> Ends {
     let begun = hosts_of(spec).iter().filter(|_| dice.chance(60));
     begun.map(|it| (it.clone(), HostEnd::Unfinished)).collect()
+}
+
+/// What a run asks for: some stacks share their machines with others.
+pub(super) fn question(spec: &RunSpec) -> Question {
+    let shared = matches!(spec.stack.stack.as_str(), "web" | "db");
+    let key = |host: &HostName| {
+        let address = if shared { host.to_string() } else { format!("{host}.{}", spec.stack) };
+        (host.clone(), LockKey::address(&address, None))
+    };
+    let hosts: BTreeMap<HostName, LockKey> = hosts_of(spec).iter().map(key).collect();
+    let count = u32::try_from(hosts.len()).expect("few hosts");
+    let plays = vec![AskedPlay { pattern: "web".to_owned(), hosts: count, everything: false }];
+    Question { number: 1, play: None, plays, hosts, inventory: count }
+}
+
+/// What a run found out: a few tasks, of which some change something on some hosts.
+pub(super) fn findings(dice: &mut Dice, spec: &RunSpec, ending: &Ending, ends: &Ends) -> Box<Findings> {
+    let mut findings = Findings { begun: ending.outcome != Outcome::Refused, ..Findings::default() };
+    if !findings.begun {
+        return Box::new(findings);
+    }
+    for (place, name) in ["one", "two"].into_iter().enumerate() {
+        let identity = TaskIdentity { name: name.to_owned(), ..TaskIdentity::default() };
+        let mut counts = TaskCounts::default();
+        for host in ends.keys() {
+            counts.ok += 1;
+            if dice.chance(20) {
+                counts.changed += 1;
+                findings.changes.push(Change {
+                    task: u32::try_from(place).expect("small"),
+                    host: host.clone(),
+                    item: String::new(),
+                    digest: String::new(),
+                });
+            }
+        }
+        findings.tasks.push((identity, counts));
+    }
+    findings.narrowing = dice.chance(60).then(Vec::new);
+    let cut = matches!(ending.outcome, Outcome::Interrupted | Outcome::Cancelled | Outcome::TimedOut);
+    if cut && spec.mode == Mode::Apply {
+        findings.in_flight = ends.keys().filter(|_| dice.chance(30)).cloned().collect();
+    }
+    Box::new(findings)
 }

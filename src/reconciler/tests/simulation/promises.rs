@@ -33,7 +33,7 @@ impl World {
                     self.stack(&id).cancel_asked(*suspend, head.as_ref());
                 }
             }
-            Event::RunFinished { run, ending, hosts } => {
+            Event::RunFinished { run, ending, hosts, findings: _ } => {
                 let live =
                     self.seen.stacks.iter().find(|(_, it)| it.live.as_ref().is_some_and(|it| it.run == *run));
                 let Some(id) = live.map(|(id, _)| id.clone()) else { return };
@@ -169,10 +169,6 @@ impl World {
         );
     }
 
-    fn stack(&mut self, id: &StackId) -> &mut SeenStack {
-        self.seen.stacks.entry(id.clone()).or_default()
-    }
-
     fn head(&self, source: &SourceName) -> Option<&CommitHash> {
         self.seen.sources.get(source).and_then(|it| it.head.as_ref())
     }
@@ -210,6 +206,11 @@ impl World {
                 promise!(allowed, "a live run ends only by a person, or when the daemon stops", "{run}");
                 stack.interrupted = true;
             }
+            Decision::Answer { run, refusal: None, .. } => self.check_grant(*run),
+            Decision::Answer { run, refusal: Some(why), .. } => self.observe_refusal(*run, why),
+            Decision::Probe { .. } => {
+                promise!(stopping.is_none(), "nothing starts while the daemon stops", "a probe");
+            }
             Decision::Exit => {
                 let live = self.seen.stacks.values().any(|it| it.live.is_some());
                 let allowed = stopping.is_some() && !live && !self.seen.exited;
@@ -245,7 +246,7 @@ impl World {
         promise!(live < most, "the run limit holds", "{live} of {most}");
         promise!(self.seen.last_run < spec.run.0, "no run number is used twice", "{}", spec.run);
         promise!(self.seen.stopping.is_none(), "nothing starts while the daemon stops", "{spec:?}");
-        promise!(!self.seen.at_rest, "what is in sync is left alone", "{spec:?}");
+        promise!(!self.seen.at_rest || spec.mode == Mode::Check, "what is in sync is left alone", "{spec:?}");
         let Some(policy) = self.policy(&spec.stack) else {
             panic!("broken promise: only declared stacks run: {}", spec.stack)
         };
@@ -300,21 +301,24 @@ impl World {
 
     fn check_unasked(&self, spec: &RunSpec, seen: &SeenStack, policy: &StackPolicy) {
         let (head, commit) = (self.head(&spec.stack.source), &spec.revision.commit);
-        promise!(spec.mode == Mode::Apply, "checks run only on request", "{spec:?}");
-        promise!(spec.selection == Selection::Full, "unasked runs are of the whole stack", "{spec:?}");
+        promise!(seen.pending.is_none(), "a person's request comes first", "{spec:?}");
+        promise!(spec.selection != Selection::SomeTasks, "unasked runs are of all tasks", "{spec:?}");
+        if spec.mode == Mode::Check || spec.trigger == Trigger::Drift {
+            return Self::check_look_or_heal(spec, seen, policy);
+        }
         promise!(
             policy.apply == ApplyPolicy::OnCommit,
             "a manual stack is never applied unasked",
             "{spec:?}"
         );
-        promise!(seen.pending.is_none(), "a person's request comes first", "{spec:?}");
         promise!(head == Some(commit), "the newest revision wins", "{spec:?}");
         promise!(seen.held.as_ref() != Some(commit), "never while held", "{spec:?}");
         let attempt = seen.attempt.as_ref().filter(|it| it.commit == *commit);
         match (spec.trigger, attempt) {
             (Trigger::NewRevision, None) => {}
             (Trigger::Retry | Trigger::OwedHosts, Some(attempt)) => {
-                let owed = attempt.pause.is_some() && attempt.retry_after <= self.now;
+                let waited = attempt.retry_after <= self.now || spec.trigger == Trigger::OwedHosts;
+                let owed = attempt.pause.is_some() && waited;
                 promise!(
                     owed,
                     "what failed is retried only after a pause, and only what failed",

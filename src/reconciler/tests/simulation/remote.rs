@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::domain::{
-    ApplyPolicy, CommitHash, Declaration, Failure, HealPolicy, Lineage, Reference, Revision, RuntimeSpec,
-    SourceName, Span, StackId, StackPolicy, Tip,
+    AirbagPolicy, ApplyPolicy, CheckSchedule, CommitHash, Declaration, Failure, HealPolicy, Lineage,
+    Reference, Revision, RuntimeSpec, SourceName, Span, StackId, StackPolicy, Tip,
 };
 
 use super::dice::Dice;
@@ -132,6 +132,7 @@ impl Remote {
     fn policy(&self, id: &StackId, content: Content) -> StackPolicy {
         let [base, web, tools, db] = &self.names;
         let manual = id == tools || (id == base && content.base_is_manual);
+        let heals = id == web || id == db;
         let bases: &[&StackId] = match id {
             _ if id == web && content.stacks[0] => &[base],
             _ if id == db && content.stacks[0] && content.stacks[1] => &[base, web],
@@ -148,8 +149,11 @@ impl Remote {
             extra_vars: BTreeMap::new(),
             forks: None,
             apply: if manual { ApplyPolicy::Manual } else { ApplyPolicy::OnCommit },
-            heal: HealPolicy::Never,
-            check_every: Span::from_hours(1),
+            heal: if heals { HealPolicy::Corrective } else { HealPolicy::Never },
+            check: CheckSchedule::Every(Span::from_hours(1)),
+            daily_heals: StackPolicy::DAILY_HEALS,
+            airbag: AirbagPolicy::default(),
+            max_task_time: StackPolicy::MAX_TASK_TIME,
             timeout: Span::from_hours(1),
             depends_on: bases.iter().map(|it| it.stack.clone()).collect(),
             runtime: RuntimeSpec::System,

@@ -76,6 +76,8 @@ pub(super) struct SeenStack {
     pub(super) interruptions: u32,
     pub(super) request_after: Timestamp,
     pub(super) refused_after: Timestamp,
+    /// Whether the live run was refused for a reason that ends with an event, not with time.
+    pub(super) waits_for_event: bool,
     pub(super) applied: BTreeMap<HostName, CommitHash>,
     pub(super) owed: BTreeSet<HostName>,
     pub(super) hosts: BTreeSet<HostName>,
@@ -97,6 +99,7 @@ impl Default for SeenStack {
             interruptions: 0,
             request_after: Timestamp::MIN,
             refused_after: Timestamp::MIN,
+            waits_for_event: false,
             applied: BTreeMap::new(),
             owed: BTreeSet::new(),
             hosts: BTreeSet::new(),
@@ -143,7 +146,7 @@ impl SeenStack {
         if spec.trigger == Trigger::Person {
             self.answering = self.pending.take();
         }
-        if spec.mode == Mode::Apply && spec.selection == Selection::Full {
+        if spec.mode == Mode::Apply && spec.selection == Selection::Full && spec.trigger != Trigger::Drift {
             let commit = &spec.revision.commit;
             self.before = self.attempt.take();
             let again = self.before.as_ref().filter(|it| it.commit == *commit);
@@ -165,12 +168,14 @@ impl SeenStack {
             }
         }
         self.live = Some(spec.clone());
+        self.waits_for_event = false;
         (self.cancelled, self.interrupted, self.cancel_held) = (false, false, false);
         self.refused_after = Timestamp::MIN;
     }
 
     /// The daemon died: orders to end runs are forgotten with the runs.
     pub(super) fn restarted(&mut self) {
+        self.waits_for_event = false;
         (self.cancelled, self.interrupted, self.cancel_held) = (false, false, false);
         self.refused_after = Timestamp::MIN;
     }
@@ -189,7 +194,9 @@ impl SeenStack {
         self.interruptions = if outcome == Outcome::Interrupted { self.interruptions + 1 } else { 0 };
         if spec.mode == Mode::Apply {
             self.ledger(&spec, ending, ends);
-            self.attempt_ended(now, &spec, ending, settings);
+            if spec.trigger != Trigger::Drift {
+                self.attempt_ended(now, &spec, ending, settings);
+            }
             if outcome.is_success() && self.cancel_held {
                 self.held = None;
             }
@@ -197,7 +204,7 @@ impl SeenStack {
                 self.held = head.cloned();
             }
         }
-        if outcome == Outcome::Refused {
+        if outcome == Outcome::Refused && !std::mem::take(&mut self.waits_for_event) {
             self.refused_after = later(now, pause(settings.retry_base, settings.retry_max, 1));
         }
         if outcome == Outcome::Interrupted {
@@ -240,6 +247,24 @@ impl SeenStack {
                     }
                 };
                 attempt.retry_after = later(now, attempt.pause.unwrap_or(Span::ZERO));
+            }
+            (Selection::SomeHosts, outcome) if spec.trigger == Trigger::OwedHosts => {
+                let owed = self.hosts.intersection(&self.owed).count() != 0;
+                let Some(attempt) = self.attempt.as_mut().filter(|it| it.commit == spec.revision.commit)
+                else {
+                    return;
+                };
+                let others = matches!(outcome, Outcome::Cancelled | Outcome::Interrupted | Outcome::Refused);
+                if outcome.is_success() && !owed {
+                    (attempt.outcome, attempt.failures, attempt.pause) = (Some(Outcome::Changed), 0, None);
+                } else {
+                    attempt.failures += u32::from(!others);
+                    if !others && !outcome.is_success() && outcome != Outcome::Unreachable {
+                        attempt.outcome = Some(Outcome::Failed);
+                    }
+                    let pause = after(attempt.failures.max(1));
+                    (attempt.pause, attempt.retry_after) = (Some(pause), later(now, pause));
+                }
             }
             (Selection::SomeHosts, Outcome::Unreachable) => {
                 let same = self.attempt.as_mut().filter(|it| it.commit == spec.revision.commit);

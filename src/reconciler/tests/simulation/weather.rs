@@ -1,7 +1,10 @@
 //! What may happen in the world, at random.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::domain::{
-    CommitHash, Event, Failure, Lineage, Mode, Request, Retry, RunId, SourceName, Span, StackId, later,
+    CommitHash, Event, Failure, HostName, Lineage, Mode, Request, Retry, RunId, SourceName, Span, StackId,
+    later,
 };
 
 use super::endings;
@@ -18,7 +21,8 @@ impl World {
         match self.dice.below(100) {
             0..22 => self.sleep(),
             22..24 => (0..20).for_each(|_| self.sleep()),
-            24..40 => self.fetch_ends(),
+            24..38 => self.fetch_ends(),
+            38..40 => self.probe_ends(),
             40..58 => self.run_ends(),
             58..66 => self.somebody_pushes(),
             66..69 => self.somebody_rewrites(),
@@ -97,13 +101,40 @@ impl World {
     fn run_ends(&mut self) {
         let runs: Vec<RunId> = self.executing.keys().copied().collect();
         let Some(run) = self.dice.one_of(&runs).copied() else { return };
+        let executing = &self.executing[&run];
+        if !executing.dead && executing.asked.is_none() && self.dice.chance(70) {
+            return self.run_asks(run);
+        }
         let executing = self.executing.remove(&run).expect("it was there");
-        let (ending, hosts) = if executing.dead {
-            endings::interrupted(&mut self.dice, &executing.spec)
-        } else {
-            endings::random(&mut self.dice, &executing.spec, executing.stopped)
+        let (ending, hosts) = match executing.asked {
+            _ if executing.dead => endings::interrupted(&mut self.dice, &executing.spec),
+            Some(false) => (crate::domain::Ending::plain(crate::domain::Outcome::Refused), BTreeMap::new()),
+            _ => endings::random(&mut self.dice, &executing.spec, executing.stopped),
         };
-        self.deliver(&Event::RunFinished { run, ending, hosts });
+        let findings = endings::findings(&mut self.dice, &executing.spec, &ending, &hosts);
+        self.deliver(&Event::RunFinished { run, ending, hosts, findings });
+    }
+
+    /// A run asks for its hosts before it touches one.
+    pub(super) fn run_asks(&mut self, run: RunId) {
+        let question = endings::question(&self.executing[&run].spec);
+        self.deliver(&Event::HostsAsked { run, question: question.clone() });
+        // A crash may have ended it meanwhile.
+        if self.executing.get(&run).is_some_and(|it| it.asked == Some(true) && it.stopped.is_none()) {
+            let play = crate::domain::Question { number: 2, play: Some(0), plays: Vec::new(), ..question };
+            self.deliver(&Event::HostsAsked { run, question: play });
+            let kept =
+                self.executing.get(&run).is_none_or(|it| it.asked != Some(false) || it.stopped.is_some());
+            super::promise!(kept, "a run keeps the hosts that it was given", "{run}");
+        }
+    }
+
+    fn probe_ends(&mut self) {
+        if let Some((stack, hosts)) = self.probes.pop() {
+            let answered: BTreeSet<HostName> = hosts.into_iter().filter(|_| self.dice.chance(60)).collect();
+            let busy = answered.iter().filter(|_| self.dice.chance(20)).cloned().collect();
+            self.deliver(&Event::Probed { stack, answered, busy });
+        }
     }
 
     fn somebody_pushes(&mut self) {
@@ -192,7 +223,7 @@ impl World {
                     return;
                 }
                 let ending = crate::domain::Ending::plain(crate::domain::Outcome::Failed);
-                Event::RunFinished { run, ending, hosts: std::collections::BTreeMap::new() }
+                Event::RunFinished { run, ending, hosts: BTreeMap::new(), findings: Box::default() }
             }
             1 => match &self.last_answer {
                 Some(Event::Fetched { source, tip }) if self.fetches.iter().all(|(it, _)| it != source) => {

@@ -1,10 +1,10 @@
 //! The world around the core: the remotes, the store, the runs, and a daemon that may die at any point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    CommitHash, Decision, Event, Memory, RewindPolicy, RunId, RunSpec, Settings, SourceName, SourcePolicy,
-    Span, Timestamp,
+    CommitHash, Decision, Event, HostName, Memory, RewindPolicy, RunId, RunSpec, Settings, SourceName,
+    SourcePolicy, Span, StackId, Timestamp,
 };
 use crate::reconciler::Reconciler;
 
@@ -20,6 +20,8 @@ pub(super) struct Executing {
     pub(super) stopped: Option<bool>,
     /// Whether the daemon died while it ran, so that nothing is left of it.
     pub(super) dead: bool,
+    /// Whether it asked for its hosts, and what it was told.
+    pub(super) asked: Option<bool>,
 }
 
 pub(super) struct World {
@@ -36,6 +38,8 @@ pub(super) struct World {
     pub(super) memory: Memory,
     /// Fetches under way, with the commit to compare with.
     pub(super) fetches: Vec<(SourceName, Option<CommitHash>)>,
+    /// Probes under way.
+    pub(super) probes: Vec<(StackId, BTreeSet<HostName>)>,
     pub(super) executing: BTreeMap<RunId, Executing>,
     pub(super) seen: Seen,
     pub(super) last_answer: Option<Event>,
@@ -73,6 +77,7 @@ impl World {
             twin,
             memory: Memory::default(),
             fetches: Vec::new(),
+            probes: Vec::new(),
             executing: BTreeMap::new(),
             seen: Seen::default(),
             last_answer: None,
@@ -145,14 +150,22 @@ impl World {
             match decision {
                 Decision::Fetch { source, admitted } => self.fetches.push((source.clone(), admitted.clone())),
                 Decision::Start { spec, .. } => {
-                    self.executing
-                        .insert(spec.run, Executing { spec: (**spec).clone(), stopped: None, dead: false });
+                    self.executing.insert(
+                        spec.run,
+                        Executing { spec: (**spec).clone(), stopped: None, dead: false, asked: None },
+                    );
                 }
                 Decision::Stop { run, cancelled, .. } => {
                     if let Some(executing) = self.executing.get_mut(run) {
                         executing.stopped = Some(*cancelled);
                     }
                 }
+                Decision::Answer { run, refusal, .. } => {
+                    if let Some(executing) = self.executing.get_mut(run) {
+                        executing.asked = Some(refusal.is_none());
+                    }
+                }
+                Decision::Probe { spec, hosts, .. } => self.probes.push((spec.stack.clone(), hosts.clone())),
                 Decision::Exit => self.restart("it has ended"),
             }
         }
@@ -168,13 +181,14 @@ impl World {
             .is_some()
             .then(|| Reconciler::new(self.settings.clone(), memory(), self.seed, self.now));
         self.fetches.clear();
+        self.probes.clear();
         self.executing.clear();
         self.idle_ticks = 0;
         let left: Vec<RunSpec> = self.memory.stacks.values().filter_map(|it| it.live.clone()).collect();
         let live: Vec<RunSpec> = self.core.live_runs().into_iter().cloned().collect();
         super::promise!(live == left, "what was live is live until its end is reported", "{live:?}");
         for spec in left {
-            self.executing.insert(spec.run, Executing { spec, stopped: None, dead: true });
+            self.executing.insert(spec.run, Executing { spec, stopped: None, dead: true, asked: None });
         }
         self.seen.stopping = None;
         self.seen.exited = false;

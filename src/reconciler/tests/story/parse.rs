@@ -1,9 +1,10 @@
 //! The words of a story: what they mean.
 
+use super::found;
 use crate::domain::{
-    ApplyPolicy, CommitHash, Ending, Event, Exit, Failure, HealPolicy, HostEnd, HostName, Mode, Outcome,
-    Reason, Request, Retry, Revision, RewindPolicy, RunId, RuntimeSpec, Settings, SourceName, SourcePolicy,
-    Span, StackId, StackPolicy,
+    AirbagPolicy, ApplyPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings, HealPolicy,
+    HostEnd, HostName, Mode, Outcome, Reason, Request, Retry, Revision, RewindPolicy, RunId, RuntimeSpec,
+    Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy,
 };
 
 pub(super) fn given(settings: &mut Settings, words: &[&str]) {
@@ -59,19 +60,39 @@ pub(super) fn stack(text: &str) -> StackPolicy {
         forks: None,
         apply: ApplyPolicy::OnCommit,
         heal: HealPolicy::Never,
-        check_every: Span::from_hours(1),
+        check: CheckSchedule::Never,
+        daily_heals: StackPolicy::DAILY_HEALS,
+        airbag: AirbagPolicy::default(),
+        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::from_hours(1),
         depends_on: Vec::new(),
         runtime: RuntimeSpec::System,
     };
-    match &words[1..] {
-        [] => {}
-        ["manual"] => policy.apply = ApplyPolicy::Manual,
-        ["limit", limit] => policy.limit = Some((*limit).to_owned()),
-        ["after", bases @ ..] => {
-            policy.depends_on = bases.iter().map(|it| it.parse().expect("a name")).collect();
+    let mut rest = &words[1..];
+    while let [word, after @ ..] = rest {
+        rest = after;
+        match (*word, after) {
+            ("manual", _) => policy.apply = ApplyPolicy::Manual,
+            ("heals", _) => policy.heal = HealPolicy::Corrective,
+            ("limit", [limit, after @ ..]) => (policy.limit, rest) = (Some((*limit).to_owned()), after),
+            ("check", [span, after @ ..]) => {
+                (policy.check, rest) = (CheckSchedule::Every(seconds(span)), after);
+            }
+            ("daily", [heals, after @ ..]) => {
+                (policy.daily_heals, rest) = (heals.parse().expect("a number"), after);
+            }
+            ("hosts", [most, after @ ..]) => {
+                (policy.airbag.max_hosts, rest) = (Some(most.parse().expect("a number")), after);
+            }
+            ("changes", [more, after @ ..]) => {
+                (policy.airbag.more_changes, rest) = (Some(more.parse().expect("a number")), after);
+            }
+            ("after", bases) => {
+                policy.depends_on = bases.iter().map(|it| it.parse().expect("a name")).collect();
+                rest = &[];
+            }
+            other => panic!("not a policy: {other:?}"),
         }
-        other => panic!("not a policy: {other:?}"),
     }
     policy
 }
@@ -92,9 +113,14 @@ pub(super) fn request(by: &str, mode: &str, mut words: &[&str]) -> Request {
     request
 }
 
-/// Hosts by name, `h1:failed`, `h1:gone` (unreachable), `h1:cut` (unfinished); `retry …` for a failed setup.
+/// Hosts by name, `h1:failed`, `h1:gone` (unreachable), `h1:cut` (unfinished); `retry …` for a failed setup; after
+/// `found` what it found out.
 pub(super) fn finished(run: &str, outcome: &str, words: &[&str]) -> Event {
     let outcome = Outcome::ALL.into_iter().find(|it| it.as_str() == outcome).expect("an outcome");
+    let (words, found) = match words.iter().position(|it| *it == "found") {
+        Some(at) => (&words[..at], found::findings(run_id(run), &words[at + 1..])),
+        None => (words, Findings::default()),
+    };
     let (words, reason) = match words {
         ["retry", retry @ ..] => (&[][..], Some(Reason::Setup { failure: failure(retry) })),
         ["no-stats", hosts @ ..] => (hosts, Some(Reason::NoStats { exit: Exit::Code(250) })),
@@ -111,6 +137,7 @@ pub(super) fn finished(run: &str, outcome: &str, words: &[&str]) -> Event {
         run: run_id(run),
         ending: Ending { reason, ..Ending::plain(outcome) },
         hosts: hosts.collect(),
+        findings: Box::new(found),
     }
 }
 

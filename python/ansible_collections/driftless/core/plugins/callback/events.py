@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 
 from ansible import context
+from ansible.playbook.handler import Handler
 from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__
 
-from driftless_inside import patterns, results
+from driftless_inside import follow, patterns, results
 from driftless_inside.channel import the_channel
 from driftless_inside.identity import Tasks, raw_name, raw_pattern
 
@@ -29,6 +30,8 @@ author: the driftless project
 _VERSION = tuple(int(part) for part in __version__.split(".")[:2])
 RECAP_LINE = 500  # Hosts in one line of the recap: a line must stay far below the reader's limit of a megabyte.
 _MAKES_HOSTS = frozenset({"add_host", "group_by"})
+_LOOKED_AT = frozenset({"failed", "ignored", "unreachable", "unreachable_ignored"})
+_WELL = frozenset({"ok", "skipped", "ignored"})
 
 
 def guarded(hook: Callable) -> Callable:
@@ -63,11 +66,13 @@ class CallbackModule(CallbackBase):
         # By host and task: when it began; of a loop, when its latest item ended, how many, any of them blind.
         self.started: dict[tuple[str, str], float] = {}
         self.items: dict[tuple[str, str], tuple[float, int, bool]] = {}
+        self.notifications = self.debts = self.taint = None
         self.channel.callback = self
 
     def begin(self) -> None:
         """The launcher saw that we are registered."""
         self.tell("hello", ansible=__version__, python=platform.python_version())
+        follow.begin(self)
 
     # Playbook and plays.
 
@@ -75,6 +80,10 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook):
         self.tell("playbook_started", plays=len(playbook.get_plays()))
         self.channel.progress.playbook(playbook)
+        if self.channel.gate is not None:
+            self.channel.gate.start(playbook)  # Leaves if the answer is no.
+        if self.debts is not None:
+            self.debts.playbook(playbook)
 
     @guarded
     def v2_playbook_on_play_start(self, play):
@@ -118,10 +127,6 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_include(self, included_file):
         path = self.channel.relative(included_file._filename)
         self.tell("included", path=path, hosts=len(included_file._hosts))
-
-    @guarded
-    def v2_playbook_on_notify(self, handler, host):
-        self.tell("notified", host=str(host.name), handler=raw_name(handler))
 
     @guarded
     def v2_runner_on_start(self, host, task):
@@ -176,6 +181,7 @@ class CallbackModule(CallbackBase):
             "task": self.tasks.number(task),
             "status": status,
             "changed": bool(data.get("changed")) or None,
+            "module": str(getattr(task, "resolved_action", None) or task.action),
         }
         if event == "item_ended":
             began, index, any_blind = self.items.get(key) or (self.started.get(key, now), 0, False)
@@ -185,18 +191,51 @@ class CallbackModule(CallbackBase):
         else:
             began = self.started.pop(key, now)
             items = self.items.pop(key, None)
-            # Of a loop the result itself never has a `skip_reason`: what its items said counts.
-            blind = blind if items is None else items[2]
+            if items is not None:
+                # The result of a loop itself never has a `skip_reason`: what its items said counts.
+                fields["items"], blind = items[1], items[2]
             self._notice(task)
+        tainted = self.taint is not None and self.taint.of(host, task)
+        fields["tainted"] = tainted or None
         if censored:
             fields["no_log"] = True
         else:
             fields["duration_ms"] = round((now - began) * 1000)
-            fields["module"] = str(getattr(task, "resolved_action", None) or task.action)
             fields["for_real"] = (self.checking and task.check_mode is False) or None
             fields["blind"] = blind or None
+            fields["satisfied"] = (status == "skipped" and results.is_satisfied(data)) or None
             fields["delegated_to"] = results.delegated_to(task, data)
+            if fields["changed"] or fields["for_real"] or status in _LOOKED_AT:
+                self._describe(fields, task, data)
         self.tell(event, **fields)
+        if event == "task_ended":
+            self._follow(host, task, data, status, blind or tainted)
+
+    def _describe(self, fields: dict, task: object, data: object) -> None:
+        """What it said and what it changes. If that cannot be told, the result still is."""
+        try:
+            from driftless_inside import details
+
+            if fields["changed"] and data.get("diff"):
+                fields["diff_digest"] = details.diff_digest(self.channel, data)
+            if self.channel.details:
+                fields["detail"] = details.detail(task, data)
+        except Exception as error:
+            self.channel.fault("details", error)
+
+    def _follow(self, host: str, task: object, data: object, status: str, doubtful: bool) -> None:
+        """What the end of a task means for handlers and for the tasks that come."""
+        if self.taint is not None:
+            self.taint.ended(host, task, data, status, doubtful)
+        if self.notifications is None:
+            return
+        handler = isinstance(task, Handler)
+        if status in _WELL:
+            self.notifications.ended_well(host, task, handler)
+            if self.debts is not None and not handler:
+                self.debts.ended_well(host, task)
+        elif handler:
+            self.notifications.handler_failed(host, task)
 
     def _notice(self, task: object) -> None:
         """From here on a host pattern may name what only this run made."""

@@ -1,0 +1,98 @@
+//! `driftless approve`: shows what waits for a person, and accepts exactly that.
+
+use super::act::{reply, stack_path};
+use super::client::{Client, ClientError};
+use super::console::Console;
+use super::page::{Page, plain};
+use super::render::waiting_page;
+use crate::api::{ApproveBody, ApproveHostsBody, ErrorBody, NameWanted, RevisionAsked, StackList, Status};
+use crate::domain::{AirbagHold, Failure, NameError, SourceName};
+
+/// Accepts what waits, or shows it: of a stack if a stack is named, else of a source.
+pub(super) async fn approve(
+    what: &str,
+    waiting: Option<String>,
+    client: &Client,
+    console: &mut Console,
+) -> Result<(), ClientError> {
+    if what.contains('/') {
+        let stack: NameWanted = what
+            .parse()
+            .map_err(|it: NameError| ClientError::Answered(ErrorBody::bad_request(it.to_string())))?;
+        return approve_hosts(&stack, waiting, client, console).await;
+    }
+    let source = what
+        .parse()
+        .map_err(|it: NameError| ClientError::Answered(ErrorBody::bad_request(it.to_string())))?;
+    approve_revision(source, waiting, client, console).await
+}
+
+/// Accepts an apply whose hosts or changes are not what they were, or shows it.
+async fn approve_hosts(
+    stack: &NameWanted,
+    digest: Option<String>,
+    client: &Client,
+    console: &mut Console,
+) -> Result<(), ClientError> {
+    if let Some(digest) = digest {
+        let body = ApproveHostsBody { digest };
+        return reply(&client.post(&stack_path(stack, "approve"), &body).await?, console);
+    }
+    let list: StackList = client.get("/stacks").await?;
+    let found = list.stacks.into_iter().find(|it| it.id.to_string() == stack.to_string());
+    let Some(status) = found else {
+        return Err(ClientError::Answered(ErrorBody::not_found(format!("there is no stack `{stack}`"))));
+    };
+    console.answer(&status.airbag, |hold: &Option<AirbagHold>, _| {
+        let mut page = Page::default();
+        match hold.as_ref().filter(|it| it.approved_by.is_none()) {
+            None => page.line(&[plain(format!("no apply of {stack} waits for a person"))]),
+            Some(hold) => {
+                page.line(&[plain(format!("{} waits: {}", hold.revision.short(), hold.comparison))]);
+                page.line(&[plain(format!(
+                    "to apply it all the same: driftless approve {stack} {}",
+                    hold.digest
+                ))]);
+            }
+        }
+        page
+    })
+}
+
+/// Accepts a commit, or shows what waits.
+async fn approve_revision(
+    source: SourceName,
+    commit: Option<String>,
+    client: &Client,
+    console: &mut Console,
+) -> Result<(), ClientError> {
+    if let Some(commit) = &commit {
+        commit.parse::<RevisionAsked>().map_err(ClientError::Answered)?;
+    }
+    let status: Status = client.get("/status").await?;
+    let Some(page) = waiting_page(&status, &source) else {
+        let known: Vec<&str> = status.sources.iter().map(|it| it.name.as_str()).collect();
+        let error = ErrorBody::not_found(format!("there is no source `{source}`"));
+        return Err(ClientError::Answered(error.remedy(format!("there are: {}", known.join(", ")))));
+    };
+    let found = status.sources.iter().find(|it| it.name == source);
+    let Some(commit) = commit else {
+        return console.answer(&found, |_, _| page);
+    };
+    let waiting = found.and_then(|it| it.waiting.as_ref());
+    let wanted = commit.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
+    match waiting {
+        Some(waiting) if waiting.commit.as_str().starts_with(&wanted) => {
+            let body = ApproveBody { commit: waiting.commit.clone() };
+            reply(&client.post(&format!("/sources/{source}/approve"), &body).await?, console)
+        }
+        Some(waiting) => Err(refused(format!("{} waits, not {commit}", waiting.commit), &source)),
+        None => Err(refused(format!("nothing of {source} waits for approval"), &source)),
+    }
+}
+
+fn refused(message: String, source: &SourceName) -> ClientError {
+    let failure =
+        Failure::until_changed(message).remedy(format!("look at it with `driftless approve {source}`"));
+    ClientError::Answered(ErrorBody::from_failure(crate::api::ErrorCode::Refused, failure))
+}

@@ -1,0 +1,234 @@
+//! Drift and hosts: what differs, whose doing it is, what a host is owed.
+
+use std::collections::BTreeMap;
+
+use crate::cli::page::{Page, Piece, Tone, piece, plain};
+use crate::cli::when::ago;
+use crate::domain::{
+    ChangeClass, Diff, Drift, DriftReport, HostName, HostStatus, LastCheck, TaskFacts, TaskKey, Timestamp,
+};
+
+use super::run::task_words;
+
+/// The differences themselves, by host, task and loop item.
+pub(in crate::cli) type Diffs = BTreeMap<(HostName, TaskKey, String), Vec<Diff>>;
+
+/// How many hosts are named before the rest is counted.
+const HOSTS_NAMED: usize = 5;
+
+/// What differs, of some stacks: identical hosts together.
+pub(in crate::cli) fn drift_page(reports: &[DriftReport], diffs: &Diffs, now: Timestamp) -> Page {
+    let mut page = Page::default();
+    if reports.is_empty() {
+        page.line(&[plain("no stack yet: `driftless status` shows what the sources say")]);
+    }
+    for report in reports {
+        page.gap();
+        page.line(&[piece(Tone::Strong, report.stack.to_string()), plain(": "), verdict(report, now)]);
+        differences(&mut page, report, diffs, now);
+        if let Some(correction) = &report.correction {
+            page.line(&[plain(format!("  {correction}"))]);
+        }
+        for task in &report.tasks {
+            doubts(&mut page, task);
+        }
+    }
+    page
+}
+
+/// What the last check says, in words that are no stronger than what it saw.
+fn verdict(report: &DriftReport, now: Timestamp) -> Piece {
+    let Some(check) = &report.check else {
+        return piece(Tone::Faint, "never checked");
+    };
+    let when = format!("checked at {} {} (run {})", check.revision.short(), ago(now, check.at), check.run);
+    let hosts = report.hosts.iter().filter(|it| !it.drift.is_empty()).count();
+    let all = report.hosts.len();
+    match hosts {
+        0 if check.changes_left_out != 0 => piece(Tone::Bad, format!("differs, {when}")),
+        0 => match unseen(check) {
+            None => piece(Tone::Good, format!("clean, {when}")),
+            Some(unseen) => piece(Tone::Notice, format!("clean as far as visible, {unseen}; {when}")),
+        },
+        _ => {
+            let unseen = unseen(check).map_or_else(String::new, |it| format!(", {it}"));
+            piece(Tone::Bad, format!("{hosts} of {all} hosts differ{unseen}; {when}"))
+        }
+    }
+}
+
+fn unseen(check: &LastCheck) -> Option<String> {
+    let coverage = &check.coverage;
+    let mut parts = Vec::new();
+    let counted = [
+        (coverage.blind, "blind"),
+        (coverage.tainted, "tainted"),
+        (coverage.unreliable, "unreliable"),
+        (u64::from(check.unseen_hosts), "hosts unseen"),
+    ];
+    parts.extend(
+        counted.iter().filter(|(count, _)| *count != 0).map(|(count, what)| format!("{count} {what}")),
+    );
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What makes differences of several hosts one: class, task, loop item, wanted content.
+type Same<'a> = (ChangeClass, TaskKey, &'a str, &'a str);
+
+/// Differences that are the same on several hosts are told once.
+fn differences(page: &mut Page, report: &DriftReport, diffs: &Diffs, now: Timestamp) {
+    let mut same: BTreeMap<Same<'_>, Vec<(&HostName, &Drift)>> = BTreeMap::new();
+    for host in &report.hosts {
+        for it in &host.drift {
+            let key = (it.class, it.task.key(), it.item.as_str(), it.digest.as_str());
+            same.entry(key).or_default().push((&host.host, it));
+        }
+    }
+    for ((class, key, item, _), hosts) in same {
+        let Some((first, drift)) = hosts.first() else { continue };
+        let named: Vec<&str> = hosts.iter().take(HOSTS_NAMED).map(|(host, _)| host.as_str()).collect();
+        let more = hosts.len().saturating_sub(HOSTS_NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let since = drift.onsets.last().map_or_else(String::new, |at| format!(", since {}", ago(now, *at)));
+        let times = match drift.onsets.len() {
+            0 | 1 => String::new(),
+            times => format!(", {times} times"),
+        };
+        let item = if item.is_empty() { "" } else { " (an item of its loop)" };
+        page.line(&[
+            plain("  "),
+            class_piece(class),
+            plain(format!("  {}{item} on {}{more}{since}{times}", task_words(&drift.task), named.join(", "))),
+        ]);
+        for diff in diffs.get(&((*first).clone(), key, drift.item.clone())).into_iter().flatten() {
+            diff_lines(page, diff);
+        }
+    }
+}
+
+fn class_piece(class: ChangeClass) -> Piece {
+    let tone = match class {
+        ChangeClass::Intended => Tone::Notice,
+        ChangeClass::Corrective | ChangeClass::Recurring => Tone::Bad,
+        ChangeClass::Flapping => Tone::Faint,
+    };
+    piece(tone, class.as_str())
+}
+
+/// The lines of a difference; long common parts at the beginning and the end are left out.
+fn diff_lines(page: &mut Page, diff: &Diff) {
+    if diff.hidden {
+        return page
+            .line(&[piece(Tone::Faint, format!("      {} differs; its content is not kept", diff.path))]);
+    }
+    if !diff.prepared.is_empty() {
+        for line in diff.prepared.lines() {
+            let tone = match line.chars().next() {
+                Some('+') => Tone::Good,
+                Some('-') => Tone::Bad,
+                _ => Tone::Faint,
+            };
+            page.line(&[piece(tone, format!("      {line}"))]);
+        }
+        return;
+    }
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (diff.before.lines().collect(), diff.after.lines().collect());
+    let start = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+    let rest = before.len().min(after.len()) - start;
+    let end = before.iter().rev().zip(after.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
+    if !diff.path.is_empty() {
+        page.line(&[piece(Tone::Faint, format!("      {}:{}", diff.path, start + 1))]);
+    }
+    for line in &before[start..before.len() - end] {
+        page.line(&[piece(Tone::Bad, format!("      -{line}"))]);
+    }
+    for line in &after[start..after.len() - end] {
+        page.line(&[piece(Tone::Good, format!("      +{line}"))]);
+    }
+}
+
+/// What is to be said about a task, whatever differs.
+fn doubts(page: &mut Page, task: &TaskFacts) {
+    let what = task_words(&task.identity);
+    let mut say = |tone, word: &str, text: String| {
+        page.line(&[plain("  "), piece(tone, word), plain(format!("  {what}: {text}"))]);
+    };
+    if task.flapping_since.is_some() {
+        say(
+            Tone::Notice,
+            "flapping",
+            "reports a change each time: a defect of the playbook, never corrected".to_owned(),
+        );
+    }
+    if task.unreliable_since.is_some() {
+        let module = &task.identity.action;
+        say(
+            Tone::Notice,
+            "unreliable in check",
+            format!("check and apply of `{module}` disagree; counted as blind"),
+        );
+    }
+    if task.blind != 0 {
+        say(Tone::Faint, "blind", format!("check mode cannot see it ({} results)", task.blind));
+    }
+    if task.for_real != 0 {
+        say(Tone::Faint, "ran for real", format!("`check_mode: false` ({} results)", task.for_real));
+    }
+}
+
+/// The hosts of a stack.
+pub(in crate::cli) fn hosts_page(report: &DriftReport, now: Timestamp) -> Page {
+    let mut page = Page::default();
+    if report.hosts.is_empty() {
+        page.line(&[plain("no apply of the whole stack told of its hosts yet")]);
+        return page;
+    }
+    let rows = report.hosts.iter().map(|it| row(it, report, now)).collect();
+    page.table(&["HOST", "APPLIED", "WHEN", "SEEN", "CHECKED", "DIFFERS", "OWED"], &[], rows);
+    page
+}
+
+fn row(host: &HostStatus, report: &DriftReport, now: Timestamp) -> Vec<Piece> {
+    let when = |at: Option<Timestamp>| plain(at.map_or_else(|| "never".to_owned(), |at| ago(now, at)));
+    let wanted = report.revision.as_ref().map(|it| &it.commit);
+    let applied = match &host.applied {
+        None => piece(Tone::Notice, "nothing"),
+        Some(commit) => {
+            let tone = if Some(commit) == wanted { Tone::Good } else { Tone::Notice };
+            piece(tone, commit.short())
+        }
+    };
+    let drifted = host.drift.iter().filter(|it| it.class != ChangeClass::Flapping).count();
+    let differs = match drifted {
+        0 => plain(""),
+        1 => piece(Tone::Bad, "1 task"),
+        count => piece(Tone::Bad, format!("{count} tasks")),
+    };
+    vec![
+        piece(Tone::Strong, host.host.as_str()),
+        applied,
+        when(host.applied_at),
+        when(host.last_seen),
+        when(host.checked_at),
+        differs,
+        owed(host, now),
+    ]
+}
+
+fn owed(host: &HostStatus, now: Timestamp) -> Piece {
+    let mut parts = Vec::new();
+    if let Some(since) = host.owed_since {
+        parts.push(format!("a revision, since {}", ago(now, since)));
+    }
+    if host.failed {
+        parts.push("failed".to_owned());
+    }
+    let handlers: Vec<&str> = host.pending.iter().map(|it| it.handler.as_str()).collect();
+    if !handlers.is_empty() {
+        parts.push(format!("handlers: {}", handlers.join(", ")));
+    }
+    parts.extend(host.locked.clone());
+    let tone = if host.failed { Tone::Bad } else { Tone::Notice };
+    piece(tone, parts.join("; "))
+}
