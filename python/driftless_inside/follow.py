@@ -33,6 +33,8 @@ def begin(callback: object) -> None:
 
             callback.taint = taint.Taint(channel)  # type: ignore[attr-defined]
             taint.install(channel, callback.taint)  # type: ignore[attr-defined]
+            if callback.notifications is not None:  # type: ignore[attr-defined]
+                callback.notifications.taint = callback.taint  # type: ignore[attr-defined]
     except Exception as error:
         channel.fault("taint", error)
 

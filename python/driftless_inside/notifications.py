@@ -28,6 +28,7 @@ class Notifications:
         self._tasks = tasks
         self._play = 0
         self.debts: object | None = None  # Who pays what earlier runs owe, if there is any.
+        self.taint: object | None = None  # Who wants to know what a check run only believes to be notified.
         self.sections = Sections(None)
         self._searched = ""  # The notification that Ansible looks up handlers for.
         self._giving = False  # What is saved now is not of a task.
@@ -41,6 +42,7 @@ class Notifications:
         self._waiting: dict[str, dict[str, set[str]]] = {}
         self._origins: dict[tuple[str, str], dict] = {}
         self._told: set[tuple[str, str]] = set()
+        self._doubtful: set[tuple[str, str]] = set()  # Notified, by tainted tasks alone.
         # By host and handler: where its notification came from, and of an include what it settled.
         self._causes: dict[tuple[str, str], dict] = {}
         self._settled: dict[tuple[str, str], list[str]] = {}
@@ -81,7 +83,7 @@ class Notifications:
 
     # Results.
 
-    def ended_well(self, host: str, task: object, handler: bool) -> None:
+    def ended_well(self, host: str, task: object, handler: bool, doubtful: bool) -> None:
         """A task or handler ended ok, skipped, or with an error that does not matter."""
         if handler:
             self._handler_ended(host, task, getattr(task, "run_once", False) is True)
@@ -89,6 +91,10 @@ class Notifications:
             section, dynamic = self.sections.of(task, host)
             origin = {"task": self._tasks.number(task), "section": section, "dynamic": dynamic or None}
             for name in self._saved.pop(host):
+                if not doubtful:
+                    self._doubtful.discard((host, name))
+                elif (host, name) not in self._told:
+                    self._doubtful.add((host, name))
                 self._tell(host, name, origin)
 
     def meta_ended(self, host: str, task: object) -> None:
@@ -140,6 +146,8 @@ class Notifications:
         self._waiting.setdefault(host, {}).setdefault(name, set()).update(uuids)
         for uuid in uuids:
             self._causes[host, uuid] = self._origins.get((host, name)) or {}
+            if self.taint is not None:
+                self.taint.notified(host, uuid, (host, name) in self._doubtful)  # type: ignore[attr-defined]
 
     def _tell(self, host: str, name: str, origin: dict) -> None:
         self._origins[host, name] = origin

@@ -29,6 +29,7 @@ class Taint:
         self._lost: set[str] = set()  # Hosts on which a tainted condition decided what runs: nothing can be.
         self._broken: set[str] = set()  # Hosts on which a tainted task failed: what rescues it can not.
         self._tainted: set[tuple[str, str]] = set()  # Tasks under way, by host and uuid.
+        self._notified: dict[tuple[str, str], bool] = {}  # Handlers by host and uuid: by tainted tasks alone?
         self._hosts: list[str] = []  # Of the current batch.
         self._words: dict[str, frozenset[str]] = {}  # By the uuid of the task.
         self._files: dict[str, set[str]] = {}
@@ -66,7 +67,7 @@ class Taint:
     def of(self, host: str, task: object) -> bool:
         """Whether a result, or that of an item, is tainted."""
         key = (host, str(task._uuid))  # type: ignore[attr-defined]
-        if key in self._tainted:
+        if key in self._tainted or self._notified.get(key):
             return True
         if not self._names or not str(task.action).endswith("template"):  # type: ignore[attr-defined]
             return False
@@ -80,9 +81,14 @@ class Taint:
             self._tainted.add(key)  # And so is the loop that the item is of.
         return rests
 
+    def notified(self, host: str, uuid: str, doubtful: bool) -> None:
+        """A handler is to run. `doubtful`: perhaps it is not, if what notified it is not as it seems."""
+        self._notified[host, uuid] = self._notified.get((host, uuid), True) and doubtful
+
     def ended(self, host: str, task: object, data: Mapping, status: str, doubtful: bool) -> None:
         """A task ended. `doubtful`: it is blind or tainted, so what it leaves behind cannot be believed."""
         self._tainted.discard((host, str(task._uuid)))  # type: ignore[attr-defined]
+        self._notified.pop((host, str(task._uuid)), None)  # type: ignore[attr-defined]
         if not doubtful and not self._names:
             return
         if doubtful and status == "failed":

@@ -4,6 +4,7 @@
 mod acceptance;
 mod crash;
 mod execution;
+mod fleet;
 mod gated;
 mod guardian;
 mod handshake;
@@ -16,5 +17,7 @@ mod room;
 mod running;
 mod runtime;
 mod served;
+mod sshd;
 mod tidy;
+mod verdicts;
 mod world;

@@ -79,6 +79,11 @@ SITE = """
     - {name: "clean again", debug: {msg: "{{ probe.stdout }}"}}
     - {name: "made anew", set_fact: {made: 1}}
     - {name: "clean made", debug: {msg: "{{ made }}"}}
+    - {name: "T notifies", debug: {msg: "{{ hidden }}"}, changed_when: true, notify: [T handler, clean handler]}
+    - {name: "clean notifies", debug: {msg: x}, changed_when: true, notify: [clean handler]}
+  handlers:
+    - {name: "T handler", debug: {msg: x}}
+    - {name: "clean handler", debug: {msg: x}}
 """
 FILES = {
     "site.yml": SITE,

@@ -231,7 +231,7 @@ class CallbackModule(CallbackBase):
             return
         handler = isinstance(task, Handler)
         if status in _WELL:
-            self.notifications.ended_well(host, task, handler)
+            self.notifications.ended_well(host, task, handler, doubtful)
             if self.debts is not None and not handler:
                 self.debts.ended_well(host, task)
         elif handler:
