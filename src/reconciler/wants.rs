@@ -180,7 +180,9 @@ impl Source {
             Ok(want) => return Ok(want),
             Err(waiting) => waiting,
         };
-        if let Some(want) = stack.heal_due(policy, world.now) {
+        if let Some(want) = stack.heal_due(policy, world.now)
+            && self.may_apply(&want, stack, policy, head).is_ok()
+        {
             return Ok(want);
         }
         if let Some(want) = stack.check_due(policy, world) {
