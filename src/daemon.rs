@@ -197,6 +197,7 @@ fn tools(
     let collection =
         Collection::install(&places.python()).context("failed to write launcher and callback")?;
     let runtimes = Runtimes::new(places.runtimes(), options.program.clone(), options.search_path.clone())?;
+    metrics.limit_hosts(config.host_metrics);
     Ok(Arc::new(Tools {
         git: Arc::new(git),
         store,

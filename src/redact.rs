@@ -26,6 +26,7 @@ mod values;
 mod variants;
 
 pub use deny::DenyList;
+pub use names::Names;
 pub use secrets::{Added, Secrets};
 pub use stream::Stream;
 
@@ -41,15 +42,17 @@ pub const FAILED: &str = "[redaction failed]";
 #[derive(Clone, Default)]
 pub struct Redactor {
     known: Arc<Known>,
+    names: Arc<Names>,
     /// Fails at texts that contain this.
     #[cfg(test)]
     poison: Option<&'static str>,
 }
 
 impl Redactor {
-    fn new(known: Arc<Known>) -> Self {
+    fn new(known: Arc<Known>, names: Arc<Names>) -> Self {
         Self {
             known,
+            names,
             #[cfg(test)]
             poison: None,
         }
@@ -69,7 +72,7 @@ impl Redactor {
 
     fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let bytes = text.as_bytes();
-        let mut spans = merge(self.find(bytes), scan::scan(bytes, &mut State::default(), true));
+        let mut spans = merge(self.find(bytes), scan::scan(bytes, &self.names, &mut State::default(), true));
         if spans.is_empty() {
             return Cow::Borrowed(text);
         }

@@ -6,7 +6,7 @@ use crate::domain::{Event, HostAddress, HostName, LockKey, Question, RunEvent, R
 
 use super::inbox::Inbox;
 
-/// Which names of hosts and addresses mean the same machine, as the operator says.
+/// The names of machines by the keys of hosts and addresses, as the operator says.
 pub(super) type Aliases = BTreeMap<String, String>;
 
 /// Listens for the questions of one run. It belongs to the thread that reads the run.
@@ -64,7 +64,8 @@ impl Asking {
 /// its address.
 fn lock_key(host: &HostAddress, aliases: &Aliases) -> LockKey {
     let address = if host.address.is_empty() { &host.name } else { &host.address };
-    if let Some(alias) = aliases.get(&host.name).or_else(|| aliases.get(address)) {
+    let keys = [LockKey::address(&host.name, None), LockKey::address(address, host.port)];
+    if let Some(alias) = keys.iter().find_map(|it| aliases.get(it.as_str())) {
         return LockKey::alias(alias);
     }
     let here = address.eq_ignore_ascii_case("localhost") && matches!(host.port, None | Some(22));
@@ -92,8 +93,9 @@ mod tests {
 
     #[test]
     fn a_machine_is_known_by_how_it_is_reached() {
-        let aliases =
-            Aliases::from([("web".to_owned(), "W1".to_owned()), ("10.0.0.9".to_owned(), "w1".to_owned())]);
+        let aliases: Aliases = [("web", "W1"), ("10.0.0.9", "w1"), ("10.0.0.8:2222", "w2")]
+            .map(|it| (it.0.to_owned(), it.1.to_owned()))
+            .into();
         for (host, key) in [
             (host("web1", "", None, ""), "web1"),
             (host("web1", "10.0.0.1", None, "ssh"), "10.0.0.1"),
@@ -105,7 +107,12 @@ mod tests {
             (host("h1", "localhost", Some(2222), "ssh"), "localhost:2222"),
             (host("localhost", "10.0.0.1", None, "ssh"), "10.0.0.1"),
             (host("web", "10.0.0.1", None, ""), "w1"),
+            (host("WEB", "10.0.0.1", Some(2222), ""), "w1"),
             (host("h1", "10.0.0.9", None, ""), "w1"),
+            (host("h1", "10.0.0.9", Some(22), ""), "w1"),
+            (host("h1", "10.0.0.9", Some(2222), ""), "10.0.0.9:2222"),
+            (host("h1", "10.0.0.8", Some(2222), ""), "w2"),
+            (host("h1", "10.0.0.9", None, "local"), "w1"),
         ] {
             assert_eq!(lock_key(&host, &aliases).as_str(), key, "{host:?}");
         }

@@ -10,23 +10,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::ansible::clean::Cleaner;
-use crate::config::{SecretSource, SourceConfig};
+use crate::config::{Redact, SecretSource, SourceConfig};
 use crate::domain::{Detail, Diff, Ending, Reason, RunSpec};
-use crate::redact::{Added, DenyList, Redactor, Secrets, Stream};
+use crate::redact::{Added, DenyList, Names, Redactor, Secrets, Stream};
 
 /// Nobody is called by a name of so many letters, and no token has fewer.
 const TOKEN_BYTES: usize = 16;
 
-/// All secrets of one run. Its clones share them.
+/// All secrets of one run, and the files whose content is not kept. Its clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct RunSecrets(Arc<Mutex<Secrets>>);
+pub(super) struct RunSecrets {
+    secrets: Arc<Mutex<Secrets>>,
+    deny: DenyList,
+}
 
 impl RunSecrets {
     /// What the daemon lends to a run of this stack. What cannot be read cannot be lent either.
-    pub(super) fn lent(source: &SourceConfig, spec: &RunSpec) -> Self {
+    pub(super) fn lent(source: &SourceConfig, redact: &Redact, spec: &RunSpec) -> Self {
         let access = source.access_for(&spec.stack.stack);
         let lent = [&access.ssh_key, &access.become_password, &source.credentials.https_token];
-        let mut secrets = Secrets::new();
+        let mut secrets = Secrets::with_names(Names::new(&redact.names));
         for source in lent.into_iter().flatten().chain(access.environment.values()) {
             add(&mut secrets, source);
         }
@@ -39,9 +42,9 @@ impl RunSecrets {
         }
         let variables = Value::Object(spec.extra_vars.clone().into_iter().collect());
         let mut shown = variables.clone();
-        Redactor::default().json(&mut shown);
+        secrets.redactor().json(&mut shown);
         hidden(&variables, &shown, &mut secrets);
-        Self(Arc::new(Mutex::new(secrets)))
+        Self { secrets: Arc::new(Mutex::new(secrets)), deny: DenyList::new(&redact.paths) }
     }
 
     /// How many of them are too short, or too common, to be taken out of texts.
@@ -57,7 +60,7 @@ impl RunSecrets {
             stream: Stream::new(redactor.clone()),
             redactor,
             is_stale: false,
-            deny: DenyList::default(),
+            deny: self.deny.clone(),
         })
     }
 
@@ -75,7 +78,7 @@ impl RunSecrets {
     }
 
     fn lock(&self) -> MutexGuard<'_, Secrets> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -90,6 +90,7 @@ impl Hands {
 
     /// Uses another configuration from now on. Runs that are live keep theirs.
     pub(super) fn reconfigure(&mut self, config: Config) {
+        self.tools.metrics.limit_hosts(config.host_metrics);
         *self.tools.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         self.watch_local_sources();
     }

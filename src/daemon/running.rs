@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::git::Checkout;
 use crate::store::{Progress, Recorded, Recorder, Store};
 
-use super::asking::{Aliases, Asking};
+use super::asking::Asking;
 use super::cleaning::RunSecrets;
 use super::clock::now;
 use super::hands::Tools;
@@ -79,7 +79,10 @@ async fn attempt(tools: Arc<Tools>, spec: RunSpec, orders: Orders) -> End {
 /// The secrets that the run gets from us. Without its source it gets none, and does not begin.
 pub(super) async fn lent_to(tools: &Tools, spec: &RunSpec) -> RunSecrets {
     let (config, spec) = (tools.config(), spec.clone());
-    let read = move || Some(RunSecrets::lent(config.sources.get(&spec.stack.source)?, &spec));
+    let read = move || {
+        let source = config.sources.get(&spec.stack.source)?;
+        Some(RunSecrets::lent(source, &config.redact, &spec))
+    };
     tokio::task::spawn_blocking(read).await.ok().flatten().unwrap_or_default()
 }
 
@@ -137,7 +140,7 @@ fn listener(
     recorder: &Arc<Mutex<Recorder>>,
 ) -> impl FnMut(&[RunEvent]) + Send + 'static {
     let (recorder, inbox) = (Arc::clone(recorder), tools.inbox.clone());
-    let mut asking = Asking::new(run, Aliases::new());
+    let mut asking = Asking::new(run, tools.config().aliases.clone());
     move |events| {
         lock(&recorder).record(events);
         asking.hear(events, &inbox);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::names::{is_harmless, is_secret};
+use super::names::{Names, is_harmless};
 use super::{REDACTED, Redactor};
 
 /// No result of Ansible is nested deeper.
@@ -28,7 +28,7 @@ fn within(redactor: &Redactor, value: &mut Value, depth: usize) {
         Value::Array(items) => {
             let mut follows_option = false;
             for item in items {
-                let is_option = item.as_str().is_some_and(is_option);
+                let is_option = item.as_str().is_some_and(|it| is_option(it, &redactor.names));
                 if follows_option && !is_option {
                     hide("", item);
                 }
@@ -37,10 +37,10 @@ fn within(redactor: &Redactor, value: &mut Value, depth: usize) {
             }
         }
         Value::Object(entries) => {
-            let named = names_secret(entries);
+            let named = names_secret(entries, &redactor.names);
             let old = std::mem::take(entries);
             for (key, mut value) in old {
-                if is_secret(key.as_bytes()) || named && key == "value" {
+                if redactor.names.is_secret(key.as_bytes()) || named && key == "value" {
                     hide(&key, &mut value);
                 } else {
                     within(redactor, &mut value, depth - 1);
@@ -67,13 +67,13 @@ fn hide(name: &str, value: &mut Value) {
 }
 
 /// Whether the next word of a command line is a secret.
-fn is_option(word: &str) -> bool {
-    word.starts_with('-') && !word.contains(['=', ' ', '\n']) && is_secret(word.as_bytes())
+fn is_option(word: &str, names: &Names) -> bool {
+    word.starts_with('-') && !word.contains(['=', ' ', '\n']) && names.is_secret(word.as_bytes())
 }
 
 /// `{"name": "DB_PASSWORD", "value": "…"}`.
-fn names_secret(entries: &Map<String, Value>) -> bool {
+fn names_secret(entries: &Map<String, Value>, names: &Names) -> bool {
     ["name", "key"]
         .iter()
-        .any(|it| entries.get(*it).and_then(Value::as_str).is_some_and(|it| is_secret(it.as_bytes())))
+        .any(|it| entries.get(*it).and_then(Value::as_str).is_some_and(|it| names.is_secret(it.as_bytes())))
 }

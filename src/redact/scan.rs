@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::{memchr, memrchr};
 
 use super::REDACTED;
+use super::names::Names;
 use super::shapes::{self, Border, PRIVATE_KEY, SHAPES, VAULT};
 use super::values::{self, Value};
 
@@ -92,11 +93,25 @@ impl Hit {
 
 /// Finds what must not be seen in `text` by names and shapes, in the order of the text, and moves `state` to its
 /// end. `is_all`: nothing came before; the text may have been cut, though.
-pub(super) fn scan(text: &[u8], state: &mut State, is_all: bool) -> Vec<Span> {
-    let mut scan = Scan { text, spans: Vec::new(), at: 0, value: 0, line: 0..0, block: state.block, is_all };
+pub(super) fn scan(text: &[u8], names: &Names, state: &mut State, is_all: bool) -> Vec<Span> {
     let is_fresh = !state.mid_line;
+    let mut scan = Scan {
+        text,
+        names,
+        spans: Vec::new(),
+        at: 0,
+        value: 0,
+        line: 0..0,
+        block: state.block,
+        is_all,
+        is_fresh,
+    };
     scan.go_on();
+    let mut further = names.hits(text).into_iter().peekable();
     for hit in HITS.find_iter(text) {
+        while let Some(place) = further.next_if(|it| it.start <= hit.start()) {
+            scan.name(place);
+        }
         let is_in_name = hit.start() < scan.value;
         if hit.start() < scan.at && !is_in_name {
             continue;
@@ -114,10 +129,10 @@ pub(super) fn scan(text: &[u8], state: &mut State, is_all: bool) -> Vec<Span> {
                     scan.push(hit.start(), token);
                 }
             }
-            Hit::Name if is_in_name => {}
-            Hit::Name => scan.name(hit.range(), is_fresh),
+            Hit::Name => scan.name(hit.range()),
         }
     }
+    further.for_each(|it| scan.name(it));
     state.block = scan.block;
     state.mid_line = text.last().map_or(state.mid_line, |it| *it != b'\n');
     scan.spans
@@ -125,6 +140,7 @@ pub(super) fn scan(text: &[u8], state: &mut State, is_all: bool) -> Vec<Span> {
 
 struct Scan<'a> {
     text: &'a [u8],
+    names: &'a Names,
     spans: Vec<Span>,
     /// Everything before this is decided,
     at: usize,
@@ -135,6 +151,8 @@ struct Scan<'a> {
     /// What is open at `at`.
     block: Block,
     is_all: bool,
+    /// The text begins where a line begins.
+    is_fresh: bool,
 }
 
 impl Scan<'_> {
@@ -176,11 +194,15 @@ impl Scan<'_> {
         }
     }
 
-    fn name(&mut self, hit: Range<usize>, is_fresh: bool) {
+    fn name(&mut self, hit: Range<usize>) {
+        if hit.start < self.at.max(self.value) {
+            return;
+        }
+        self.move_to(hit.start);
         let start = self.line.start;
-        let is_beginning = is_fresh || 0 < start;
-        let hit = hit.start - start..hit.end - start;
-        if let Some(value) = values::value(&self.text[self.line.clone()], hit, is_beginning) {
+        let is_beginning = self.is_fresh || 0 < start;
+        let hit = hit.start - start..hit.end.min(self.line.end) - start;
+        if let Some(value) = values::value(&self.text[self.line.clone()], hit, is_beginning, self.names) {
             self.take(&value);
         }
     }

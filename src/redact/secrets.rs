@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Redactor;
 use super::known::{Known, SHORTEST, core};
+use super::names::Names;
 use super::variants::{Text, variants};
 
 /// Secrets that must not be seen. It only grows, and its memory is wiped when the last user of it is gone.
@@ -14,6 +15,7 @@ pub struct Secrets {
     /// Sorted.
     seen: Vec<Text>,
     not_redacted: usize,
+    names: Arc<Names>,
 }
 
 /// What became of a secret.
@@ -33,6 +35,11 @@ impl Secrets {
     /// None yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// None yet, where the values of these names are secrets, too.
+    pub fn with_names(names: Names) -> Self {
+        Self { names: Arc::new(names), ..Self::default() }
     }
 
     /// Takes up one more secret. White space around it does not belong to it.
@@ -70,7 +77,7 @@ impl Secrets {
 
     /// What replaces the secrets known so far. This costs next to nothing.
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(Arc::clone(&self.known))
+        Redactor::new(Arc::clone(&self.known), Arc::clone(&self.names))
     }
 }
 

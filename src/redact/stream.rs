@@ -117,7 +117,7 @@ impl Stream {
     /// What must not be seen of `pending` up to `cut`.
     fn spans(&self, cut: usize, mut known: Vec<Range<usize>>, state: &mut State) -> Vec<Span> {
         known.retain(|it| it.start < cut);
-        let mut scanned = scan(&self.pending[..cut], state, false);
+        let mut scanned = scan(&self.pending[..cut], &self.redactor.names, state, false);
         let covered = self.covered.min(cut);
         if 0 < covered {
             scanned.push(Span { from: 0, place: 0..covered, silent: false });

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::names::{is_harmless, is_secret};
+use super::names::{Names, is_harmless};
 
 /// No part of a URL before its host is longer.
 const LONGEST_USERINFO: usize = 1024;
@@ -42,14 +42,14 @@ struct Quote {
 
 /// The value behind the name around `hit`, if that is the name of a secret. `is_beginning`: `line` begins where a
 /// line begins.
-pub(super) fn value(line: &[u8], hit: Range<usize>, is_beginning: bool) -> Option<Value> {
+pub(super) fn value(line: &[u8], hit: Range<usize>, is_beginning: bool, names: &Names) -> Option<Value> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let name = name(line, hit);
     let before = &line[..name.start];
     let is_first = is_beginning && before.iter().all(|it| b" \t+-<>#;|\"'".contains(it));
     let (after, separator, is_spaced) = separator(line, &name, is_first)?;
     let text = &line[name.clone()];
-    if !is_secret(text) {
+    if !names.is_secret(text) {
         return None;
     }
     let start = after + blanks(&line[after..]);

@@ -156,7 +156,7 @@ class Daemon:
     def run_of(self, commit: str) -> dict:
         """The run of a commit, which must be over and have succeeded."""
         for run in self.ask("runs")["runs"]:
-            if run["revision"].endswith(commit):
+            if run["revision"].endswith(commit) and run["mode"] == "apply":
                 if run["ending"]["outcome"] not in ("in_sync", "changed"):
                     raise RuntimeError(f"run of {commit}: {run['ending']}")
                 return run

@@ -93,7 +93,7 @@ const HARMLESS: &str = "nothing special on port 8080, is-no-secret-program";
 #[test]
 fn everything_that_is_lent_is_taken_out_of_all_that_is_said() {
     let dir = tempfile::tempdir().unwrap();
-    let secrets = RunSecrets::lent(&source(dir.path()), &spec());
+    let secrets = RunSecrets::lent(&source(dir.path()), &Redact::default(), &spec());
     assert_eq!(secrets.cannot_be_redacted(), 1);
     let mut cleaner = secrets.cleaner();
     let all = format!("{HARMLESS}: {}", LENT.join(" and "));
@@ -130,6 +130,20 @@ fn everything_that_is_lent_is_taken_out_of_all_that_is_said() {
             assert!(!said.contains(secret), "{secret}: {said}");
         }
     }
+}
+
+#[test]
+fn what_the_operator_adds_is_taken_out_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let redact = Redact { paths: vec!["/srv/wallets/".to_owned()], names: vec!["motto".to_owned()] };
+    let mut cleaner = RunSecrets::lent(&source(dir.path()), &redact, &spec()).cleaner();
+    assert_eq!(cleaner.text("it is nothing special"), "it is [redacted]");
+    assert_eq!(cleaner.text("my_motto=12"), "my_motto=[redacted]");
+    let diff = |path: &str| Diff { path: path.to_owned(), after: "text".to_owned(), ..Diff::default() };
+    let mut detail = Detail { diff: vec![diff("/srv/wallets/a"), diff("/srv/b")], ..Detail::default() };
+    cleaner.detail(&mut detail);
+    assert_eq!(detail.diff[0], Diff { path: "/srv/wallets/a".to_owned(), hidden: true, ..Diff::default() });
+    assert_eq!(detail.diff[1], diff("/srv/b"));
 }
 
 #[test]
