@@ -29,6 +29,15 @@ def begin(callback: object) -> None:
         channel.fault("notifications", error)
     try:
         if callback.checking:  # type: ignore[attr-defined]
+            from driftless_inside import hidden
+
+            looked_at = hidden.Hidden()
+            looked_at.install()
+            callback.hidden = looked_at  # type: ignore[attr-defined]
+    except Exception as error:
+        channel.fault("hidden", error)
+    try:
+        if callback.checking:  # type: ignore[attr-defined]
             from driftless_inside import taint
 
             callback.taint = taint.Taint(channel)  # type: ignore[attr-defined]

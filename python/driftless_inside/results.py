@@ -37,11 +37,26 @@ def is_censored(task: object, data: Mapping) -> bool:
     return bool(data.get("_ansible_no_log") or "censored" in data or getattr(task, "no_log", False))
 
 
-def is_blind(task: object, data: Mapping) -> bool:
-    """Whether check mode could not simulate it. In doubt it is: what saw nothing must not pass for a look."""
+def is_blind(task: object, data: Mapping, status: str) -> bool:
+    """Whether check mode could not simulate it. In doubt it is: what saw nothing must not pass for a look.
+
+    That something began which nobody waits for says nothing of how it ends.
+    """
     if getattr(task, "check_mode", None) is not True:
         return False
-    return "skip_reason" not in data and "skipped_reason" not in data and not is_satisfied(data)
+    if status == "skipped":
+        return not is_unwanted(data) and not is_satisfied(data)
+    return status == "ok" and bool(getattr(task, "async_val", 0)) and not getattr(task, "poll", 1)
+
+
+def is_for_real(task: object, data: Mapping) -> bool:
+    """Whether it was executed although the run only looks."""
+    return getattr(task, "check_mode", None) is False and not is_unwanted(data)
+
+
+def is_unwanted(data: Mapping) -> bool:
+    """Whether a condition kept it from running."""
+    return "skip_reason" in data or "skipped_reason" in data
 
 
 def is_satisfied(data: Mapping) -> bool:

@@ -228,6 +228,9 @@ pub struct HostChange {
 pub struct TaskFacts {
     /// What it is, where it stood when it was last seen.
     pub identity: TaskIdentity,
+    /// How often in a row the check after an apply still reported it.
+    #[serde(default)]
+    pub still_reported: u32,
     /// Since when it reports changes that nobody made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flapping_since: Option<Timestamp>,
@@ -254,7 +257,7 @@ impl TaskFacts {
         !self.differs
             && self.flapping_since.is_none()
             && self.unreliable_since.is_none()
-            && [self.disagreements, self.blind, self.for_real] == [0, 0, 0]
+            && [self.still_reported, self.disagreements, self.blind, self.for_real] == [0; 4]
     }
 }
 

@@ -89,7 +89,7 @@ impl TaskResult {
             ResultStatus::Unreachable | ResultStatus::UnreachableIgnored => return None,
             ResultStatus::Failed | ResultStatus::Ignored => Verdict::Failed,
             ResultStatus::Ok | ResultStatus::Skipped if self.for_real => Verdict::RanForReal,
-            ResultStatus::Skipped if self.blind => Verdict::Blind,
+            ResultStatus::Ok | ResultStatus::Skipped if self.blind => Verdict::Blind,
             ResultStatus::Skipped if self.satisfied => Verdict::Unchanged,
             ResultStatus::Skipped => Verdict::Skipped,
             ResultStatus::Ok if self.changed => Verdict::WouldChange,

@@ -1,12 +1,12 @@
 //! When check mode looks for drift, and what it means that it looked.
 
 use crate::domain::{
-    AirbagHold, HostEnd, LastCheck, Mode, Outcome, OwedVerify, RunSpec, Selection, Span, StackPolicy,
-    Timestamp, Trigger, later,
+    AirbagHold, HostEnd, HostName, LastCheck, Mode, Outcome, OwedVerify, RunSpec, Selection, Span,
+    StackPolicy, Timestamp, Trigger, later,
 };
 
 use super::backoff::doubled;
-use super::drift::{Looked, predictions};
+use super::drift::{Followed, Looked, predictions};
 use super::ending::{Ended, Pace};
 use super::ledger::told_all;
 use super::stack::Stack;
@@ -69,8 +69,8 @@ impl Stack {
     /// A check run ended.
     pub(super) fn check_finished(&mut self, ended: &Ended<'_>, pace: &Pace<'_>, spec: &RunSpec) {
         self.ledger.checked(ended.now, ended.hosts);
-        let follows_apply = spec.trigger == Trigger::Verify;
-        let owed = if follows_apply { self.facts.check.verify.take() } else { None };
+        let owed = if spec.trigger == Trigger::Verify { self.facts.check.verify.take() } else { None };
+        let follows = owed.as_ref().map(|it| if it.heal { Followed::Correction } else { Followed::Revision });
         if !told_all(ended.ending, ended.hosts) {
             return self.check_failed(ended, pace, spec, owed);
         }
@@ -82,14 +82,14 @@ impl Stack {
         }
         let full = spec.selection == Selection::Full;
         if !full && matches!(spec.trigger, Trigger::Drift | Trigger::OwedHosts) {
-            return self.narrowed_check_finished(ended, spec);
+            return self.narrowed_check_finished(ended, pace, spec);
         }
         let looked = Looked {
             now: ended.now,
             run: spec.run,
             commit: &spec.revision.commit,
             full,
-            follows_apply,
+            follows,
             hosts: ended.hosts,
             findings: ended.findings,
         };
@@ -170,10 +170,21 @@ impl Stack {
     }
 
     /// A check of some hosts, before an apply of them: does it predict what the full check predicted?
-    fn narrowed_check_finished(&mut self, ended: &Ended<'_>, spec: &RunSpec) {
+    fn narrowed_check_finished(&mut self, ended: &Ended<'_>, pace: &Pace<'_>, spec: &RunSpec) {
         let Some(plan) = &mut self.facts.heal.narrow else { return };
         if plan.commit != spec.revision.commit {
             return;
+        }
+        if plan.hosts.iter().any(|it| ended.hosts.get(it) == Some(&HostEnd::Unreachable)) {
+            return self.narrowed_check_unreached(ended.now, pace, spec);
+        }
+        let quiet = |it: &HostName| {
+            ended.hosts.get(it) == Some(&HostEnd::Converged)
+                && predictions(ended.findings, it, &self.tasks).is_empty()
+        };
+        if spec.trigger == Trigger::Drift && plan.hosts.iter().all(quiet) {
+            // Nothing is to be corrected. The next check of all will see it, too.
+            return self.heal_put_off(ended.now, pace, spec);
         }
         let differs = plan.hosts.iter().find(|host| {
             let now = predictions(ended.findings, host, &self.tasks);

@@ -18,6 +18,10 @@ const REMEMBERED_MAX: usize = 50;
 /// How many times one difference keeps.
 const TIMES_MAX: usize = 10;
 
+/// How often in a row the check after an apply must still report a task before it is called flapping, if it was at
+/// rest on any host.
+const STILL_REPORTED: u32 = 2;
+
 /// How often in a row check and apply must disagree on a task before its check is not believed any more.
 const DISAGREEMENTS: u32 = 2;
 
@@ -71,6 +75,15 @@ impl Tasks {
     }
 }
 
+/// What a check followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// An apply of a revision: what it changed nobody had seen at rest.
+    Revision,
+    /// A correction of what somebody changed.
+    Correction,
+}
+
 /// A check run that ended, as the drift of its stack learns from it.
 #[derive(Debug)]
 pub(super) struct Looked<'a> {
@@ -79,8 +92,8 @@ pub(super) struct Looked<'a> {
     pub(super) commit: &'a CommitHash,
     /// Whether it was of the whole stack.
     pub(super) full: bool,
-    /// Whether it followed an apply that changed something, while that one's locks were kept.
-    pub(super) follows_apply: bool,
+    /// The apply that changed something just before, while that one's locks were kept.
+    pub(super) follows: Option<Followed>,
     pub(super) hosts: &'a BTreeMap<HostName, HostEnd>,
     pub(super) findings: &'a Findings,
 }
@@ -125,10 +138,16 @@ impl Tasks {
                     it.blind = counts.blind + counts.tainted;
                     it.for_real = counts.for_real;
                 }
-                if looked.follows_apply && moved.contains(key) {
-                    it.flapping_since.get_or_insert(looked.now);
+                if looked.follows.is_some() && moved.contains(key) {
+                    it.still_reported += 1;
+                    // Somebody may have been at one host meanwhile. Nobody is at all of them, or that often.
+                    let everywhere =
+                        looked.follows == Some(Followed::Revision) && counts.changed == counts.ok;
+                    if everywhere || STILL_REPORTED <= it.still_reported {
+                        it.flapping_since.get_or_insert(looked.now);
+                    }
                 } else if counts.changed == 0 && counts.ok != 0 {
-                    it.flapping_since = None;
+                    (it.flapping_since, it.still_reported) = (None, 0);
                 }
             });
         }
@@ -150,7 +169,8 @@ impl Tasks {
         let (mut agree, mut disagree) = (BTreeSet::new(), BTreeSet::new());
         let converged = applied.hosts.iter().filter(|(_, end)| **end == HostEnd::Converged);
         for host in converged.map(|(host, _)| host) {
-            let Some(line) = ledger.get(host) else { continue };
+            // Nobody knows what an apply that was cut off did there after the check.
+            let Some(line) = ledger.get(host).filter(|it| it.owed_since.is_none()) else { continue };
             let done: BTreeSet<(&TaskKey, &str)> =
                 did.get(host).into_iter().flatten().map(|(key, it)| (key, it.item.as_str())).collect();
             let predicted: BTreeSet<(&TaskKey, &str)> =
@@ -174,10 +194,13 @@ impl Tasks {
             }
             self.change(key, |it| {
                 it.identity = identity.clone();
-                if disagree.contains(key) {
-                    it.disagreements += 1;
-                } else if agree.contains(key) {
-                    it.disagreements = 0;
+                // Where both happen somebody was at a host between check and apply.
+                match (agree.contains(key), disagree.contains(key)) {
+                    (false, true) => it.disagreements += 1,
+                    (true, false) => it.disagreements = 0,
+                    // It was to change nothing, and did not.
+                    (false, false) if fresh => it.disagreements = 0,
+                    (true, true) | (false, false) => {}
                 }
                 if DISAGREEMENTS <= it.disagreements {
                     it.unreliable_since.get_or_insert(now);
@@ -274,7 +297,7 @@ fn learn(line: &mut HostLedger, looked: &Looked<'_>, seen: &[(TaskKey, &Change)]
         });
         if it.corrective != corrective {
             // What was intended and is corrective now began now: Git's part of it is done.
-            (it.onsets, it.heals) = (vec![looked.now], Vec::new());
+            it.onsets = vec![looked.now];
         } else if !it.present {
             it.onsets.push(looked.now);
             let spare = it.onsets.len().saturating_sub(TIMES_MAX);
@@ -289,7 +312,9 @@ fn learn(line: &mut HostLedger, looked: &Looked<'_>, seen: &[(TaskKey, &Change)]
     let mut gone: Vec<HostChange> = before
         .into_iter()
         .map(|it| HostChange { present: it.present && !whole, ..it })
-        .filter(|it| it.present || (it.corrective && it.onsets.last().is_some_and(|at| oldest < *at)))
+        // How often something was corrected today counts, whatever it was in between.
+        .filter(|it| it.present || it.corrective || !it.heals.is_empty())
+        .filter(|it| it.present || it.onsets.last().is_some_and(|at| oldest < *at))
         .collect();
     gone.sort_by(|a, b| b.onsets.last().cmp(&a.onsets.last()));
     gone.truncate(REMEMBERED_MAX);

@@ -34,7 +34,7 @@ impl Pace<'_> {
         self.jitter.at_least(pause, self.stack.stack.as_str(), spec.run.0)
     }
 
-    fn after_failures(&self, spec: &RunSpec, failures: u32) -> Span {
+    pub(super) fn after_failures(&self, spec: &RunSpec, failures: u32) -> Span {
         self.spread(doubled(self.retry_base, self.retry_max, failures), spec)
     }
 
@@ -130,11 +130,11 @@ impl Stack {
         }
         self.facts.check.verify = None;
         match spec.selection {
-            Selection::Full if heals => self.full_heal_finished(ended),
+            Selection::Full if heals => self.full_heal_finished(ended, pace, spec),
             Selection::Full => self.attempt_finished(ended, pace, spec),
             Selection::SomeHosts if spec.trigger == Trigger::OwedHosts => self.caught_up(ended, pace, spec),
-            Selection::SomeHosts if outcome == Outcome::Unreachable => self.catch_up_later(ended, pace, spec),
-            Selection::SomeHosts | Selection::SomeTasks => {}
+            Selection::SomeHosts => self.catch_up_later(ended, pace, spec),
+            Selection::SomeTasks => {}
         }
         self.owe_verify(spec, ended);
         if heals {
@@ -143,10 +143,24 @@ impl Stack {
     }
 
     /// A correction by a run of the whole stack is no attempt of a revision, and yet a success of it.
-    fn full_heal_finished(&mut self, ended: &Ended<'_>) {
+    fn full_heal_finished(&mut self, ended: &Ended<'_>, pace: &Pace<'_>, spec: &RunSpec) {
         if ended.ending.outcome.is_success() {
             self.facts.last_success = Some(ended.now);
+            if self.owes_unreachable() {
+                self.nothing_is_owed(ended.now);
+            }
         }
+        self.catch_up_later(ended, pace, spec);
+    }
+
+    /// All hosts have the attempted revision, also those that it did not reach at first.
+    fn nothing_is_owed(&mut self, now: Timestamp) {
+        if let Some(attempt) = &mut self.facts.attempt {
+            attempt.outcome = Some(Outcome::Changed);
+            (attempt.failures, attempt.retry_at) = (0, None);
+        }
+        self.facts.last_success = Some(now);
+        self.facts.probe = ProbeFacts::default();
     }
 
     /// Hosts that were owed were caught up by an apply of them alone.
@@ -158,11 +172,7 @@ impl Stack {
         let same = |it: &&mut Attempt| it.revision.commit == spec.revision.commit;
         let Some(attempt) = self.facts.attempt.as_mut().filter(same) else { return };
         if !owed && outcome.is_success() {
-            attempt.outcome = Some(Outcome::Changed);
-            (attempt.failures, attempt.retry_at) = (0, None);
-            self.facts.last_success = Some(ended.now);
-            self.facts.probe = ProbeFacts::default();
-            return;
+            return self.nothing_is_owed(ended.now);
         }
         if !outcome.ended_by_others() {
             attempt.failures = attempt.failures.saturating_add(1);
@@ -206,14 +216,20 @@ impl Stack {
         }
     }
 
-    /// Hosts that a person's limited apply did not reach at the head are caught up by a run of the whole stack.
+    /// Hosts that a correction or a person's limited apply did not reach at the attempted revision are asked for and
+    /// caught up. So are those that a correction did not finish, which nobody asks for again.
     fn catch_up_later(&mut self, ended: &Ended<'_>, pace: &Pace<'_>, spec: &RunSpec) {
+        let outcome = ended.ending.outcome;
+        let unfinished = ended.hosts.values().any(|it| *it == HostEnd::Unfinished);
+        let unfinished = unfinished && spec.trigger == Trigger::Drift && outcome != Outcome::Cancelled;
         let Some(attempt) = &mut self.facts.attempt else { return };
         let same = attempt.revision.commit == spec.revision.commit;
-        if same && attempt.retry_at.is_none() {
+        if (outcome == Outcome::Unreachable || unfinished) && same {
             let at = later(ended.now, pace.after_failures(spec, 1));
-            attempt.retry_at = Some(at);
-            self.probe_later(at);
+            attempt.retry_at.get_or_insert(at);
+            if self.owes_unreachable() {
+                self.probe_later(at);
+            }
         }
     }
 

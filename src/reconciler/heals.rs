@@ -24,6 +24,8 @@ struct Healable {
     hosts: BTreeSet<HostName>,
     /// When the first difference that was corrected too often today may be corrected again.
     capped_until: Option<Timestamp>,
+    /// Whether something differs on a host that the last check did not reach.
+    unseen: bool,
 }
 
 impl Stack {
@@ -69,6 +71,12 @@ impl Stack {
             && self.paused_until(now).is_none()
     }
 
+    /// Whether nothing can be corrected because the last check did not get to the hosts that differ.
+    pub(super) fn heals_only_unseen(&self, policy: &StackPolicy, now: Timestamp) -> bool {
+        let healable = self.healable(policy, now);
+        healable.unseen && healable.hosts.is_empty() && healable.capped_until.is_none()
+    }
+
     /// The hosts on which something may be corrected now.
     pub(super) fn healable_hosts(&self, policy: &StackPolicy, now: Timestamp) -> BTreeSet<HostName> {
         self.healable(policy, now).hosts
@@ -76,8 +84,13 @@ impl Stack {
 
     fn healable(&self, policy: &StackPolicy, now: Timestamp) -> Healable {
         let mut healable = Healable::default();
+        let last = self.facts.check.last.as_ref().map(|it| it.at);
         for (host, line) in self.ledger.drifted().filter(|(_, it)| it.owed_since.is_none()) {
             for change in line.changes.iter().filter(|it| self.is_to_be_healed(it)) {
+                if line.checked_at < last {
+                    healable.unseen = true;
+                    continue;
+                }
                 match capped_until(change, policy.daily_heals, now) {
                     None => drop(healable.hosts.insert(host.clone())),
                     Some(until) => {
@@ -192,12 +205,27 @@ impl Stack {
         }
     }
 
-    fn heal_failed(&mut self, now: Timestamp, pace: &Pace<'_>, spec: &RunSpec) {
+    /// Hosts that were to be corrected, or caught up, do not answer the check that comes first.
+    pub(super) fn narrowed_check_unreached(&mut self, now: Timestamp, pace: &Pace<'_>, spec: &RunSpec) {
+        self.facts.heal.narrow = None;
+        if spec.trigger == Trigger::OwedHosts {
+            return self.probe_later(later(now, pace.after_failures(spec, 1)));
+        }
+        self.heal_put_off(now, pace, spec);
+    }
+
+    /// A correction is tried later: its hosts do not answer, or do not differ any more.
+    pub(super) fn heal_put_off(&mut self, now: Timestamp, pace: &Pace<'_>, spec: &RunSpec) {
         let heal = &mut self.facts.heal;
+        heal.narrow = None;
         heal.failures = heal.failures.saturating_add(1);
-        heal.not_healed += 1;
-        heal.last = Some((false, now));
         heal.retry_at = Some(later(now, heal_pause(pace, spec, heal.failures)));
+    }
+
+    fn heal_failed(&mut self, now: Timestamp, pace: &Pace<'_>, spec: &RunSpec) {
+        self.facts.heal.not_healed += 1;
+        self.facts.heal.last = Some((false, now));
+        self.heal_put_off(now, pace, spec);
     }
 
     /// The check after an apply has ended: is there anything left that was to be corrected?

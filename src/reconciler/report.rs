@@ -97,7 +97,11 @@ impl Stack {
                 format!("corrected as often as a day allows; corrected again {}", words::until(now, until))
             }
             Some(Waiting::HealBackoff { until }) => {
-                format!("the last correction did not help; tried again {}", words::until(now, until))
+                format!("the last try did not correct it; tried again {}", words::until(now, until))
+            }
+            _ if self.heals_only_unseen(policy, now) => {
+                "it is corrected once a check has seen the host again, which did not answer the last one"
+                    .to_owned()
             }
             _ if self.heal_due(policy, now).is_some() => {
                 "it is corrected as soon as its hosts are free".to_owned()

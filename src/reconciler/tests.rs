@@ -1,5 +1,6 @@
 //! Stories, and a simulation in random weather.
 
+mod dice;
 mod story;
 
 mod scenario_backoff;
@@ -17,4 +18,5 @@ mod scenario_run;
 mod scenario_settings;
 mod scenario_stop;
 
+mod days;
 mod simulation;

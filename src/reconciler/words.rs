@@ -149,7 +149,7 @@ pub(super) fn waiting(now: Timestamp, waiting: &Waiting<'_>, head: &Revision) ->
         Waiting::Owed { until: None } => "hosts did not answer, and are being asked again".to_owned(),
         Waiting::Owed { until: Some(at) } => format!("hosts do not answer; asked again {}", until(now, *at)),
         Waiting::HealBackoff { until: at } => {
-            format!("the last correction did not help; tried again {}", until(now, *at))
+            format!("the last try did not correct it; tried again {}", until(now, *at))
         }
         Waiting::HealCapped { until: at } => {
             format!("corrected as often as a day allows; corrected again {}", until(now, *at))

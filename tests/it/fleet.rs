@@ -1,10 +1,10 @@
 //! The daemon and real hosts over ssh.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::sshd::Fleet;
-use crate::world::{SOON, World, ansible_environments, eventually};
+use crate::world::{SOON, World, eventually, three_versions};
 
 const HOSTS: [&str; 3] = ["web1", "web2", "db1"];
 
@@ -28,16 +28,6 @@ fn world(environment: &Path, fleet: &Fleet) -> World {
     );
     world.repository.write("hosts.yml", &fleet.inventory());
     world
-}
-
-/// The oldest, the newest, and one between them.
-fn three_versions() -> Vec<PathBuf> {
-    let mut all = ansible_environments();
-    all.sort();
-    let (first, middle, last) = (0, all.len() / 2, all.len() - 1);
-    let mut chosen = vec![all[first].clone(), all[middle].clone(), all[last].clone()];
-    chosen.dedup();
-    chosen
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! A file that is forgotten here is found by `tidy::each_test_file_is_part_of_the_binary`.
 
 mod acceptance;
+mod canary;
 mod crash;
+mod drift;
 mod execution;
 mod fleet;
 mod gated;
@@ -10,6 +12,7 @@ mod guardian;
 mod handshake;
 mod inside;
 mod monitoring;
+mod narrowed;
 mod operation;
 mod probing;
 mod recorded;

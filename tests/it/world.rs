@@ -26,6 +26,16 @@ pub(crate) fn newest_ansible() -> PathBuf {
     ansible_environments().pop().expect("at least one environment")
 }
 
+/// The oldest, the newest, and one between them.
+pub(crate) fn three_versions() -> Vec<PathBuf> {
+    let mut all = ansible_environments();
+    all.sort();
+    let (first, middle, last) = (0, all.len() / 2, all.len() - 1);
+    let mut chosen = vec![all[first].clone(), all[middle].clone(), all[last].clone()];
+    chosen.dedup();
+    chosen
+}
+
 /// Waits until `condition` gives something, or fails with `what` and the last words of the daemon.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, within: Duration, mut condition: impl FnMut() -> Option<T>) -> T {

@@ -45,7 +45,10 @@ def main() -> None:
     for name in options.row or ROWS:
         begun = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="bench-", dir=top / "target", ignore_cleanup_errors=True) as room:
-            rows += ways[name](Path(room))
+            measured = ways[name](Path(room))
+        rows += measured
+        for row in measured:
+            print(f"bench: {row.what}: {row.measured}", file=sys.stderr)
         print(f"bench: {name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     print(table(rows))
     print(f"\n{surroundings(ansible)}{', short run: three pairs' if options.quick else ''}.")

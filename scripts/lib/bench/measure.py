@@ -8,7 +8,9 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -62,10 +64,11 @@ def run_measured(args: Sequence[str], cwd: Path, environment: dict[str, str]) ->
     return usage.ru_utime + usage.ru_stime
 
 
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 300) -> None:
-    """Until it holds."""
+def wait_for(what: str, condition: Callable[[], T], seconds: float = 300) -> T:
+    """Until it holds; gives what it then says."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (found := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s in vain: {what}")
         time.sleep(0.02)
+    return found

@@ -154,10 +154,13 @@ class Daemon:
         return json.loads(subprocess.run(args, check=True, stdout=subprocess.PIPE, env={}).stdout)
 
     def run_of(self, commit: str) -> dict:
-        """The run of a commit, which must be over and have succeeded."""
-        for run in self.ask("runs")["runs"]:
-            if run["revision"].endswith(commit) and run["mode"] == "apply":
-                if run["ending"]["outcome"] not in ("in_sync", "changed"):
-                    raise RuntimeError(f"run of {commit}: {run['ending']}")
-                return run
-        raise LookupError(commit)
+        """The apply of a commit, once its end is recorded, which is after it was logged. It must have succeeded."""
+
+        def ended() -> dict | None:
+            runs = (it for it in self.ask("runs")["runs"] if it["revision"].endswith(commit))
+            return next((it for it in runs if it["mode"] == "apply" and it["ending"]), None)
+
+        run = wait_for(f"the end of the run of {commit}", ended)
+        if run["ending"]["outcome"] not in ("in_sync", "changed"):
+            raise RuntimeError(f"run of {commit}: {run['ending']}")
+        return run

@@ -4,7 +4,6 @@
 //! `DRIFTLESS_SEEDS=5000..6000` chooses the seeds, `DRIFTLESS_SEED=5417` replays one and tells what happened.
 
 mod calm;
-mod dice;
 mod drift_promises;
 mod endings;
 mod promises;
@@ -25,7 +24,7 @@ macro_rules! promise {
         assert!($kept, "broken promise: {}: {}", $name, format!($($detail)+))
     };
 }
-use promise;
+pub(super) use promise;
 
 #[test]
 fn the_promises_hold_in_any_weather() {
@@ -78,6 +77,6 @@ fn seeds() -> Range<u64> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one knob of this test, read nowhere else")]
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -167,7 +167,7 @@ fn verdict(result: &Value, action: &str) -> &'static str {
     match text(result, "status") {
         "failed" | "ignored" => "failed",
         "ok" | "skipped" if flag(result, "for_real") => "ran_for_real",
-        "skipped" if flag(result, "blind") => "blind",
+        "ok" | "skipped" if flag(result, "blind") => "blind",
         "skipped" if flag(result, "satisfied") => "unchanged",
         "skipped" => "skipped",
         "ok" if flag(result, "changed") => "would_change",

@@ -8,7 +8,7 @@ use crate::domain::{
     Reason, Retry, RunSpec, Selection, Span, TaskCounts, TaskIdentity,
 };
 
-use super::dice::Dice;
+use super::super::dice::Dice;
 
 type Ends = BTreeMap<HostName, HostEnd>;
 

@@ -8,7 +8,7 @@ use crate::domain::{
     Reference, Revision, RuntimeSpec, SourceName, Span, StackId, StackPolicy, Tip,
 };
 
-use super::dice::Dice;
+use super::super::dice::Dice;
 
 static HASHES: LazyLock<Vec<CommitHash>> =
     LazyLock::new(|| (0..400).map(|it| format!("{it:040x}").parse().expect("a hash")).collect());

@@ -196,6 +196,17 @@ impl SeenStack {
             self.ledger(&spec, ending, ends);
             if spec.trigger != Trigger::Drift {
                 self.attempt_ended(now, &spec, ending, settings);
+            } else if outcome == Outcome::Unreachable
+                || outcome != Outcome::Cancelled && ends.values().any(|it| *it == HostEnd::Unfinished)
+            {
+                self.catch_up_later(now, &spec, settings);
+            } else if outcome.is_success() && spec.selection == Selection::Full {
+                let missed = |it: Outcome| it == Outcome::Unreachable || it.is_success();
+                if let Some(attempt) = self.attempt.as_mut().filter(|it| it.outcome.is_some_and(missed))
+                    && attempt.pause.is_some()
+                {
+                    (attempt.outcome, attempt.failures, attempt.pause) = (Some(Outcome::Changed), 0, None);
+                }
             }
             if outcome.is_success() && self.cancel_held {
                 self.held = None;
@@ -266,14 +277,17 @@ impl SeenStack {
                     (attempt.pause, attempt.retry_after) = (Some(pause), later(now, pause));
                 }
             }
-            (Selection::SomeHosts, Outcome::Unreachable) => {
-                let same = self.attempt.as_mut().filter(|it| it.commit == spec.revision.commit);
-                if let Some(attempt) = same.filter(|it| it.pause.is_none()) {
-                    attempt.pause = Some(after(1));
-                    attempt.retry_after = later(now, after(1));
-                }
-            }
+            (Selection::SomeHosts, Outcome::Unreachable) => self.catch_up_later(now, spec, settings),
             _ => {}
+        }
+    }
+
+    /// Hosts that were not reached, or not finished, by what was no attempt are owed all the same.
+    fn catch_up_later(&mut self, now: Timestamp, spec: &RunSpec, settings: &Settings) {
+        let same = self.attempt.as_mut().filter(|it| it.commit == spec.revision.commit);
+        if let Some(attempt) = same.filter(|it| it.pause.is_none()) {
+            let after = pause(settings.retry_base, settings.retry_max, 1);
+            (attempt.pause, attempt.retry_after) = (Some(after), later(now, after));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::reconciler::Reconciler;
 
-use super::dice::Dice;
+use super::super::dice::Dice;
 use super::remote::Remote;
 use super::seen::Seen;
 

@@ -66,7 +66,7 @@ class CallbackModule(CallbackBase):
         # By host and task: when it began; of a loop, when its latest item ended, how many, any of them blind.
         self.started: dict[tuple[str, str], float] = {}
         self.items: dict[tuple[str, str], tuple[float, int, bool]] = {}
-        self.notifications = self.debts = self.taint = None
+        self.notifications = self.debts = self.taint = self.hidden = None
         self.channel.callback = self
 
     def begin(self) -> None:
@@ -175,7 +175,8 @@ class CallbackModule(CallbackBase):
         key = (host, str(task._uuid))
         now = time.monotonic()
         censored = results.is_censored(task, data)
-        blind = status == "skipped" and results.is_blind(task, data)
+        why = self.hidden.reasons() if censored and self.hidden is not None else data
+        blind = self.checking and results.is_blind(task, why, status)
         fields = {
             "host": host,
             "task": self.tasks.number(task),
@@ -197,13 +198,13 @@ class CallbackModule(CallbackBase):
             self._notice(task)
         tainted = self.taint is not None and self.taint.of(host, task)
         fields["tainted"] = tainted or None
+        fields["blind"] = blind or None
+        fields["for_real"] = (self.checking and results.is_for_real(task, why)) or None
+        fields["satisfied"] = (status == "skipped" and results.is_satisfied(why)) or None
         if censored:
             fields["no_log"] = True
         else:
             fields["duration_ms"] = round((now - began) * 1000)
-            fields["for_real"] = (self.checking and task.check_mode is False) or None
-            fields["blind"] = blind or None
-            fields["satisfied"] = (status == "skipped" and results.is_satisfied(data)) or None
             fields["delegated_to"] = results.delegated_to(task, data)
             if fields["changed"] or fields["for_real"] or status in _LOOKED_AT:
                 self._describe(fields, task, data)
