@@ -3,6 +3,7 @@
 //! It plays a person: it commits, looks at files, and asks the daemon over its socket like the command line does.
 
 mod daemon;
+mod drift;
 mod repository;
 mod story;
 

@@ -27,6 +27,7 @@ const FILES: &[(&str, &str)] = files![
     "driftless_inside/fatal.py",
     "driftless_inside/follow.py",
     "driftless_inside/gate.py",
+    "driftless_inside/hidden.py",
     "driftless_inside/hooks.py",
     "driftless_inside/identity.py",
     "driftless_inside/notifications.py",

@@ -7,12 +7,12 @@ use super::client::{Client, ClientError};
 use super::command::{ApplyArguments, PlanArguments, RevisionText};
 use super::console::Console;
 use super::progress::Progress;
-use super::render::run_page;
+use super::render::{plan_page, run_page};
 use crate::api::{
     ActionReply, ApplyBody, ErrorBody, EventLine, EventPosition, Explanation, NameWanted, PlanBody, RunList,
     RunView, StackList,
 };
-use crate::domain::{RunId, Trigger};
+use crate::domain::{DriftReport, Mode, Outcome, RunId, Trigger};
 use crate::error::ExitCode;
 
 /// The pause between two looks at whether the run began: short at first, then longer.
@@ -69,8 +69,17 @@ async fn wait(
     }
     console.note(&answer.message);
     let waited = async {
-        let run = begun(stack, answer, client, console).await?;
-        finished(run, client, console).await
+        let mut answer = answer.clone();
+        loop {
+            let run = begun(stack, &answer, client, console).await?;
+            let view = finished(run, client, console).await?;
+            let refused = view.run.ending.as_ref().is_some_and(|it| it.outcome == Outcome::Refused);
+            if !refused || !is_waiting(stack, client).await? {
+                return Ok::<RunView, ClientError>(view);
+            }
+            // Somebody else works on its hosts. The request is still there, and another run will answer it.
+            (answer.run, answer.after) = (None, Some(run));
+        }
     };
     let detached = tokio::signal::ctrl_c();
     let result = tokio::select! {
@@ -81,7 +90,14 @@ async fn wait(
         console.note("no longer waiting; the run goes on, `driftless cancel` ends it");
         return Ok(ExitCode::Detached);
     };
-    console.answer(&view, run_page)?;
+    let report = match view.run.spec.mode {
+        Mode::Check => client.get::<DriftReport>(&stack_path(stack, "drift")).await.ok(),
+        Mode::Apply => None,
+    };
+    match report.filter(|it| it.check.as_ref().is_some_and(|it| it.run == view.run.spec.run)) {
+        Some(report) => console.answer(&view, |view: &RunView, now| plan_page(view, &report, now))?,
+        None => console.answer(&view, run_page)?,
+    }
     Ok(view.run.ending.map_or(ExitCode::Internal, |it| it.outcome.into()))
 }
 

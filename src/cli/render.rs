@@ -13,7 +13,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(super) use drift::{Diffs, drift_page, hosts_page};
+pub(super) use drift::{Diffs, drift_page, hosts_page, plan_page};
 pub(super) use logs::EventPages;
 pub(super) use run::{run_page, task_words};
 pub(super) use runs::runs_page;

@@ -12,9 +12,9 @@ use hyper_util::rt::TokioIo;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-use crate::api::{RunList, RunSummary, RunView, Status};
+use crate::api::{ActionReply, PlanBody, RunList, RunSummary, RunView, Status};
 use crate::cli::Client;
-use crate::domain::{Outcome, RunId, StackStatus, SyncStatus};
+use crate::domain::{DriftReport, Mode, Outcome, RunId, StackStatus, SyncStatus, Trigger};
 
 use super::DemoOptions;
 
@@ -150,6 +150,38 @@ impl DemoDaemon {
         self.until(&format!("{name} is in sync"), within, async || {
             let stack = self.stack(name).await?;
             Ok((stack.sync == SyncStatus::InSync && stack.head.commit.as_str() == commit).then_some(stack))
+        })
+        .await
+    }
+
+    /// Asks for a check of a stack; gives the answer.
+    pub(super) async fn plan(&self, name: &str) -> anyhow::Result<String> {
+        let answer: ActionReply =
+            self.client.post(&format!("/stacks/{name}/plan"), &PlanBody { limit: None }).await?;
+        Ok(answer.message)
+    }
+
+    /// Waits until what is told of a stack's drift fits.
+    pub(super) async fn drift_when(
+        &self,
+        what: &str,
+        name: &str,
+        within: Duration,
+        fits: impl Fn(&DriftReport) -> bool,
+    ) -> anyhow::Result<DriftReport> {
+        self.until(what, within, async || {
+            let report: DriftReport = self.client.get(&format!("/stacks/{name}/drift")).await?;
+            Ok(Some(report).filter(|it| fits(it)))
+        })
+        .await
+    }
+
+    /// Waits until a correction of a stack has ended.
+    pub(super) async fn heal(&self, name: &str, within: Duration) -> anyhow::Result<RunSummary> {
+        self.until(&format!("{name} is corrected"), within, async || {
+            let list: RunList = self.client.get("/runs").await?;
+            let heals = |it: &RunSummary| it.trigger == Trigger::Drift && it.mode == Mode::Apply;
+            Ok(list.runs.into_iter().find(|it| heals(it) && it.ending.is_some()))
         })
         .await
     }

@@ -93,35 +93,40 @@ fn what_is_shown(world: &World, traces: &mut Traces) {
 }
 
 #[test]
-fn no_secret_leaves() {
-    let versions = three_versions();
-    std::thread::scope(|scope| {
-        for environment in &versions {
-            scope.spawn(|| no_secret_leaves_with(environment));
-        }
-    });
+fn no_secret_leaves_with_the_oldest() {
+    no_secret_leaves(&three_versions()[0], &[0, 4]);
 }
 
-fn no_secret_leaves_with(environment: &Path) {
+#[test]
+fn no_secret_leaves_with_one_between() {
+    no_secret_leaves(three_versions().iter().rev().nth(1).expect("several versions"), &[1, 3]);
+}
+
+#[test]
+fn no_secret_leaves_with_the_newest() {
+    no_secret_leaves(three_versions().last().expect("a version"), &[0, 1, 2, 3, 4]);
+}
+
+/// `verbosity`: how much Ansible is to say; all there is, where everything is tested.
+fn no_secret_leaves(environment: &Path, verbosity: &[u32]) {
+    let verbosity = if tests_everything() { &[0, 1, 2, 3, 4] } else { verbosity };
     let beside = Beside::new();
     let mut world = world(environment, &beside);
     let mut traces = Traces::new(leaks::all());
     let done = AtomicBool::new(false);
     let seen = std::thread::scope(|scope| {
         let watch = scope.spawn(|| traces::watch_processes(&done));
-        for verbosity in 0..=4 {
-            world.repository.write("ansible.cfg", &format!("[defaults]\nverbosity = {verbosity}\n"));
+        for (run, verbosity) in verbosity.iter().enumerate() {
+            world.repository.write(
+                "ansible.cfg",
+                &format!("[defaults]\nverbosity = {verbosity}\n[connection]\npipelining = True\n"),
+            );
             let commit = world.repository.commit("Say more");
-            if verbosity == 0 {
+            if run == 0 {
                 world.start();
             }
-            world.run_of(&commit, "changed");
-            eventually("the apply is verified", SOON * 2, || {
-                let runs = world.runs();
-                let checked = runs.iter().find(|it| it["mode"] == "check" && it["trigger"] == "verify")?;
-                let ended = checked["ending"].is_object();
-                (ended && checked["revision"].as_str()?.ends_with(&commit)).then_some(())
-            });
+            eventually("it is applied", SOON * 3, || ended(&world, "apply", &commit));
+            eventually("the apply is verified", SOON * 3, || ended(&world, "check", &commit));
         }
         done.store(true, Ordering::Relaxed);
         watch.join().expect("it does not panic")
@@ -171,5 +176,22 @@ fn without_the_redactor_all_secrets_are_found() {
     }
 }
 
+/// Whether a run of a commit has ended well.
+fn ended(world: &World, mode: &str, commit: &str) -> Option<()> {
+    let runs = world.runs();
+    let mut of = runs
+        .iter()
+        .filter(|it| it["mode"] == mode && it["revision"].as_str().is_some_and(|it| it.ends_with(commit)));
+    let run = of.find(|it| it["ending"].is_object())?;
+    let outcome = &run["ending"]["outcome"];
+    assert!(*outcome == "changed" || *outcome == "drifted", "{run:#}");
+    Some(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how much is tested, as scripts/test says")]
+fn tests_everything() -> bool {
+    std::env::var_os("DRIFTLESS_TEST_FULL").is_some()
+}
+
 /// How often the list of processes is looked at.
-const EVERY: Duration = Duration::from_millis(30);
+const EVERY: Duration = Duration::from_millis(100);

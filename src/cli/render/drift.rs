@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::RunView;
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
 use crate::cli::when::ago;
 use crate::domain::{
-    ChangeClass, Diff, Drift, DriftReport, HostName, HostStatus, LastCheck, TaskFacts, TaskKey, Timestamp,
+    ChangeClass, Diff, Drift, DriftReport, HostName, HostStatus, LastCheck, TaskFacts, TaskIdentity, TaskKey,
+    Timestamp,
 };
 
-use super::run::task_words;
+use super::run::{place_words, run_page, task_words};
 
 /// The differences themselves, by host, task and loop item.
 pub(in crate::cli) type Diffs = BTreeMap<(HostName, TaskKey, String), Vec<Diff>>;
@@ -33,6 +35,14 @@ pub(in crate::cli) fn drift_page(reports: &[DriftReport], diffs: &Diffs, now: Ti
             doubts(&mut page, task);
         }
     }
+    page
+}
+
+/// A check that ended, and what it means for its stack.
+pub(in crate::cli) fn plan_page(view: &RunView, report: &DriftReport, now: Timestamp) -> Page {
+    let mut page = run_page(view, now);
+    page.gap();
+    page.line(&[piece(Tone::Strong, report.stack.to_string()), plain(": "), verdict(report, now)]);
     page
 }
 
@@ -98,12 +108,22 @@ fn differences(page: &mut Page, report: &DriftReport, diffs: &Diffs, now: Timest
         page.line(&[
             plain("  "),
             class_piece(class),
-            plain(format!("  {}{item} on {}{more}{since}{times}", task_words(&drift.task), named.join(", "))),
+            plain(format!("  {}{item} on {}{more}{since}{times}", placed(&drift.task), named.join(", "))),
         ]);
         for diff in diffs.get(&((*first).clone(), key, drift.item.clone())).into_iter().flatten() {
             diff_lines(page, diff);
         }
     }
+}
+
+/// A task with its file and line, if they are known.
+fn placed(task: &TaskIdentity) -> String {
+    let place = place_words(task);
+    if place.is_empty() {
+        return task_words(task);
+    }
+    let name = if task.name.is_empty() { &task.action } else { &task.name };
+    format!("{name} ({place})")
 }
 
 fn class_piece(class: ChangeClass) -> Piece {
@@ -150,7 +170,7 @@ fn diff_lines(page: &mut Page, diff: &Diff) {
 
 /// What is to be said about a task, whatever differs.
 fn doubts(page: &mut Page, task: &TaskFacts) {
-    let what = task_words(&task.identity);
+    let what = placed(&task.identity);
     let mut say = |tone, word: &str, text: String| {
         page.line(&[plain("  "), piece(tone, word), plain(format!("  {what}: {text}"))]);
     };

@@ -7,7 +7,7 @@ use super::outcome::{ending_piece, selection_note, trigger_words, what_next};
 use crate::api::{NotableResult, RunView};
 use crate::cli::page::{Page, Tone, piece, plain};
 use crate::cli::when::{ago, exact, took};
-use crate::domain::{ResultStatus, Run, RuntimeSpec, TaskIdentity, Timestamp};
+use crate::domain::{Mode, ResultStatus, Run, RuntimeSpec, TaskIdentity, Timestamp};
 
 /// One run.
 pub(in crate::cli) fn run_page(view: &RunView, now: Timestamp) -> Page {
@@ -26,7 +26,7 @@ pub(in crate::cli) fn run_page(view: &RunView, now: Timestamp) -> Page {
         page.gap();
         recap_table(&mut page, &run.hosts);
     }
-    notable(&mut page, &view.notable);
+    notable(&mut page, &view.notable, view.run.spec.mode);
     left_out(&mut page, view);
     page
 }
@@ -108,20 +108,67 @@ struct Alike<'a> {
     items: usize,
 }
 
-fn notable(page: &mut Page, results: &[NotableResult]) {
+fn notable(page: &mut Page, results: &[NotableResult], mode: Mode) {
+    if mode == Mode::Check {
+        return notable_of_check(page, results);
+    }
     let failed = |it: &&NotableResult| matches!(it.status, ResultStatus::Failed | ResultStatus::Unreachable);
     let changed = |it: &&NotableResult| !failed(it) && it.changed;
     let other = |it: &&NotableResult| !failed(it) && !it.changed;
-    section(page, "failed", Tone::Bad, &alike(results.iter().filter(failed)));
-    section(page, "changed", Tone::Notice, &alike(results.iter().filter(changed)));
-    section(page, "tolerated or not seen", Tone::Faint, &alike(results.iter().filter(other)));
+    section(page, "failed", Tone::Bad, &alike(results.iter().filter(failed), status_words));
+    section(page, "changed", Tone::Notice, &alike(results.iter().filter(changed), status_words));
+    section(page, "tolerated or not seen", Tone::Faint, &alike(results.iter().filter(other), status_words));
 }
 
-fn alike<'a>(results: impl Iterator<Item = &'a NotableResult>) -> Vec<Alike<'a>> {
+/// What a check saw, what it could not see, and what it did for real.
+fn notable_of_check(page: &mut Page, results: &[NotableResult]) {
+    let sections = [
+        ("failed", Tone::Bad),
+        ("would change", Tone::Notice),
+        ("not seen", Tone::Notice),
+        ("ran for real", Tone::Faint),
+        ("other", Tone::Faint),
+    ];
+    for (name, tone) in sections {
+        let of = results.iter().filter(|it| check_section(it) == name);
+        section(page, name, tone, &alike(of, check_words));
+    }
+}
+
+fn check_section(result: &NotableResult) -> &'static str {
+    match result.status {
+        ResultStatus::Failed | ResultStatus::Unreachable => "failed",
+        ResultStatus::Ok | ResultStatus::Skipped if result.for_real => "ran for real",
+        ResultStatus::Ok | ResultStatus::Skipped if result.blind || result.tainted => "not seen",
+        ResultStatus::Ok if result.changed => "would change",
+        _ => "other",
+    }
+}
+
+fn check_words(result: &NotableResult) -> &'static str {
+    match result.status {
+        ResultStatus::Ok | ResultStatus::Skipped if result.for_real => {
+            if result.changed {
+                "changed for real"
+            } else {
+                "ran for real"
+            }
+        }
+        ResultStatus::Ok | ResultStatus::Skipped if result.blind => "check mode is blind",
+        ResultStatus::Ok | ResultStatus::Skipped if result.tainted => "rests on what was not seen",
+        ResultStatus::Ok if result.changed => "would change",
+        _ => status_words(result),
+    }
+}
+
+fn alike<'a>(
+    results: impl Iterator<Item = &'a NotableResult>,
+    words_of: fn(&NotableResult) -> &'static str,
+) -> Vec<Alike<'a>> {
     let mut groups: Vec<Alike<'a>> = Vec::new();
     let mut places: HashMap<(&TaskIdentity, &str), usize> = HashMap::new();
     for result in results {
-        let words = status_words(result);
+        let words = words_of(result);
         let place = *places.entry((&result.task, words)).or_insert_with(|| {
             groups.push(Alike { task: &result.task, words, hosts: Vec::new(), items: 0 });
             groups.len() - 1

@@ -14,8 +14,7 @@ use super::super::simulation::promise;
 use super::fleet::{FILES, Fleet, STACKS, stack_of};
 use super::lived::Lived;
 
-/// No stack begins more runs within a day: a check each three hours, and for each correction or commit an apply, a
-/// check before and one after, and what is refused because hosts are taken.
+/// No stack begins more runs within a day: regular checks, and three or more for each correction, commit and refusal.
 const RUNS_A_DAY: usize = 90;
 
 /// What is to happen.
