@@ -94,17 +94,17 @@ fn what_is_shown(world: &World, traces: &mut Traces) {
 
 #[test]
 fn no_secret_leaves_with_the_oldest() {
-    no_secret_leaves(&three_versions()[0], &[0, 4]);
+    no_secret_leaves(&three_versions()[0], &[4]);
 }
 
 #[test]
 fn no_secret_leaves_with_one_between() {
-    no_secret_leaves(three_versions().iter().rev().nth(1).expect("several versions"), &[1, 3]);
+    no_secret_leaves(three_versions().iter().rev().nth(1).expect("several versions"), &[2]);
 }
 
 #[test]
 fn no_secret_leaves_with_the_newest() {
-    no_secret_leaves(three_versions().last().expect("a version"), &[0, 1, 2, 3, 4]);
+    no_secret_leaves(three_versions().last().expect("a version"), &[0, 1, 3]);
 }
 
 /// `verbosity`: how much Ansible is to say; all there is, where everything is tested.
@@ -116,6 +116,7 @@ fn no_secret_leaves(environment: &Path, verbosity: &[u32]) {
     let done = AtomicBool::new(false);
     let seen = std::thread::scope(|scope| {
         let watch = scope.spawn(|| traces::watch_processes(&done));
+        let ends = Ends(&done);
         for (run, verbosity) in verbosity.iter().enumerate() {
             world.repository.write(
                 "ansible.cfg",
@@ -128,7 +129,7 @@ fn no_secret_leaves(environment: &Path, verbosity: &[u32]) {
             eventually("it is applied", SOON * 3, || ended(&world, "apply", &commit));
             eventually("the apply is verified", SOON * 3, || ended(&world, "check", &commit));
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         watch.join().expect("it does not panic")
     });
     assert!(!seen.is_empty(), "processes were seen");
@@ -173,6 +174,15 @@ fn without_the_redactor_all_secrets_are_found() {
             traces.look("raw output", log.as_bytes());
             assert!(traces.found(), "{origin} is not in the output of {}: {log}", environment.display());
         }
+    }
+}
+
+/// Ends the watch, also where the test fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

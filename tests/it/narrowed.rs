@@ -21,14 +21,8 @@ struct Case {
 
 const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 6] = [
     Case { name: "ansible_play_hosts", play: "", tasks: "", content: "{{ ansible_play_hosts | join(' ') }}" },
-    Case {
-        name: "ansible_play_hosts_all",
-        play: "",
-        tasks: "",
-        content: "{{ ansible_play_hosts_all | length }}",
-    },
     Case { name: "play_hosts", play: "", tasks: "", content: "{{ play_hosts | join(' ') }}" },
     Case {
         name: "groups",

@@ -189,7 +189,7 @@ const TASKS: &str = r#"
 - name: Rescue what fails
   block:
     - name: Include what is not there
-      ansible.builtin.include_tasks: "no-{{ canary_role }}.yml"
+      ansible.builtin.include_vars: "no-{{ canary_role }}.yml"
   rescue:
     - name: Go on
       ansible.builtin.include_tasks: rescued.yml
