@@ -28,7 +28,7 @@ const CASES: [Case; 6] = [
         name: "groups",
         play: "",
         tasks: "    - ansible.builtin.group_by: { key: found }\n",
-        content: "{{ groups['found'] | join(' ') }}",
+        content: "{{ groups['found'] | sort | join(' ') }}",
     },
     Case {
         name: "hostvars",
@@ -42,13 +42,12 @@ const CASES: [Case; 6] = [
         tasks: "    - ansible.builtin.set_fact: { leader: \"{{ inventory_hostname }}\" }\n      run_once: true\n",
         content: "{{ leader }}",
     },
+    // Batches of two: `h2` alone is another one.
     Case {
         name: "serial",
-        play: "  serial: 1\n",
-        tasks: "    - ansible.builtin.command: \"touch {{ here }}/began-{{ inventory_hostname }}\"\n      changed_when: false\n      \
-                check_mode: false\n    \
-                - ansible.builtin.find: { paths: \"{{ here }}\", patterns: \"began-*\" }\n      register: began\n",
-        content: "{{ began.matched }}",
+        play: "  serial: 2\n",
+        tasks: "",
+        content: "{{ ansible_play_batch | join(' ') }}",
     },
 ];
 
@@ -119,8 +118,11 @@ fn a_correction_of_one_host_is_refused_where_it_would_write_something_else() {
             heals(&world, case.name).into_iter().nth(before).filter(|it| it["ending"].is_object())
         });
         let shown = world.text(&["show", &heal["run"].to_string()]);
-        assert!(heal["limit"].is_null() && shown.contains(case.name), "{}: {shown}", case.name);
-        assert!(shown.contains("may depend on other hosts"), "{}: {shown}", case.name);
+        assert!(heal["limit"].is_null(), "{}: {shown}", case.name);
+        // A group can only be another one if it was made by the run: that is what is found first.
+        let found = if case.name == "groups" { "group_by" } else { case.name };
+        let why = format!("may depend on other hosts: {found}");
+        assert!(shown.contains(&why), "{}: {shown}", case.name);
     }
 }
 
