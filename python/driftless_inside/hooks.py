@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where Ansible is listened to from outside the callback. Installed before its command line runs.
 
-Each hook calls what it replaces exactly once and changes no result. What a hook needs of Ansible and does not
+Each hook calls what it replaces exactly once and changes no result, but for one that keeps hidden text from being
+printed. What a hook needs of Ansible and does not
 find makes `install` raise, and then there is no run: names and signatures are the same from ansible-core 2.16
 to 2.22.
 """
@@ -30,6 +31,7 @@ def install(channel: Channel, gate: object | None = None) -> None:
     from ansible.executor.playbook_executor import PlaybookExecutor
     from ansible.executor.task_queue_manager import TaskQueueManager
     from ansible.inventory.manager import InventoryManager
+    from ansible.plugins.callback import CallbackBase
 
     channel.progress = Progress(channel)
     channel.gate = gate
@@ -42,6 +44,7 @@ def install(channel: Channel, gate: object | None = None) -> None:
     _inventory(channel, InventoryManager)
     _executor(channel, PlaybookExecutor, TaskQueueManager)
     _iterator(channel, PlayIterator)
+    _output(CallbackBase)
 
 
 def wrap(owner: type, name: str, make: Callable[[Callable], Callable]) -> None:
@@ -167,6 +170,18 @@ def _iterator(channel: Channel, iterator: type) -> None:
         return told
 
     wrap(iterator, "__init__", init)
+
+
+def _output(callback: type) -> None:
+    """Since 2.19 Ansible prints the message of a failed `no_log` task, whose result it hides."""
+
+    def handle_exception(original: Callable) -> Callable:
+        def told(self, result, *args, **kwargs):
+            return None if "censored" in result else original(self, result, *args, **kwargs)
+
+        return told
+
+    wrap(callback, "_handle_exception", handle_exception)
 
 
 def _quietly(channel: Channel, where: str, notice: Callable, what: object) -> None:

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::api::{self, EventChunk, EventPosition, NotableResult, RunList, RunSummary, RunView};
 use crate::domain::{Run, RunEvent, RunId};
+use crate::redact::Redactor;
 use crate::store::{RunFilter, Store, StoreError};
 
 /// How often a follower looks for new events: they are flushed about once a second.
@@ -47,7 +49,17 @@ pub(super) async fn view(store: &Store, run: RunId) -> Result<Option<RunView>, S
     let results = store.results(run).await?;
     let notable = results.into_iter().map(|(task, result)| NotableResult::new(task, &result)).collect();
     let events_expired = expired(store, &recorded).await?;
-    Ok(Some(RunView { run: recorded, notable, events_expired }))
+    Ok(Some(RunView { run: shown(recorded), notable, events_expired }))
+}
+
+/// Without the values of variables that are secret by their name or their shape.
+fn shown(mut run: Run) -> Run {
+    let mut variables = Value::Object(std::mem::take(&mut run.spec.extra_vars).into_iter().collect());
+    Redactor::default().json(&mut variables);
+    if let Value::Object(variables) = variables {
+        run.spec.extra_vars = variables.into_iter().collect();
+    }
+    run
 }
 
 /// A run that was started and is over had events; where there are none, they are not kept any more.

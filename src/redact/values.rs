@@ -197,6 +197,19 @@ fn header(line: &[u8], start: usize) -> usize {
     start + line[start..end].trim_ascii_end().len()
 }
 
+/// Where the `@` is behind a password with a `/`, `?` or `#` in it, which is no URL any more and is printed all the same.
+/// What stands before such a character in `rest` at `end` is no port then.
+fn unescaped_password(rest: &[u8], end: usize) -> Option<usize> {
+    let colon = memchr(b':', &rest[..end])?;
+    let before = &rest[colon + 1..end];
+    if !rest.get(end).is_some_and(|it| b"/?#".contains(it)) || before.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let is_end = |it: &u8| it.is_ascii_whitespace() || b"\"'<>`\\".contains(it);
+    let last = rest.iter().position(is_end).unwrap_or(rest.len());
+    memchr(b'@', &rest[end..last]).map(|it| end + it)
+}
+
 /// The password of `scheme://user:password@host`, whose `://` begins at `colon`; all that is before the `@` where a
 /// token stands there alone.
 pub(super) fn userinfo(line: &[u8], colon: usize) -> Option<Value> {
@@ -204,7 +217,10 @@ pub(super) fn userinfo(line: &[u8], colon: usize) -> Option<Value> {
     let rest = &line[start.min(line.len())..line.len().min(start + LONGEST_USERINFO)];
     let is_end = |it: &u8| it.is_ascii_whitespace() || b"/?#\"'<>`\\".contains(it);
     let end = rest.iter().position(is_end).unwrap_or(rest.len());
-    let host = start + rest[..end].iter().rposition(|it| *it == b'@')?;
+    let host = match rest[..end].iter().rposition(|it| *it == b'@') {
+        Some(host) => start + host,
+        None => start + unescaped_password(rest, end)?,
+    };
     let is_web = [&b"http"[..], b"https"].iter().any(|it| line[..colon].to_ascii_lowercase().ends_with(it));
     let secret = match memchr(b':', &line[start..host]) {
         Some(colon) => start + colon + 1..host,

@@ -54,6 +54,7 @@ fn values_of_names_that_are_secret() {
         ("<user password=\"abc\" name=\"x\"/>", "<user password=\"[redacted]\" name=\"x\"/>"),
         // URLs and headers.
         ("https://bob:abc@host/x", "https://bob:[redacted]@host/x"),
+        ("at 'https://bob:a/b?c@host/x'", "at 'https://bob:[redacted]@host/x'"),
         ("postgres://bob:a:b@c@host/x", "postgres://bob:[redacted]@host/x"),
         ("https://abc@host/x", "https://[redacted]@host/x"),
         ("Authorization: Bearer abc def", "Authorization: [redacted]"),
@@ -81,6 +82,7 @@ fn what_only_reads_like_a_name_stays() {
         "the password is wrong",
         "ssh://git@host/x",
         "see https://host/x?y=a@b",
+        "see https://host:8080/@scope/package",
         "ok=3 changed=1 unreachable=0 failed=0",
         "passed: 3",
         "key: value",
