@@ -175,8 +175,13 @@ class Results(Case):
             ({"skipped_reason": "No items in the list"}, False),
             ({"msg": "skipped, since /x exists"}, False),
         ]:
-            self.assertEqual(results.is_blind(looking, data), expected, data)
-            self.assertFalse(results.is_blind(types.SimpleNamespace(check_mode=False), data))
+            self.assertEqual(results.is_blind(looking, data, "skipped"), expected, data)
+            self.assertFalse(results.is_blind(types.SimpleNamespace(check_mode=False), data, "skipped"))
+        started = types.SimpleNamespace(check_mode=True, async_val=60, poll=0)
+        self.assertTrue(results.is_blind(started, {}, "ok"), "that it began says nothing of how it ends")
+        self.assertFalse(results.is_blind(looking, {}, "ok"))
+        for data, expected in [({}, True), ({"skip_reason": "Conditional result was False"}, False)]:
+            self.assertEqual(results.is_for_real(types.SimpleNamespace(check_mode=False), data), expected, data)
         os.close(self.writer)
 
     def test_what_hides_a_result(self) -> None:
