@@ -53,7 +53,7 @@ fn drift_when(world: &World, what: &str, fits: impl Fn(&Value) -> bool) -> Value
         if fits(&report) {
             return report;
         }
-        assert!(begun.elapsed() < SOON, "waited in vain: {what}: {report:#}\n{}", world.log());
+        assert!(begun.elapsed() < SOON * 2, "waited in vain: {what}: {report:#}\n{}", world.log());
         std::thread::park_timeout(std::time::Duration::from_millis(50));
     }
 }
@@ -85,10 +85,12 @@ fn row_10_checks_and_corrections_go_on_while_git_is_down() {
         let away = world.path("away");
         fs::rename(&world.repository.path, &away).expect("the remote is gone");
         let errors = r#"driftless_git_fetches_total{result="error",source="infra"} "#;
-        eventually("fetches fail", SOON, || world.metric(errors).filter(|it| 0.0 < *it));
+        eventually("fetches fail", SOON * 2, || world.metric(errors).filter(|it| 0.0 < *it));
         fs::write(fleet.room("web2").join("conf"), "edited by hand\n").expect("written");
         world.text(&["plan", "fleet"]);
-        eventually("it is corrected", SOON, || (content(&fleet, "web2", "conf") == "wanted\n").then_some(()));
+        eventually("it is corrected", SOON * 2, || {
+            (content(&fleet, "web2", "conf") == "wanted\n").then_some(())
+        });
         let report = drift_when(&world, "the correction is checked", |it| classes(it, "web2").is_empty());
         assert!(report["check"]["revision"].as_str().expect("a revision").ends_with(&commit), "{report:#}");
         for run in world.runs() {
@@ -209,7 +211,9 @@ fn row_18_a_task_that_always_changes_is_found_out_and_not_healed() {
         // It does not keep what somebody did from being corrected, once.
         fs::write(fleet.room("web2").join("conf"), "edited by hand\n").expect("written");
         world.text(&["plan", "fleet"]);
-        eventually("it is corrected", SOON, || (content(&fleet, "web2", "conf") == "wanted\n").then_some(()));
+        eventually("it is corrected", SOON * 2, || {
+            (content(&fleet, "web2", "conf") == "wanted\n").then_some(())
+        });
         drift_when(&world, "the correction is checked", |it| classes(it, "web2") == ["flapping"]);
         world.text(&["plan", "fleet"]);
         assert_eq!(applies_for(&world, "drift"), 1, "{:#?}", world.runs());
@@ -268,8 +272,8 @@ fn owed_and_caught_up(environment: &Path) {
     let before = world.applies().len();
     fleet.bring_back("web2");
     let wanted = format!("{version} third\n");
-    eventually("it is caught up", SOON, || (content(&fleet, "web2", "conf") == wanted).then_some(()));
-    eventually("nothing is owed", SOON, || of("web2")["owed_since"].is_null().then_some(()));
+    eventually("it is caught up", SOON * 2, || (content(&fleet, "web2", "conf") == wanted).then_some(()));
+    eventually("nothing is owed", SOON * 2, || of("web2")["owed_since"].is_null().then_some(()));
     let catch_up = &world.applies()[0];
     assert_eq!(world.applies().len(), before + 1, "one apply catches it up");
     assert!(catch_up["revision"].as_str().expect("a revision").ends_with(&third), "{catch_up:#}");
@@ -302,11 +306,11 @@ fn a_handler_that_was_lost_is_run_the_next_time() {
         let hosts = world.text(&["hosts", "fleet"]);
         assert!(hosts.contains("Restart"), "{hosts}");
         fs::remove_file(fleet.room("web2").join("broken")).expect("it was there");
-        eventually("the debt is paid", SOON, || {
+        eventually("the debt is paid", SOON * 2, || {
             (content(&fleet, "web2", "restarted") == "again\n").then_some(())
         });
         world.run_of(&commit, "changed");
-        eventually("nothing is owed", SOON, || {
+        eventually("nothing is owed", SOON * 2, || {
             (!world.text(&["hosts", "fleet"]).contains("Restart")).then_some(())
         });
         // Once, and on nobody else.

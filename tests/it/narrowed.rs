@@ -106,15 +106,15 @@ fn a_correction_of_one_host_is_refused_where_it_would_write_something_else() {
         let (right, wrong) = (bare(&room, case, None), bare(&room, case, Some("h2")));
         let file = place.join(case.name).join("h2");
         let content = || fs::read_to_string(&file).unwrap_or_default();
-        eventually("the first apply is verified", SOON, || checked(&world, case.name));
+        eventually("the first apply is verified", SOON * 4, || checked(&world, case.name));
         assert_eq!(content(), right, "{}", case.name);
         assert_ne!(wrong, right, "{}: a run of h2 alone writes something else", case.name);
         // Whoever corrects it: another content than any run writes.
         fs::write(&file, "edited\n").expect("written");
         let before = heals(&world, case.name).len();
         world.text(&["plan", &format!("infra/{}", case.name)]);
-        eventually("it is corrected", SOON, || (content() == right).then_some(()));
-        let heal = eventually("the correction has ended", SOON, || {
+        eventually("it is corrected", SOON * 4, || (content() == right).then_some(()));
+        let heal = eventually("the correction has ended", SOON * 4, || {
             heals(&world, case.name).into_iter().nth(before).filter(|it| it["ending"].is_object())
         });
         let shown = world.text(&["show", &heal["run"].to_string()]);
@@ -147,11 +147,11 @@ fn a_correction_of_one_host_is_taken_where_it_is_the_same() {
     );
     world.repository.commit("Something plain");
     world.start();
-    eventually("the first apply is verified", SOON, || checked(&world, "plain"));
+    eventually("the first apply is verified", SOON * 4, || checked(&world, "plain"));
     fs::write(place.join("h2"), "edited\n").expect("written");
     world.text(&["plan", "plain"]);
     let content = || fs::read_to_string(place.join("h2")).unwrap_or_default();
-    eventually("it is corrected", SOON, || (content() == "I am h2\n").then_some(()));
+    eventually("it is corrected", SOON * 4, || (content() == "I am h2\n").then_some(()));
     let heal = heals(&world, "plain").remove(0);
     let shown = world.text(&["show", &heal["run"].to_string()]);
     assert!(shown.contains("h2") && !shown.contains("h1"), "{shown}");
