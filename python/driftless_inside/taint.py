@@ -12,10 +12,13 @@ from collections.abc import Iterable, Mapping
 
 from driftless_inside import words
 from driftless_inside.channel import Channel
+from driftless_inside.results import delegated_to
 
 MAX_TEMPLATE = 1 << 20
 _FLOW = frozenset({"end_host", "end_play", "end_batch", "end_role", "clear_host_errors"})
 _EVERYBODY = frozenset({"end_play", "end_batch", "clear_host_errors"})
+# Which file they bring can rest on a variable, and is known only once they are templated.
+_INCLUDES = frozenset({"include_tasks", "include_role"})
 # Of Ansible's own, with no text of the repository in it.
 _NO_TEXT = frozenset({"hostvars", "groups", "group_names", "vars", "omit", "ansible_facts", "environment"})
 
@@ -29,6 +32,7 @@ class Taint:
         self._lost: set[str] = set()  # Hosts on which a tainted condition decided what runs: nothing can be.
         self._broken: set[str] = set()  # Hosts on which a tainted task failed: what rescues it can not.
         self._tainted: set[tuple[str, str]] = set()  # Tasks under way, by host and uuid.
+        self._included: set[tuple[str, str]] = set()  # Includes that rest on what cannot be believed, by host and uuid.
         self._notified: dict[tuple[str, str], bool] = {}  # Handlers by host and uuid: by tainted tasks alone?
         self._hosts: list[str] = []  # Of the current batch.
         self._words: dict[str, frozenset[str]] = {}  # By the uuid of the task.
@@ -45,7 +49,9 @@ class Taint:
         name = str(host.name)  # type: ignore[attr-defined]
         if not self._names and not self._lost and not self._broken:
             return
+        included = words.include_around(task)
         doubtful = name in self._lost or (name in self._broken and _rescues(task))
+        doubtful = doubtful or (included is not None and (name, str(included._uuid)) in self._included)  # type: ignore[attr-defined]
         if doubtful or self._rests(name, task, variables, _results(strategy, name)):
             self._tainted.add((name, str(task._uuid)))  # type: ignore[attr-defined]
 
@@ -91,6 +97,8 @@ class Taint:
         self._notified.pop((host, str(task._uuid)), None)  # type: ignore[attr-defined]
         if not doubtful and not self._names:
             return
+        if doubtful and any(_is(task, it) for it in _INCLUDES):
+            self._included.add((host, str(task._uuid)))  # type: ignore[attr-defined]
         if doubtful and status == "failed":
             self._broken.add(host)
         everybody = getattr(task, "run_once", False) is True and bool(self._hosts)
@@ -99,9 +107,10 @@ class Taint:
         facts = _facts(task, data, doubtful or status == "ok")
         if doubtful and not facts and _is(task, "include_vars"):
             self._lost.update(hosts)  # Variables of any name.
-        to = data.get("_ansible_delegated_vars") if getattr(task, "delegate_facts", False) is True else None
-        other = to.get("ansible_delegated_host") if isinstance(to, Mapping) else None
-        self._mark([str(other)] if other else hosts, facts, doubtful)
+        if getattr(task, "delegate_facts", False) is True:
+            other = delegated_to(task, data)
+            hosts = [other] if other else self._hosts  # In doubt it could be any of them.
+        self._mark(hosts, facts, doubtful)
 
     def _mark(self, hosts: Iterable[str], names: set[str], doubtful: bool) -> None:
         for host in hosts if names else ():

@@ -89,7 +89,7 @@ def of_task(task: object) -> frozenset[str]:
     at: object | None = task
     while at is not None:
         found |= _of_one(at)
-        at = _include_around(at)
+        at = include_around(at)
     return frozenset(found)
 
 
@@ -109,7 +109,7 @@ def _of_one(task: object) -> set[str]:
     return found
 
 
-def _include_around(task: object) -> object | None:
+def include_around(task: object) -> object | None:
     """The include that brought a task while the play ran. What it inherits is not inherited by the task."""
     at = getattr(task, "_parent", None)
     while at is not None:

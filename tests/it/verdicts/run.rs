@@ -7,7 +7,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
+use driftless::ansible::decode::{Decoder, Line};
+use driftless::domain::{HostName, RunEventKind, TaskIdentity, TaskNumber, TaskResult, Verdict};
+use serde_json::json;
 
 use super::table::{Place, Said, prepare};
 
@@ -20,23 +22,6 @@ const BY_STDIN: &str = "import os, sys\nos.dup2(0, 3)\nos.dup2(os.open(os.devnul
 /// These end the whole playbook, or keep a host out for good.
 const LAST: [&str; 3] = ["any-errors-fatal", "max-fail", "unreachable"];
 
-/// Modules that change nothing on a host.
-const NEVER_COUNT: [&str; 13] = [
-    "add_host",
-    "debug",
-    "group_by",
-    "import_playbook",
-    "import_role",
-    "import_tasks",
-    "include",
-    "include_role",
-    "include_tasks",
-    "include_vars",
-    "meta",
-    "set_fact",
-    "set_stats",
-];
-
 pub(super) fn playbooks() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/verdicts")
 }
@@ -48,8 +33,10 @@ pub(super) fn check(environment: &Path, cases: &[&str]) -> Said {
     for batch in [together].into_iter().chain(alone.into_iter().map(|it| vec![it])) {
         let mut listener = Listener { said, ..Listener::default() };
         for line in stream(environment, &batch).lines() {
-            let json = line.strip_prefix(NONCE).unwrap_or_else(|| panic!("a stray line: {line}"));
-            listener.hear(&serde_json::from_str(json).expect("an event"));
+            match Decoder::new(NONCE).decode(line.as_bytes()) {
+                Line::Event(event) => listener.hear(event.kind),
+                other => panic!("a stray line: {line}: {other:?}"),
+            }
         }
         said = listener.said;
     }
@@ -110,80 +97,44 @@ fn site(cases: &[&str]) -> String {
     site
 }
 
+/// What the product makes of a stream: its decoder reads it, and its results are asked for their verdicts.
 #[derive(Default)]
 struct Listener {
     said: Said,
     case: String,
-    tasks: BTreeMap<u64, Value>,
+    tasks: BTreeMap<TaskNumber, TaskIdentity>,
     /// How many results of a whole task there were.
-    ended: BTreeMap<(String, String, String), usize>,
+    ended: BTreeMap<(String, String, HostName), usize>,
 }
 
 impl Listener {
-    fn hear(&mut self, event: &Value) {
-        match text(event, "event") {
-            "hello" => {
-                let version = text(event, "ansible");
-                self.said.version = version.split('.').take(2).collect::<Vec<_>>().join(".");
+    fn hear(&mut self, event: RunEventKind) {
+        match event {
+            RunEventKind::Hello { ansible, .. } => {
+                self.said.version = ansible.split('.').take(2).collect::<Vec<_>>().join(".");
             }
-            "play_started" => text(event, "name").clone_into(&mut self.case),
-            "task_started" => {
-                self.tasks.insert(number(event, "task"), event.clone());
-            }
-            "item_ended" | "task_ended" => self.ended(event),
-            "error" => panic!("{event}"),
+            RunEventKind::PlayStarted { name, .. } => self.case = name,
+            RunEventKind::TaskStarted { task, identity, .. } => drop(self.tasks.insert(task, identity)),
+            RunEventKind::ItemEnded(result) | RunEventKind::TaskEnded(result) => self.ended(&result),
+            RunEventKind::Error { .. } => panic!("{event:?}"),
             _ => {}
         }
     }
 
-    fn ended(&mut self, result: &Value) {
-        let task = &self.tasks[&number(result, "task")];
-        let action = text(task, "action");
-        let name = Some(text(task, "name")).filter(|it| !it.is_empty()).unwrap_or(action);
-        let host = text(result, "host");
-        let before = self.ended.entry((self.case.clone(), name.to_owned(), host.to_owned())).or_default();
+    fn ended(&mut self, result: &TaskResult) {
+        let task = &self.tasks[&result.task];
+        let name = if task.name.is_empty() { &task.action } else { &task.name };
+        let before = self.ended.entry((self.case.clone(), name.clone(), result.host.clone())).or_default();
         let place = Place {
             case: self.case.clone(),
-            task: if *before == 0 { name.to_owned() } else { format!("{name} ({})", *before + 1) },
-            host: host.to_owned(),
-            item: result.get("item").map(|it| number(it, "index")),
+            task: if *before == 0 { name.clone() } else { format!("{name} ({})", *before + 1) },
+            host: result.host.to_string(),
+            item: result.item.as_ref().map(|it| u64::from(it.index)),
         };
         *before += usize::from(place.item.is_none());
-        let tainted = if flag(result, "tainted") { " tainted" } else { "" };
-        let verdict = format!("{}{tainted}", verdict(result, action));
+        let verdict = result.verdict(&task.action).map_or("none", Verdict::as_str);
+        let verdict = format!("{verdict}{}", if result.tainted { " tainted" } else { "" });
         let twice = self.said.verdicts.insert(place, verdict);
-        assert!(twice.is_none(), "told twice: {result}");
+        assert!(twice.is_none(), "told twice: {result:?}");
     }
-}
-
-/// The verdict of one result. This stands for `TaskResult::verdict`: once the events have their new fields and that
-/// function is there, the line is to be decoded and it is to be asked.
-fn verdict(result: &Value, action: &str) -> &'static str {
-    let module = Some(text(result, "module")).filter(|it| !it.is_empty()).unwrap_or(action);
-    let short = module.trim_start_matches("ansible.builtin.").trim_start_matches("ansible.legacy.");
-    if NEVER_COUNT.contains(&short) || 0 < number(result, "items") {
-        return "none";
-    }
-    match text(result, "status") {
-        "failed" | "ignored" => "failed",
-        "ok" | "skipped" if flag(result, "for_real") => "ran_for_real",
-        "ok" | "skipped" if flag(result, "blind") => "blind",
-        "skipped" if flag(result, "satisfied") => "unchanged",
-        "skipped" => "skipped",
-        "ok" if flag(result, "changed") => "would_change",
-        "ok" => "unchanged",
-        _ => "none",
-    }
-}
-
-fn text<'a>(of: &'a Value, key: &str) -> &'a str {
-    of.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(of: &Value, key: &str) -> u64 {
-    of.get(key).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn flag(of: &Value, key: &str) -> bool {
-    of.get(key).and_then(Value::as_bool).unwrap_or_default()
 }
