@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use driftless::domain::{
-    ApplyPolicy, Decision, Declaration, Ending, Event, HealPolicy, HostEnd, HostName, Lineage, Memory,
-    Outcome, Revision, RewindPolicy, RunId, RuntimeSpec, Settings, SourceName, SourcePolicy, Span, StackId,
-    StackPolicy, Timestamp, Tip, later,
+    Decision, Declaration, Ending, Event, HostEnd, HostName, Lineage, Memory, Outcome, Revision,
+    RewindPolicy, RunId, Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy, Timestamp, Tip,
+    later,
 };
 use driftless::reconciler::Reconciler;
 use serde_json::json;
@@ -187,22 +187,14 @@ fn stack(source: &SourceName, number: usize) -> StackPolicy {
     let name = |number: usize| format!("stack-{number:04}").parse().expect("a name");
     let base = number / 10 * 10;
     StackPolicy {
-        id: StackId { source: source.clone(), stack: name(number) },
-        playbook: "site.yml".to_owned(),
-        inventory: "inventories/production".to_owned(),
         limit: Some("web".to_owned()),
-        tags: Vec::new(),
-        skip_tags: Vec::new(),
         extra_vars: BTreeMap::from([("http_port".to_owned(), json!(8080))]),
-        forks: None,
-        apply: ApplyPolicy::OnCommit,
-        heal: HealPolicy::Never,
-        check: driftless::domain::CheckSchedule::Every(Span::from_hours(1)),
-        daily_heals: StackPolicy::DAILY_HEALS,
-        airbag: driftless::domain::AirbagPolicy::default(),
-        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::from_mins(30),
         depends_on: if number == base { Vec::new() } else { vec![name(base)] },
-        runtime: RuntimeSpec::System,
+        ..StackPolicy::new(
+            StackId { source: source.clone(), stack: name(number) },
+            "site.yml",
+            "inventories/production",
+        )
     }
 }

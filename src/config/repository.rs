@@ -15,8 +15,8 @@ use super::tree::{FileKind, RepositoryFiles};
 use super::value::Value;
 use super::{LARGEST_FILE, REPOSITORY_FILE, yaml};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, Declaration, Failure, HealPolicy, RuntimeSpec, SourceName,
-    Span, StackId, StackName, StackPolicy,
+    AirbagPolicy, ApplyPolicy, Declaration, Failure, RuntimeSpec, SourceName, Span, StackId, StackName,
+    StackPolicy,
 };
 
 /// Keys that people look for in a repository, but that only the operator may set: they lend credentials or set limits.
@@ -181,25 +181,7 @@ fn stack(id: StackId, value: &Value, runtime: RuntimeSpec) -> Option<StackPolicy
 
 /// The policy of a stack that nobody declared.
 pub(super) fn inferred_stack(id: StackId, playbook: String, inventory: String) -> StackPolicy {
-    StackPolicy {
-        id,
-        playbook,
-        inventory,
-        limit: None,
-        tags: Vec::new(),
-        skip_tags: Vec::new(),
-        extra_vars: BTreeMap::new(),
-        forks: None,
-        apply: ApplyPolicy::Manual,
-        heal: HealPolicy::Never,
-        check: CheckSchedule::default(),
-        daily_heals: StackPolicy::DAILY_HEALS,
-        airbag: AirbagPolicy::default(),
-        max_task_time: StackPolicy::MAX_TASK_TIME,
-        timeout: Span::MAX,
-        depends_on: Vec::new(),
-        runtime: RuntimeSpec::System,
-    }
+    StackPolicy { apply: ApplyPolicy::Manual, ..StackPolicy::new(id, playbook, inventory) }
 }
 
 /// Notes on variables that are probably not meant as they are written.

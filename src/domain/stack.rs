@@ -114,6 +114,29 @@ impl StackPolicy {
     pub const DAILY_HEALS: u32 = 3;
     /// How long a task is given if nobody says otherwise.
     pub const MAX_TASK_TIME: Span = Span::from_mins(30);
+
+    /// A stack of which nothing is said but where its playbook and its inventory are: every default, and no timeout.
+    pub fn new(id: StackId, playbook: impl Into<String>, inventory: impl Into<String>) -> Self {
+        Self {
+            id,
+            playbook: playbook.into(),
+            inventory: inventory.into(),
+            limit: None,
+            tags: Vec::new(),
+            skip_tags: Vec::new(),
+            extra_vars: BTreeMap::new(),
+            forks: None,
+            apply: ApplyPolicy::OnCommit,
+            heal: HealPolicy::Never,
+            check: CheckSchedule::default(),
+            daily_heals: Self::DAILY_HEALS,
+            airbag: AirbagPolicy::default(),
+            max_task_time: Self::MAX_TASK_TIME,
+            timeout: Span::MAX,
+            depends_on: Vec::new(),
+            runtime: RuntimeSpec::System,
+        }
+    }
 }
 
 /// The last apply of the whole stack that was started.

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::{
-    AirbagPolicy, Applied, ApplyPolicy, ChangeClass, CheckSchedule, Coverage, HealPolicy, HostCounts,
-    HostFacts, HostName, LastCheck, Latencies, RunId, RuntimeSpec, Span, StackPolicy, SyncStatus, Trigger,
+    Applied, ChangeClass, CheckSchedule, Coverage, HostCounts, HostFacts, HostName, LastCheck, Latencies,
+    RunId, Span, StackPolicy, SyncStatus, Trigger,
 };
 
 fn stack(name: &str) -> StackStatus {
@@ -11,23 +11,8 @@ fn stack(name: &str) -> StackStatus {
     let commit = "ab".repeat(20);
     StackStatus {
         policy: StackPolicy {
-            id: id.clone(),
-            playbook: "site.yml".into(),
-            inventory: "hosts".into(),
-            limit: None,
-            tags: Vec::new(),
-            skip_tags: Vec::new(),
-            extra_vars: std::collections::BTreeMap::default(),
-            forks: None,
-            apply: ApplyPolicy::OnCommit,
-            heal: HealPolicy::Never,
-            check: CheckSchedule::Every(Span::from_secs(3600)),
-            daily_heals: StackPolicy::DAILY_HEALS,
-            airbag: AirbagPolicy::default(),
-            max_task_time: StackPolicy::MAX_TASK_TIME,
             timeout: Span::from_secs(3600),
-            depends_on: Vec::new(),
-            runtime: RuntimeSpec::System,
+            ..StackPolicy::new(id.clone(), "site.yml", "hosts")
         },
         id,
         sync: SyncStatus::OutOfSync,

@@ -1,9 +1,8 @@
 //! What is shown. Derived from facts each time it is asked for, never set.
 
 use crate::domain::{
-    AirbagPolicy, Applied, ApplyPolicy, Attempt, CheckSchedule, CommitHash, Failure, HealPolicy, HostLedger,
-    Outcome, Revision, RunSpec, SourceName, SourceStatus, StackId, StackPolicy, StackStatus, SyncStatus,
-    Timestamp,
+    Applied, ApplyPolicy, Attempt, CheckSchedule, CommitHash, Failure, HostLedger, Outcome, Revision,
+    RunSpec, SourceName, SourceStatus, StackId, StackPolicy, StackStatus, SyncStatus, Timestamp,
 };
 
 use super::Reconciler;
@@ -110,23 +109,16 @@ fn compose(
 /// What is known of a stack that is not declared any more, from its live run.
 fn policy_of(live: &RunSpec) -> StackPolicy {
     StackPolicy {
-        id: live.stack.clone(),
-        playbook: live.playbook.clone(),
-        inventory: live.inventory.clone(),
         limit: live.limit.clone(),
         tags: live.tags.clone(),
         skip_tags: live.skip_tags.clone(),
         extra_vars: live.extra_vars.clone(),
         forks: live.forks,
         apply: ApplyPolicy::Manual,
-        heal: HealPolicy::Never,
         check: CheckSchedule::Never,
-        daily_heals: StackPolicy::DAILY_HEALS,
-        airbag: AirbagPolicy::default(),
-        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: live.timeout,
-        depends_on: Vec::new(),
         runtime: live.runtime.clone(),
+        ..StackPolicy::new(live.stack.clone(), &live.playbook, &live.inventory)
     }
 }
 

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::api::{HostTotals, Readiness, RunSummary, RunView, ServiceMode, Status, StoreState};
 use crate::domain::{
-    AirbagPolicy, Applied, ApplyPolicy, CheckSchedule, HealPolicy, HostCounts, HostName, HostStats, Mode,
-    Revision, Run, RunId, RunSpec, RuntimeSpec, Selection, SourceStatus, Span, StackId, StackPolicy,
-    StackStatus, SyncStatus, TaskIdentity, Timestamp, Trigger,
+    Applied, HostCounts, HostName, HostStats, Mode, Revision, Run, RunId, RunSpec, RuntimeSpec, Selection,
+    SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, TaskIdentity, Timestamp, Trigger,
 };
 
 /// When the tests are.
@@ -51,23 +50,8 @@ pub(in crate::cli) fn spec(run: u64) -> RunSpec {
 
 pub(in crate::cli) fn stack(name: &str) -> StackStatus {
     let policy = StackPolicy {
-        id: stack_id(name),
-        playbook: "site.yml".to_owned(),
-        inventory: "inventories/production".to_owned(),
-        limit: None,
-        tags: Vec::new(),
-        skip_tags: Vec::new(),
-        extra_vars: BTreeMap::new(),
-        forks: None,
-        apply: ApplyPolicy::OnCommit,
-        heal: HealPolicy::Never,
-        check: CheckSchedule::Every(Span::from_hours(1)),
-        daily_heals: StackPolicy::DAILY_HEALS,
-        airbag: AirbagPolicy::default(),
-        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::from_mins(30),
-        depends_on: Vec::new(),
-        runtime: RuntimeSpec::System,
+        ..StackPolicy::new(stack_id(name), "site.yml", "inventories/production")
     };
     StackStatus {
         id: stack_id(name),

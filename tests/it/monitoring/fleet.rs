@@ -1,15 +1,13 @@
 //! A fleet in which nothing is as it should be: whatever dashboard and rules ask for is there.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use driftless::daemon::clock::now;
 use driftless::domain::{
-    AirbagPolicy, Applied, ApplyPolicy, ChangeClass, CheckSchedule, Coverage, DriftFacts, Failure,
-    HealPolicy, Hold, HostCounts, HostFacts, HostName, LastCheck, LastEnd, Latencies, Mode, Outcome,
-    Revision, RunId, RuntimeSpec, SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus,
-    Timestamp, Total, Trigger,
+    Applied, ChangeClass, Coverage, DriftFacts, Failure, HealPolicy, Hold, HostCounts, HostFacts, HostName,
+    LastCheck, LastEnd, Latencies, Mode, Outcome, Revision, RunId, SourceStatus, Span, StackId, StackPolicy,
+    StackStatus, SyncStatus, Timestamp, Total, Trigger,
 };
 use driftless::metrics::{Metrics, Snapshot};
 
@@ -87,23 +85,9 @@ fn rewritten(source: SourceStatus) -> SourceStatus {
 fn stack(name: &str) -> StackStatus {
     StackStatus {
         policy: StackPolicy {
-            id: id(name),
-            playbook: "site.yml".to_owned(),
-            inventory: "hosts".to_owned(),
-            limit: None,
-            tags: Vec::new(),
-            skip_tags: Vec::new(),
-            extra_vars: BTreeMap::new(),
-            forks: None,
-            apply: ApplyPolicy::OnCommit,
             heal: HealPolicy::Corrective,
-            check: CheckSchedule::default(),
-            daily_heals: StackPolicy::DAILY_HEALS,
-            airbag: AirbagPolicy::default(),
-            max_task_time: StackPolicy::MAX_TASK_TIME,
             timeout: Span::from_hours(1),
-            depends_on: Vec::new(),
-            runtime: RuntimeSpec::System,
+            ..StackPolicy::new(id(name), "site.yml", "hosts")
         },
         id: id(name),
         sync: SyncStatus::OutOfSync,

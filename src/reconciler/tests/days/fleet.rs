@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, Change, CheckSchedule, CommitHash, Coverage, Declaration, Ending, Findings,
-    HealPolicy, HostEnd, HostName, Mode, NarrowingRefusal, Outcome, Revision, RunSpec, RuntimeSpec, Span,
-    StackId, StackPolicy, TaskCounts, TaskIdentity, Timestamp, later,
+    Change, CheckSchedule, CommitHash, Coverage, Declaration, Ending, Findings, HealPolicy, HostEnd,
+    HostName, Mode, NarrowingRefusal, Outcome, Revision, RunSpec, Span, StackId, StackPolicy, TaskCounts,
+    TaskIdentity, Timestamp, later,
 };
 
 /// How many files each stack keeps on each host.
@@ -260,22 +260,10 @@ impl Telling {
 
 fn policy(stack: &Stack) -> StackPolicy {
     StackPolicy {
-        id: id(stack),
-        playbook: format!("{}.yml", stack.name),
-        inventory: "hosts".to_owned(),
-        limit: None,
-        tags: Vec::new(),
-        skip_tags: Vec::new(),
-        extra_vars: BTreeMap::new(),
-        forks: None,
-        apply: ApplyPolicy::OnCommit,
         heal: stack.heal,
         check: CheckSchedule::Every(stack.check_every),
         daily_heals: stack.daily_heals,
-        airbag: AirbagPolicy::default(),
-        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::from_hours(1),
-        depends_on: Vec::new(),
-        runtime: RuntimeSpec::System,
+        ..StackPolicy::new(id(stack), format!("{}.yml", stack.name), "hosts")
     }
 }

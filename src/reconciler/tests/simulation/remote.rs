@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, CommitHash, Declaration, Failure, HealPolicy, Lineage,
-    Reference, Revision, RuntimeSpec, SourceName, Span, StackId, StackPolicy, Tip,
+    ApplyPolicy, CommitHash, Declaration, Failure, HealPolicy, Lineage, Reference, Revision, SourceName,
+    Span, StackId, StackPolicy, Tip,
 };
 
 use super::super::dice::Dice;
@@ -140,23 +140,12 @@ impl Remote {
         };
         debug_assert_eq!(id.source, self.name);
         StackPolicy {
-            id: id.clone(),
-            playbook: String::new(),
-            inventory: String::new(),
             limit: (id == web && content.web_has_limit).then(|| "prod".to_owned()),
-            tags: Vec::new(),
-            skip_tags: Vec::new(),
-            extra_vars: BTreeMap::new(),
-            forks: None,
             apply: if manual { ApplyPolicy::Manual } else { ApplyPolicy::OnCommit },
             heal: if heals { HealPolicy::Corrective } else { HealPolicy::Never },
-            check: CheckSchedule::Every(Span::from_hours(1)),
-            daily_heals: StackPolicy::DAILY_HEALS,
-            airbag: AirbagPolicy::default(),
-            max_task_time: StackPolicy::MAX_TASK_TIME,
             timeout: Span::from_hours(1),
             depends_on: bases.iter().map(|it| it.stack.clone()).collect(),
-            runtime: RuntimeSpec::System,
+            ..StackPolicy::new(id.clone(), String::new(), String::new())
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::found;
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings, HealPolicy,
-    HostEnd, HostName, Mode, Outcome, Reason, Request, Retry, Revision, RewindPolicy, RunId, RuntimeSpec,
-    Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy,
+    ApplyPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings, HealPolicy, HostEnd,
+    HostName, Mode, Outcome, Reason, Request, Retry, Revision, RewindPolicy, RunId, Settings, SourceName,
+    SourcePolicy, Span, StackId, StackPolicy,
 };
 
 pub(super) fn given(settings: &mut Settings, words: &[&str]) {
@@ -50,23 +50,9 @@ pub(super) fn id(stack: &str) -> StackId {
 pub(super) fn stack(text: &str) -> StackPolicy {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut policy = StackPolicy {
-        id: id(words[0]),
-        playbook: "site.yml".to_owned(),
-        inventory: "hosts".to_owned(),
-        limit: None,
-        tags: Vec::new(),
-        skip_tags: Vec::new(),
-        extra_vars: std::collections::BTreeMap::new(),
-        forks: None,
-        apply: ApplyPolicy::OnCommit,
-        heal: HealPolicy::Never,
         check: CheckSchedule::Never,
-        daily_heals: StackPolicy::DAILY_HEALS,
-        airbag: AirbagPolicy::default(),
-        max_task_time: StackPolicy::MAX_TASK_TIME,
         timeout: Span::from_hours(1),
-        depends_on: Vec::new(),
-        runtime: RuntimeSpec::System,
+        ..StackPolicy::new(id(words[0]), "site.yml", "hosts")
     };
     let mut rest = &words[1..];
     while let [word, after @ ..] = rest {
