@@ -8,6 +8,7 @@
 mod detail;
 mod wire;
 
+use super::guardian::Report;
 use crate::domain::{
     AskedPlay, HostAddress, HostName, HostStats, ItemId, ResultStatus, RunEvent, RunEventKind, TaskIdentity,
     TaskNumber, TaskResult, Timestamp,
@@ -31,24 +32,11 @@ pub enum Line {
     /// Something that Ansible did.
     Event(RunEvent),
     /// The last word: how the process of the run ended.
-    Guardian(GuardianReport),
+    Guardian(Report),
     /// It has our nonce and is not understood: from a newer callback, or cut off.
     Malformed,
     /// Anything else.
     Log,
-}
-
-/// What the guardian says once nothing of the run is left.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct GuardianReport {
-    /// The exit status, if it left by itself.
-    pub exit: Option<i32>,
-    /// The signal, if one ended it.
-    pub signal: Option<i32>,
-    /// How many processes had to be killed.
-    pub killed: u32,
-    /// Who ended it, as a word of the guardian's; empty if it was left to end by itself.
-    pub ended_by: String,
 }
 
 /// Reads the lines of one run.
@@ -74,13 +62,8 @@ impl Decoder {
             _ => return Line::Log,
         };
         let Ok(wire) = serde_json::from_slice::<Wire<'_>>(json) else { return Line::Malformed };
-        if let Some(report) = wire.guardian {
-            return Line::Guardian(GuardianReport {
-                exit: report.exit.map(wire::Number::signed),
-                signal: report.signal.map(wire::Number::signed),
-                killed: report.killed.small(),
-                ended_by: report.ended_by.owned(),
-            });
+        if wire.guardian.is_some() {
+            return Report::from_json(json).map_or(Line::Malformed, Line::Guardian);
         }
         event(wire).map_or(Line::Malformed, Line::Event)
     }

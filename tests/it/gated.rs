@@ -14,7 +14,8 @@ use driftless::domain::{
 };
 
 use crate::handshake::Announced;
-use crate::room::{Room, environments, limits, runtime_access};
+use crate::room::{Room, limits, runtime_access};
+use crate::world::ansible_environments;
 
 /// A run, its events and its log.
 fn ran(room: &Room, number: u64, environment: &Path) -> (Ending, Vec<RunEvent>, String) {
@@ -48,7 +49,7 @@ const TWO_HOSTS: &str =
 
 #[test]
 fn a_run_that_may_not_go_on_ends_before_the_play_that_it_asked_for() {
-    for environment in environments() {
+    for environment in ansible_environments() {
         for (refused, ran_before) in [(1, vec![]), (2, vec![]), (3, vec!["one"])] {
             let mut room = Room::new(&[("site.yml", TWO_PLAYS), ("hosts", TWO_HOSTS)]);
             room.refused = Some(refused);
@@ -65,7 +66,7 @@ fn a_run_that_may_not_go_on_ends_before_the_play_that_it_asked_for() {
 
 #[test]
 fn a_run_asks_for_all_hosts_and_then_play_by_play() {
-    for environment in environments() {
+    for environment in ansible_environments() {
         let room = Room::new(&[("site.yml", TWO_PLAYS), ("hosts", TWO_HOSTS)]);
         let (ending, events, log) = ran(&room, 1, &environment);
         assert_eq!(ending, Ending::plain(Outcome::Changed), "{log}");
@@ -99,7 +100,7 @@ const OWES: &str = "
 
 #[test]
 fn a_handler_that_did_not_run_is_owed_and_paid() {
-    for environment in environments() {
+    for environment in ansible_environments() {
         let at = environment.display();
         let mut room = Room::new(&[("site.yml", OWES)]);
         let (ending, events, log) = ran(&room, 1, &environment);
@@ -172,7 +173,7 @@ fn vault(environment: &Path, room: &Room, args: &[&str]) -> String {
 #[test]
 fn plaintexts_of_vaults_are_taken_out_of_events_and_of_the_log() {
     let mut leaked = 0;
-    for environment in environments() {
+    for environment in ansible_environments() {
         let mut room = Room::new(&[("site.yml", LEAKS), ("ansible.cfg", "[defaults]\nverbosity = 1\n")]);
         fs::write(room.path("password"), "hunter2\n").unwrap();
         let file = room.path("whole.yml");

@@ -14,7 +14,8 @@ use driftless::domain::{ResultStatus, RunEventKind, TaskResult};
 use rustix::process::geteuid;
 
 use crate::guardian::eventually;
-use crate::room::{Room, environments, limits, runtime_access};
+use crate::room::{Room, limits, runtime_access};
+use crate::world::ansible_environments;
 
 /// A machine of its own, as far as its processes go: others run Ansible on this one.
 struct Server {
@@ -108,7 +109,7 @@ fn probed(room: &Room, number: u64, environment: &Path) -> BTreeMap<String, Stri
 
 #[test]
 fn hosts_say_whether_they_answer_and_whether_something_is_left_there() {
-    for environment in environments() {
+    for environment in ansible_environments() {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(dir.path());
         let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

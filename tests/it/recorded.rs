@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::world::ansible_environments;
-use driftless::ansible::decode::{Decoder, GuardianReport, Line};
+use driftless::ansible::decode::{Decoder, Line};
 use driftless::ansible::lines::{Lines, Piece};
 use driftless::domain::{
     Ending, Exit, HostEnd, Mode, ResultStatus, RunEvent, RunEventKind, Tally, TaskResult,
@@ -40,7 +40,7 @@ impl Stream {
             raw.push(line.to_vec());
             match decoder.decode(line) {
                 Line::Event(event) => events.push(event),
-                Line::Guardian(report) => exit = Some(exit_of(&report)),
+                Line::Guardian(report) => exit = Some(report.exit()),
                 other => panic!("{}: {other:?}: {}", path.display(), String::from_utf8_lossy(line)),
             }
         };
@@ -79,14 +79,6 @@ impl Stream {
 
     fn ends(&self) -> Vec<(String, HostEnd)> {
         self.tally().host_ends().iter().map(|(host, end)| (host.to_string(), *end)).collect()
-    }
-}
-
-fn exit_of(report: &GuardianReport) -> Exit {
-    match (report.exit, report.signal) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::Unknown,
     }
 }
 

@@ -26,15 +26,6 @@ use crate::guardian::marked;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_driftless");
 
-/// The environments with ansible-core that `scripts/test` made. Without them there is nothing to test with.
-pub(crate) fn environments() -> Vec<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "the test's own input, given by scripts/test")]
-    let given = std::env::var("DRIFTLESS_TEST_ANSIBLE").unwrap_or_default();
-    let found: Vec<PathBuf> = given.split(':').filter(|it| !it.is_empty()).map(PathBuf::from).collect();
-    assert!(!found.is_empty(), "no Ansible to test with: run `scripts/test`, or set DRIFTLESS_TEST_ANSIBLE");
-    found
-}
-
 /// What the system's Ansible in this environment needs.
 pub(crate) fn runtime_access(environment: &Path) -> RuntimeAccess {
     RuntimeAccess {

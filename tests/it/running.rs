@@ -13,7 +13,8 @@ use driftless::domain::{Ending, Mode, Outcome, RunEventKind, Secret};
 use serde_json::{Value, json};
 
 use crate::guardian::{eventually, marked};
-use crate::room::{Room, environments, limits, runtime_access};
+use crate::room::{Room, limits, runtime_access};
+use crate::world::ansible_environments;
 
 const WRITE: &str = r#"
 - hosts: all
@@ -33,7 +34,7 @@ const WRITE: &str = r#"
 
 #[test]
 fn a_commit_is_applied_and_checked_as_declared() {
-    for environment in environments() {
+    for environment in ansible_environments() {
         let mut room =
             Room::new(&[("site.yml", WRITE), ("hosts", "localhost ansible_connection=local\nother\n")]);
         room.spec.limit = Some("localhost".to_owned());
@@ -74,7 +75,7 @@ class CallbackModule(CallbackBase):
                   host_key_checking = False\nask_pass = True\nforce_color = True\nretry_files_enabled = True\n";
     let role = "- ansible.builtin.copy: {content: x, dest: \"{{ lookup('env', 'DRIFTLESS_STATE_DIR') }}/role\", mode: '0644'}\n";
     let play = "- hosts: all\n  gather_facts: false\n  roles: [greet]\n";
-    for environment in environments() {
+    for environment in ansible_environments() {
         let room = Room::new(&[
             ("ansible.cfg", config),
             ("plugins/theirs.py", callback),
@@ -132,7 +133,7 @@ fn extra_variables_are_literal_whatever_they_look_like() {
                 number, flag, nothing] | to_json | b64encode }}\"\n        dest: \"{{ lookup('env', 'DRIFTLESS_STATE_DIR') \
                 }}/echo\"\n        mode: '0600'\n    - ansible.builtin.debug:\n        msg: \"{{ item }}\"\n      loop: \"{{ \
                 wanted.list[:20] }}\"\n    - ansible.builtin.debug:\n        msg: \"{{ text }}\"\n      when: text is defined\n";
-    for environment in environments() {
+    for environment in ansible_environments() {
         let mut room = Room::new(&[("site.yml", play)]);
         let marker = room.path("marker");
         let list = strings(&marker);
@@ -160,7 +161,7 @@ fn extra_variables_are_literal_whatever_they_look_like() {
 
 #[test]
 fn credentials_given_as_text_reach_ansible_and_nobody_else() {
-    let environment = environments().pop().unwrap();
+    let environment = ansible_environments().pop().unwrap();
     let mut room = Room::new(&[("site.yml", "")]);
     let password = room.path("password");
     fs::write(&password, "hunter2\n").unwrap();
@@ -213,7 +214,7 @@ fn a_cancelled_run_with_sixteen_workers_leaves_nothing() {
             |pid: &i32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| it == b"sleep\0987\0");
         marked(marker).iter().filter(|pid| sleeps(pid)).count()
     };
-    for environment in environments() {
+    for environment in ansible_environments() {
         let mut room = Room::new(&[("site.yml", play), ("hosts", &hosts)]);
         room.spec.forks = Some(16);
         let mut limits = limits();
@@ -243,7 +244,7 @@ fn a_cancelled_run_with_sixteen_workers_leaves_nothing() {
 fn a_task_that_nobody_waits_for_ends_with_its_run() {
     let play = "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.command: sleep 986\n      async: 2000\n      \
                 poll: 0\n    - ansible.builtin.wait_for: {timeout: 1}\n";
-    let environment = environments().pop().unwrap();
+    let environment = ansible_environments().pop().unwrap();
     let room = Room::new(&[("site.yml", play)]);
     let finished = room.run(1, &environment);
     assert_eq!(finished.ending(Mode::Apply), Ending::plain(Outcome::Changed));

@@ -9,7 +9,8 @@ use std::process::Command;
 use driftless::ansible::runtime::{RuntimeAccess, RuntimeError, Runtimes};
 use driftless::domain::{Failure, Outcome, Retry, RuntimeSpec, Secret};
 
-use crate::room::{Room, block_on, environments, runtime_access};
+use crate::room::{Room, block_on, runtime_access};
+use crate::world::ansible_environments;
 
 /// The settings of `pip` on this machine, handed on as an operator would.
 fn access(environment: &Path) -> RuntimeAccess {
@@ -61,7 +62,7 @@ fn galaxy(room: &Room) -> String {
 
 #[test]
 fn what_a_repository_declares_is_built_once_and_runs() {
-    let environment = environments().pop().unwrap();
+    let environment = ansible_environments().pop().unwrap();
     let access = access(&environment);
     let play = "- hosts: all\n  gather_facts: false\n  roles: [acme_role, acme.tools.greet]\n";
     let mut room = Room::new(&[
@@ -121,7 +122,7 @@ fn what_a_repository_declares_is_built_once_and_runs() {
 
 #[test]
 fn a_version_that_does_not_exist_is_told_as_such() {
-    let environment = environments().pop().unwrap();
+    let environment = ansible_environments().pop().unwrap();
     let room = Room::new(&[]);
     let spec = RuntimeSpec::Managed { core: "2.0.99".to_owned(), requirements: None, galaxy: None };
     let error =
@@ -135,7 +136,7 @@ fn a_version_that_does_not_exist_is_told_as_such() {
 
 #[test]
 fn a_package_index_that_is_not_there_may_come_back() {
-    let environment = environments().pop().unwrap();
+    let environment = ansible_environments().pop().unwrap();
     let room = Room::new(&[]);
     let spec = RuntimeSpec::Managed { core: "2.19.14".to_owned(), requirements: None, galaxy: None };
     let mut access = runtime_access(&environment);

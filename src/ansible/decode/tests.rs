@@ -211,9 +211,15 @@ fn texts_are_capped_by_characters() {
 #[test]
 fn the_guardian_has_the_last_word() {
     let full = r#"{"guardian":{"exit":2,"signal":null,"killed":3,"ended_by":"lifeline","more":1}}"#;
-    let report = GuardianReport { exit: Some(2), signal: None, killed: 3, ended_by: "lifeline".to_owned() };
+    let report = Report {
+        exit: Some(2),
+        signal: None,
+        killed: 3,
+        ended_by: crate::ansible::guardian::EndedBy::Lifeline,
+        error: None,
+    };
     assert_eq!(decode(full), Line::Guardian(report));
-    assert_eq!(decode(r#"{"guardian":{}}"#), Line::Guardian(GuardianReport::default()));
+    assert_eq!(decode(r#"{"guardian":{}}"#), Line::Malformed);
     assert_eq!(decode(r#"{"guardian":null}"#), Line::Malformed);
     assert_eq!(Decoder::new("x").decode(full.as_bytes()), Line::Log);
 }

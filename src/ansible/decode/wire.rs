@@ -5,6 +5,7 @@
 //! half a million lines a second possible.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 mod lists;
 mod value;
@@ -18,8 +19,8 @@ pub(super) struct Wire<'a> {
     pub(super) at: Option<Number>,
     #[serde(borrow)]
     pub(super) event: Text<'a>,
-    #[serde(borrow)]
-    pub(super) guardian: Option<Guardian<'a>>,
+    /// Its content is read by who writes it.
+    pub(super) guardian: Option<IgnoredAny>,
     #[serde(borrow)]
     pub(super) ansible: Text<'a>,
     #[serde(borrow)]
@@ -85,16 +86,6 @@ pub(super) struct Wire<'a> {
     pub(super) message: Text<'a>,
     #[serde(borrow)]
     pub(super) source: Text<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Guardian<'a> {
-    pub(super) exit: Option<Number>,
-    pub(super) signal: Option<Number>,
-    pub(super) killed: Number,
-    #[serde(borrow)]
-    pub(super) ended_by: Text<'a>,
 }
 
 #[derive(Deserialize, Default)]

@@ -18,7 +18,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The ear of one run.
 pub(super) struct Intake {
-    nonce: String,
     lines: Lines,
     decoder: Decoder,
     batch: Vec<RunEvent>,
@@ -48,7 +47,6 @@ impl Intake {
     ) -> Self {
         let Audience { sink, log, cleaner, announcements } = audience;
         Self {
-            nonce: nonce.to_owned(),
             lines: Lines::new(),
             decoder: Decoder::new(nonce),
             batch: Vec::new(),
@@ -103,7 +101,7 @@ impl Intake {
                 self.tally.add(&event);
                 self.batch.push(event);
             }
-            Line::Guardian(_) => self.report = Report::from_line(&self.nonce, line),
+            Line::Guardian(report) => self.report = Some(report),
             // The guardian ends what was cut off with an empty line.
             Line::Log if line.is_empty() => {}
             Line::Malformed | Line::Log => self.stray_lines += 1,

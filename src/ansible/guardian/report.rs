@@ -63,7 +63,11 @@ impl Report {
 
     /// Reads the line; `None` if it is another one.
     pub fn from_line(nonce: &str, line: &[u8]) -> Option<Self> {
-        let json = line.strip_prefix(nonce.as_bytes())?.strip_prefix(b" ")?;
+        Self::from_json(line.strip_prefix(nonce.as_bytes())?.strip_prefix(b" ")?)
+    }
+
+    /// Reads what stands behind the nonce.
+    pub(in crate::ansible) fn from_json(json: &[u8]) -> Option<Self> {
         serde_json::from_slice::<ReadLastLine>(json).ok().map(|it| it.guardian)
     }
 

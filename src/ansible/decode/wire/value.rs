@@ -44,10 +44,6 @@ impl Number {
     pub(in crate::ansible::decode) fn small(self) -> u32 {
         u32::try_from(self.0).unwrap_or(u32::MAX)
     }
-
-    pub(in crate::ansible::decode) fn signed(self) -> i32 {
-        i32::try_from(self.0).unwrap_or(i32::MAX)
-    }
 }
 
 /// What one value turned out to be.
