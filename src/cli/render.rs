@@ -1,6 +1,8 @@
 //! How the types of the API look to people. Pure: a value and the time in, a page out.
 
 mod drift;
+#[cfg(test)]
+mod drift_tests;
 mod hosts;
 mod logs;
 mod outcome;

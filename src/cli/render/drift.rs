@@ -52,24 +52,32 @@ fn verdict(report: &DriftReport, now: Timestamp) -> Piece {
         return piece(Tone::Faint, "never checked");
     };
     let when = format!("checked at {} {} (run {})", check.revision.short(), ago(now, check.at), check.run);
-    let hosts = report.hosts.iter().filter(|it| !it.drift.is_empty()).count();
+    // What never comes to rest is a defect of the playbook, and no difference of a host.
+    let differs = |it: &&HostStatus| it.drift.iter().any(|it| it.class != ChangeClass::Flapping);
+    let hosts = report.hosts.iter().filter(differs).count();
     let all = report.hosts.len();
     match hosts {
         0 if check.changes_left_out != 0 => piece(Tone::Bad, format!("differs, {when}")),
-        0 => match unseen(check) {
+        0 => match unseen(report, check) {
             None => piece(Tone::Good, format!("clean, {when}")),
             Some(unseen) => piece(Tone::Notice, format!("clean as far as visible, {unseen}; {when}")),
         },
         _ => {
-            let unseen = unseen(check).map_or_else(String::new, |it| format!(", {it}"));
+            let unseen = unseen(report, check).map_or_else(String::new, |it| format!(", {it}"));
             piece(Tone::Bad, format!("{hosts} of {all} hosts differ{unseen}; {when}"))
         }
     }
 }
 
-fn unseen(check: &LastCheck) -> Option<String> {
+/// Why "clean" would be too much to say, even where nothing differs.
+fn unseen(report: &DriftReport, check: &LastCheck) -> Option<String> {
     let coverage = &check.coverage;
     let mut parts = Vec::new();
+    match report.tasks.iter().filter(|it| it.flapping_since.is_some()).count() {
+        0 => {}
+        1 => parts.push("1 task flapping".to_owned()),
+        tasks => parts.push(format!("{tasks} tasks flapping")),
+    }
     let counted = [
         (coverage.blind, "blind"),
         (coverage.tainted, "tainted"),
@@ -90,7 +98,9 @@ fn differences(page: &mut Page, report: &DriftReport, diffs: &Diffs, now: Timest
     let mut same: BTreeMap<Same<'_>, Vec<(&HostName, &Drift)>> = BTreeMap::new();
     for host in &report.hosts {
         for it in &host.drift {
-            let key = (it.class, it.task.key(), it.item.as_str(), it.digest.as_str());
+            // What flaps wants another content each time.
+            let digest = if it.class == ChangeClass::Flapping { "" } else { it.digest.as_str() };
+            let key = (it.class, it.task.key(), it.item.as_str(), digest);
             same.entry(key).or_default().push((&host.host, it));
         }
     }
@@ -205,7 +215,7 @@ pub(in crate::cli) fn hosts_page(report: &DriftReport, now: Timestamp) -> Page {
         return page;
     }
     let rows = report.hosts.iter().map(|it| row(it, report, now)).collect();
-    page.table(&["HOST", "APPLIED", "WHEN", "SEEN", "CHECKED", "DIFFERS", "OWED"], &[], rows);
+    page.table(&["HOST", "APPLIED", "WHEN", "SEEN", "CHECKED", "DIFFERS", "OWED, LOCKED"], &[], rows);
     page
 }
 
