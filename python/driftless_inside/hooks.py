@@ -2,9 +2,8 @@
 """Where Ansible is listened to from outside the callback. Installed before its command line runs.
 
 Each hook calls what it replaces exactly once and changes no result, but for one that keeps hidden text from being
-printed. What a hook needs of Ansible and does not
-find makes `install` raise, and then there is no run: names and signatures are the same from ansible-core 2.16
-to 2.22.
+printed. What a hook needs of Ansible and does not find makes `install` raise, and then there is no run: names and
+signatures are the same from ansible-core 2.16 to 2.22.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Taint:
     def queued(self, strategy: object, host: object, task: object, variables: Mapping) -> None:
         """A task is about to be executed, with these variables. They are not templated yet."""
         name = str(host.name)  # type: ignore[attr-defined]
-        if not self._names and not self._lost and not self._broken:
+        if not (self._names or self._lost or self._broken or self._included):
             return
         included = words.include_around(task)
         doubtful = name in self._lost or (name in self._broken and _rescues(task))

@@ -141,8 +141,9 @@ impl Tasks {
                 if looked.follows.is_some() && moved.contains(key) {
                     it.still_reported += 1;
                     // Somebody may have been at one host meanwhile. Nobody is at all of them, or that often.
-                    let everywhere =
-                        looked.follows == Some(Followed::Revision) && counts.changed == counts.ok;
+                    let everywhere = looked.full
+                        && looked.follows == Some(Followed::Revision)
+                        && counts.changed == counts.ok;
                     if everywhere || STILL_REPORTED <= it.still_reported {
                         it.flapping_since.get_or_insert(looked.now);
                     }

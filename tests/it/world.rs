@@ -258,7 +258,7 @@ impl World {
 
     /// All runs, newest first.
     pub(crate) fn runs(&self) -> Vec<Value> {
-        self.json(&["runs"])["runs"].as_array().cloned().unwrap_or_default()
+        self.json(&["runs", "--count", "1000"])["runs"].as_array().cloned().unwrap_or_default()
     }
 
     /// All applies, newest first: what changes hosts, without the checks that look at them.
