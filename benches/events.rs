@@ -5,6 +5,7 @@
 //! the database. Making the lines is not measured.
 
 mod common;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -44,7 +45,7 @@ fn main() {
     let slice = if common::is_quick() { 25_000 } else { 125_000 };
     let mut bench = Bench::new();
     let mut slices = Vec::new();
-    let mut memory = vec![json!({"events": 0, "kib": memory_kib("VmRSS:")})];
+    let mut memory = vec![json!({"events": 0, "kib": memory::memory_kib("VmRSS:")})];
     for number in 1..=SLICES {
         let (mut decoding, mut recording) = (Spent::default(), Spent::default());
         for _ in 0..slice / BLOCK {
@@ -58,14 +59,14 @@ fn main() {
             "recorded_per_second": rate(recording.wall), "recorded_per_cpu_second": rate(recording.cpu),
         }));
         if number % 2 == 0 {
-            memory.push(json!({"events": number * slice, "kib": memory_kib("VmRSS:")}));
+            memory.push(json!({"events": number * slice, "kib": memory::memory_kib("VmRSS:")}));
         }
     }
     let (events, bytes) = bench.finish();
     assert_eq!(events, u64::from(slice * SLICES), "each event is counted");
     common::print(&json!({
         "events": events, "line_bytes": LINE_BYTES, "file_bytes": bytes, "slices": slices, "memory": memory,
-        "peak_kib": memory_kib("VmHWM:"),
+        "peak_kib": memory::memory_kib("VmHWM:"),
     }));
 }
 
@@ -226,13 +227,6 @@ fn spec() -> RunSpec {
         timeout: Span::from_mins(30),
         runtime: RuntimeSpec::System,
     }
-}
-
-/// A line of `/proc/self/status`, in KiB.
-fn memory_kib(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
-    let line = status.lines().find_map(|it| it.strip_prefix(name)).expect("the kernel tells it");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 /// Time that passed: by the clock, and on the cores, by all threads of this process.

@@ -26,6 +26,7 @@ mod recorder;
 mod recover;
 mod retention;
 mod runs;
+mod seal;
 mod space;
 mod totals;
 mod writer;
@@ -43,6 +44,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::journal::Entry;
 use self::place::{Ownership, Place};
 use self::reader::Readers;
+use self::seal::Seal;
 use self::space::Ballast;
 use self::writer::{Command, Job, WAITING, Writer};
 use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
@@ -81,6 +83,7 @@ pub struct Store {
     settings: StoreSettings,
     commands: mpsc::Sender<Command>,
     readers: Arc<Readers>,
+    seal: Arc<Seal>,
     writable: Arc<AtomicBool>,
 }
 
@@ -94,7 +97,7 @@ impl Store {
         let ownership = Ownership::take(&place)?;
         let mut ballast = Ballast::new(place.ballast(), settings.ballast_bytes, settings.free_floor_bytes)?;
         let opened = open_database(&place);
-        let (db, recovered) = match opened {
+        let (db, recovered, seal) = match opened {
             // On a full disk not even opening works. The ballast is for that, too.
             Err(error) if space::is_full(&error, place.dir()) && ballast.release() => open_database(&place),
             other => other,
@@ -108,7 +111,7 @@ impl Store {
             .spawn(move || writer.run(waiting))
             .map_err(StoreError::file("start the thread for", &place.database()))?;
         let readers = Readers::new(place.clone());
-        Ok((Self { place, settings, commands, readers, writable }, recovered))
+        Ok((Self { place, settings, commands, readers, seal: Arc::new(seal), writable }, recovered))
     }
 
     /// Writes what waits, closes the database and lets the directory go. All clones are closed with it.
@@ -136,13 +139,15 @@ impl Store {
         if self.writable() && journal::is_idle(event, decisions, facts) {
             return Ok(());
         }
-        let entry = Entry::new(now, event, decisions, facts);
+        let entry = Entry::new(now, event, decisions, facts, Arc::clone(&self.seal));
         self.write(move |db| entry.write(db)).await
     }
 
     /// What the core is rebuilt from, as it is now.
     pub async fn recover(&self) -> Result<Recovered, StoreError> {
-        self.read(recover::recover).await
+        let mut recovered = self.read(recover::recover).await?;
+        recovered.open(&self.seal);
+        Ok(recovered)
     }
 
     /// Records that `ansible-playbook` was started, by the runtime of that hash. `ansible_version` may be left to
@@ -165,12 +170,20 @@ impl Store {
 
     /// One run with its hosts.
     pub async fn run(&self, run: RunId) -> Result<Option<Run>, StoreError> {
-        self.read(move |db| runs::one(db, run)).await
+        let mut run = self.read(move |db| runs::one(db, run)).await?;
+        if let Some(run) = &mut run {
+            self.seal.open_run(run);
+        }
+        Ok(run)
     }
 
     /// Runs, newest first.
     pub async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError> {
-        self.read(move |db| runs::filtered(db, &filter)).await
+        let mut runs = self.read(move |db| runs::filtered(db, &filter)).await?;
+        for run in &mut runs {
+            self.seal.open_run(run);
+        }
+        Ok(runs)
     }
 
     /// The notable results of a run, in the order in which they came: what changed or would change, failed, was
@@ -296,14 +309,16 @@ impl Store {
 }
 
 /// Opens, checks and upgrades the database, and reads what it remembers.
-fn open_database(place: &Place) -> Result<(Connection, Recovered), StoreError> {
+fn open_database(place: &Place) -> Result<(Connection, Recovered, Seal), StoreError> {
+    let seal = Seal::open(&place.key())?;
     let mut db = connection::writer(place)?;
     connection::check(&db, place)?;
     migrations::migrate(&mut db, place, &migrations::STEPS)?;
     let seed = getrandom::u64()
         .map_err(|it| StoreError::file("make a seed for", place.dir())(std::io::Error::other(it)))?;
     recover::ensure_seed(&db, seed)?;
-    let recovered = recover::recover(&db)?;
+    let mut recovered = recover::recover(&db)?;
+    recovered.open(&seal);
     recover::remove_orphans(&db, place)?;
-    Ok((db, recovered))
+    Ok((db, recovered, seal))
 }

@@ -11,6 +11,8 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use memchr::memchr;
 use rustix::fs::{CWD, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
@@ -191,43 +193,13 @@ impl Record {
         }
         let (part, parts) = (number(part)?, number(parts)?);
         (1 <= part && part <= parts).then_some(())?;
-        Some(Self { id: u32::from_str_radix(id, 16).ok()?, part, parts, piece: base64(piece.as_bytes())? })
+        Some(Self { id: u32::from_str_radix(id, 16).ok()?, part, parts, piece: BASE64.decode(piece).ok()? })
     }
 }
 
 /// Digits only: `parse` alone would take a sign.
 fn number(text: &str) -> Option<usize> {
     text.bytes().all(|it| it.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
-/// Standard base64 with its padding, and nothing else.
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let padding = text.iter().rev().take_while(|it| **it == b'=').count();
-    if !text.len().is_multiple_of(4) || 2 < padding {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    for group in text[..text.len() - padding].chunks(4) {
-        let mut bits = 0_u32;
-        for digit in group {
-            bits = bits << 6 | sextet(*digit)?;
-        }
-        // Of a shorter last group, what is beyond whole bytes is left out.
-        bits <<= 6 * (4 - group.len());
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
-    }
-    Some(bytes)
-}
-
-fn sextet(digit: u8) -> Option<u32> {
-    Some(u32::from(match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    }))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 
 use super::command::Surroundings;
@@ -195,7 +197,7 @@ fn authorization(credential: &HttpCredential, url: &RemoteUrl) -> Result<Secret,
     let header = match credential {
         HttpCredential::Basic { user, password_file } => {
             let password = secret_line(password_file)?;
-            format!("Basic {}", base64(format!("{user}:{}", password.expose()).as_bytes()))
+            format!("Basic {}", BASE64.encode(format!("{user}:{}", password.expose())))
         }
         HttpCredential::Bearer { token_file } => {
             let token = secret_line(token_file)?;
@@ -212,7 +214,7 @@ fn authorization(credential: &HttpCredential, url: &RemoteUrl) -> Result<Secret,
             let pair = lines.expose().lines().find_map(|it| stored_pair(it, url)).ok_or_else(|| {
                 GitError::Credential { path: file.clone(), what: "it has no line for the host of the source" }
             })?;
-            format!("Basic {}", base64(pair.expose().as_bytes()))
+            format!("Basic {}", BASE64.encode(pair.expose()))
         }
     };
     Ok(Secret::new(header))
@@ -296,19 +298,4 @@ fn write_private(path: &Path, text: &str) -> Result<(), GitError> {
         Ok(())
     };
     write().map_err(|it| GitError::io("write", path, it))
-}
-
-/// The usual base64 alphabet, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits =
-            group.iter().chain([0, 0].iter()).take(3).fold(0usize, |bits, it| bits << 8 | usize::from(*it));
-        for place in 0..4 {
-            let digit = (bits >> (18 - 6 * place)) & 63;
-            text.push(if place <= group.len() { char::from(ALPHABET[digit]) } else { '=' });
-        }
-    }
-    text
 }

@@ -1,10 +1,13 @@
 //! The flight recorder: each event with what was decided on it, in one transaction with the facts it changed.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::columns::{count, json, nanos, timestamp, uncount};
+use super::seal::Seal;
 use super::{StoreError, runs};
 use crate::domain::{Decision, Ending, Event, Fact, Lineage, RunId, RunSpec, Timestamp};
 
@@ -55,12 +58,19 @@ pub(super) struct Entry {
     event: String,
     decisions: String,
     facts: Vec<Fact>,
+    seal: Arc<Seal>,
     starts: Vec<(RunSpec, String)>,
     end: Option<(RunId, Ending)>,
 }
 
 impl Entry {
-    pub(super) fn new(now: Timestamp, event: &Event, decisions: &[Decision], facts: &[Fact]) -> Self {
+    pub(super) fn new(
+        now: Timestamp,
+        event: &Event,
+        decisions: &[Decision],
+        facts: &[Fact],
+        seal: Arc<Seal>,
+    ) -> Self {
         let starts = decisions.iter().filter_map(|it| match it {
             Decision::Start { spec, reason } => Some(((**spec).clone(), reason.clone())),
             _ => None,
@@ -71,9 +81,10 @@ impl Entry {
         };
         Self {
             at: nanos(now),
-            event: json(event),
-            decisions: json(decisions),
+            event: seal.json(event),
+            decisions: seal.json(decisions),
             facts: facts.to_vec(),
+            seal,
             starts: starts.collect(),
             end,
         }
@@ -86,30 +97,30 @@ impl Entry {
             .and_then(|mut it| it.execute(params![self.at, self.event, self.decisions]))
             .map_err(failed())?;
         for fact in &self.facts {
-            learn(db, fact).map_err(failed())?;
+            learn(db, fact, &self.seal).map_err(failed())?;
         }
         if let Some((run, ending)) = &self.end {
             runs::end(db, *run, self.at, ending)?;
         }
         for (spec, reason) in &self.starts {
-            runs::decide(db, spec, reason, self.at)?;
+            runs::decide(db, spec, reason, self.at, &self.seal)?;
         }
         Ok(())
     }
 }
 
-fn learn(db: &Connection, fact: &Fact) -> rusqlite::Result<usize> {
+fn learn(db: &Connection, fact: &Fact, seal: &Seal) -> rusqlite::Result<usize> {
     match fact {
         Fact::Source { name, facts } => db
             .prepare_cached(
                 "INSERT INTO sources VALUES (?1, ?2) ON CONFLICT DO UPDATE SET facts = excluded.facts",
             )?
-            .execute((name.as_str(), json(facts))),
+            .execute((name.as_str(), seal.json(facts))),
         Fact::Stack { id, facts } => db
             .prepare_cached(
                 "INSERT INTO stacks VALUES (?1, ?2) ON CONFLICT DO UPDATE SET facts = excluded.facts",
             )?
-            .execute((id.to_string(), json(facts))),
+            .execute((id.to_string(), seal.json(facts))),
         Fact::Host { stack, host, ledger } => db
             .prepare_cached(
                 "INSERT INTO ledger VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET facts = excluded.facts",

@@ -32,6 +32,11 @@ impl Place {
         self.dir.join("driftless.db")
     }
 
+    /// What opens the variables in the database. Not in it, nor in its backups.
+    pub(super) fn key(&self) -> PathBuf {
+        self.dir.join("driftless.key")
+    }
+
     pub(super) fn ballast(&self) -> PathBuf {
         self.dir.join("ballast")
     }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{count, uncount};
 use super::place::{Place, run_of};
+use super::seal::Seal;
 use super::{StoreError, runs};
 use crate::domain::{Fact, HostName, Memory, Run, RunId};
 
@@ -18,6 +19,16 @@ pub struct Recovered {
     pub live: Vec<Run>,
     /// Made once per state directory: jitter comes from it, so that restarts keep their place.
     pub seed: u64,
+}
+
+impl Recovered {
+    /// Opens the variables in it.
+    pub(super) fn open(&mut self, seal: &Seal) {
+        seal.open_memory(&mut self.memory);
+        for run in &mut self.live {
+            seal.open_run(run);
+        }
+    }
 }
 
 /// Reads everything, in one transaction or before anybody writes.

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{count, json, nanos, timestamp, uncount};
 use super::recorder::Progress;
+use super::seal::Seal;
 use super::{StoreError, totals};
 use crate::domain::{
     Ending, HostName, HostStats, Run, RunId, RunSpec, StackId, TaskIdentity, TaskResult, Timestamp,
@@ -34,7 +35,13 @@ const COLUMNS: &str = "spec, reason, decided_at, started_at, ended_at, ending, r
     results_left_out, events_lost";
 
 /// Records that a run is to start.
-pub(super) fn decide(db: &Connection, spec: &RunSpec, reason: &str, at: i64) -> Result<(), StoreError> {
+pub(super) fn decide(
+    db: &Connection,
+    spec: &RunSpec,
+    reason: &str,
+    at: i64,
+    seal: &Seal,
+) -> Result<(), StoreError> {
     let written = db
         .prepare_cached(
             "INSERT OR IGNORE INTO runs (id, stack, mode, trigger, spec, reason, decided_at)
@@ -46,7 +53,7 @@ pub(super) fn decide(db: &Connection, spec: &RunSpec, reason: &str, at: i64) -> 
                 spec.stack.to_string(),
                 spec.mode.as_str(),
                 spec.trigger.as_str(),
-                json(spec),
+                seal.json(spec),
                 reason,
                 at
             ])

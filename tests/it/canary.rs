@@ -140,11 +140,10 @@ fn no_secret_leaves(environment: &Path, verbosity: &[u32]) {
         traces.look("a process", words.as_bytes());
     }
     what_is_shown(&world, &mut traces);
-    // A variable that the repository declares in the clear is in checkouts, and in what is kept of its declaration.
-    let kept = world.path("state/store");
-    let mut raw = traces.look_below(&kept.join("events")) + traces.look_below(&kept.join("raw"));
+    // A variable that the repository declares in the clear is in the cache, which is a copy of the repository.
+    let mut raw = traces.look_below(&world.path("state"));
     let mut others = Traces::new(leaks::all().into_iter().filter(|it| it.0 != "extra_password").collect());
-    raw += others.look_below(&world.path("state")) + others.look_below(&world.path("cache"));
+    raw += others.look_below(&world.path("cache"));
     others.assert_none(&environment.display().to_string());
     traces.look("the daemon's log", world.log().as_bytes());
     assert!(20 < raw, "{raw} files were looked at");

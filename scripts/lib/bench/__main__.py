@@ -10,13 +10,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import fleet
 import overhead
 import polling
 import programs
 import push
 from measure import Row
 
-ROWS = ("push", "overhead", "events", "polling", "steps")
+ROWS = ("push", "overhead", "large", "events", "fleet", "polling", "steps")
 
 
 def main() -> None:
@@ -36,8 +37,10 @@ def main() -> None:
     bench = programs.runner(str(top), options.quick)
     ways = {
         "push": lambda room: pushes(room, program, ansible, pairs),
-        "overhead": lambda room: overhead.measure(room, program, ansible, options.runner.resolve(), pairs),
+        "overhead": lambda room: overhead.measure(room, program, ansible, pairs, 20, options.runner.resolve()),
+        "large": lambda room: overhead.measure(room, program, ansible, pairs, 200),
         "events": lambda _: programs.events(bench),
+        "fleet": lambda room: fleet.measure(room, program, ansible, bench, pairs),
         "polling": lambda room: polling.measure(room, program, ansible, options.quick),
         "steps": lambda _: programs.steps(bench),
     }

@@ -56,11 +56,11 @@ def steps(bench: Callable[[str], dict]) -> list[Row]:
     return rows
 
 
-def runner(top: str, quick: bool) -> Callable[[str], dict]:
+def runner(top: str, quick: bool) -> Callable[..., dict]:
     """Runs a bench of the crate and reads its last line."""
 
-    def bench(name: str) -> dict:
-        words = ["cargo", "bench", "--quiet", "--locked", "--bench", name, "--"]
+    def bench(name: str, *more: str) -> dict:
+        words = ["cargo", "bench", "--quiet", "--locked", "--bench", name, "--", *more]
         if quick:
             words.append("--quick")
         done = subprocess.run(words, cwd=top, stdout=subprocess.PIPE, check=True)

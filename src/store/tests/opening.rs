@@ -48,7 +48,7 @@ async fn nobody_else_may_read() {
             }
         }
     }
-    assert_eq!(seen, 8, "database, log, shared memory, lock, ballast, events, raw output, copy");
+    assert_eq!(seen, 9, "database, key, log, shared memory, lock, ballast, events, raw output, copy");
     drop(recorder);
 }
 
@@ -119,8 +119,17 @@ async fn a_copy_is_a_database_of_its_own() {
     let path = other.path().join("driftless.db");
     store.backup(path.clone()).await.expect("a copy");
     assert!(store.backup(path).await.is_err(), "it is not written over");
-    let (_copy, recovered) = open(&other);
+    let key = "driftless.key";
+    fs::copy(dir.path().join(key), other.path().join(key)).expect("the key goes with it");
+    let (copy, recovered) = open(&other);
     assert_eq!(recovered, store.recover().await.expect("recovered"));
+    copy.close().await;
+    fs::remove_file(other.path().join(key)).expect("it was there");
+    let (_copy, recovered) = open(&other);
+    assert!(
+        recovered.live[0].spec.extra_vars["port"]["sealed"].is_string(),
+        "without it, values stay sealed"
+    );
 }
 
 /// Waits until the thread of a dropped store has let the directory go.
