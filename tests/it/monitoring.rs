@@ -2,6 +2,7 @@
 
 mod fleet;
 mod prometheus;
+mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

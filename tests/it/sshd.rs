@@ -68,12 +68,19 @@ impl Fleet {
 
     /// An inventory of all hosts, in YAML.
     pub(crate) fn inventory(&self) -> String {
+        let all: Vec<&str> = self.hosts.iter().map(|it| it.name.as_str()).collect();
+        self.inventory_of(&all)
+    }
+
+    /// An inventory of these hosts, in YAML.
+    pub(crate) fn inventory_of(&self, names: &[&str]) -> String {
         let line = |Host { name, address, port, .. }: &Host| {
             let room = self.room(name);
             let room = room.display();
             format!("    {name}: {{ ansible_host: {address}, ansible_port: {port}, room: \"{room}\" }}\n")
         };
-        let hosts: String = self.hosts.iter().map(line).collect();
+        let hosts: String =
+            self.hosts.iter().filter(|it| names.contains(&it.name.as_str())).map(line).collect();
         let python = "\"{{ ansible_playbook_python }}\"";
         format!("all:\n  vars:\n    ansible_python_interpreter: {python}\n  hosts:\n{hosts}")
     }
