@@ -34,7 +34,8 @@ def measure(room: Path, program: Path, ansible: Path, bench: Callable[..., dict]
     )
     times = asked(daemon, room, max(pairs, 7))
     met = statistics.median(times) <= 0.2
-    rows.append(Row(f"`driftless drift` with {told['hosts']:,} hosts", f"{spread(times, '.0f', 1000)} ms", "200 ms", met))
+    what = f"`driftless drift` with {told['hosts']:,} hosts"
+    rows.append(Row(what, f"{spread(times, '.0f', 1000)} ms", "200 ms", met))
     return rows
 
 

@@ -26,7 +26,7 @@ def playbook() -> str:
 def measure(
     room: Path, program: Path, ansible: Path, pairs: int, hosts: int, runner: Path | None = None
 ) -> list[Row]:
-    """They take turns: bare, through driftless with its handshake, and through ansible-runner where that is asked for."""
+    """They take turns: bare, through driftless with its handshake, and through ansible-runner if that is asked for."""
     connection = "ansible_connection=local ansible_python_interpreter={{ansible_playbook_python}}"
     inventory = "".join(f"host-{number:03} {connection}\n" for number in range(hosts))
     files = {"driftless.yml": stacks(), "site.yml": playbook(), "inventory.ini": inventory}
