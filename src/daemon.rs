@@ -26,7 +26,7 @@ mod turning;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context as _;
@@ -212,7 +212,6 @@ fn tools(
         item_key: Secret::new(format!("{seed:032x}")),
         config: RwLock::new(Arc::new(config)),
         live: Mutex::new(HashMap::new()),
-        probes: AtomicU64::new(0),
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
         places,
     }))

@@ -5,6 +5,8 @@
 //! last checkout just before he makes the next one pays for it. So they are removed when it has been quiet.
 
 use std::collections::VecDeque;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -38,8 +40,11 @@ impl Default for Attic {
 }
 
 impl Attic {
-    /// Takes a checkout that no process uses any more.
+    /// Takes a checkout that no process uses any more, and closes it: the runs that follow are often of the same user.
     pub(super) fn put(&self, checkout: PathBuf) {
+        if let Err(error) = std::fs::set_permissions(&checkout, Permissions::from_mode(0o700)) {
+            tracing::warn!(path = %checkout.display(), %error, "an old checkout cannot be closed");
+        }
         self.lock().push_back(checkout);
         self.came.notify_one();
     }
@@ -120,6 +125,15 @@ mod tests {
         assert!(!paths[0].exists(), "the oldest goes first");
         assert!(is_scarce(room.path()) || paths[2..].iter().all(|it| it.exists()));
         keeper.abort();
+    }
+
+    #[test]
+    fn nobody_else_reads_what_is_put_there() {
+        let room = tempfile::tempdir().unwrap();
+        let path = checkout(room.path(), 1);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o750)).unwrap();
+        Attic::default().put(path.clone());
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[tokio::test]

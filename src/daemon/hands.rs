@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
@@ -43,8 +43,6 @@ pub(super) struct Tools {
     pub(super) item_key: Secret,
     pub(super) config: RwLock<Arc<Config>>,
     pub(super) live: Mutex<HashMap<RunId, LiveRun>>,
-    /// How many probes there were: each has a directory of its own.
-    pub(super) probes: AtomicU64,
     /// At most this many fetches go on at once.
     pub(super) fetches: Semaphore,
 }

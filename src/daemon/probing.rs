@@ -6,7 +6,6 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tracing::Instrument as _;
 
 use crate::ansible::clean::NotKept;
 use crate::ansible::collection::PROBE;
+use crate::ansible::command::random_token;
 use crate::ansible::execute::{Audience, Execution};
 use crate::ansible::limits::Limits;
 use crate::domain::{
@@ -47,7 +47,14 @@ struct Found {
 /// Asks the hosts and tells the core who answered, whatever happens.
 pub(super) async fn probe(tools: Arc<Tools>, spec: RunSpec) {
     let stack = spec.stack.clone();
-    let name = format!("probe-{}", tools.probes.fetch_add(1, Ordering::Relaxed));
+    let name = match name() {
+        Ok(name) => name,
+        Err(error) => {
+            tracing::warn!(%stack, %error, "a probe cannot be named");
+            let (answered, busy) = (BTreeSet::new(), BTreeSet::new());
+            return tools.inbox.send(Event::Probed { stack, answered, busy }).await;
+        }
+    };
     let span = tracing::info_span!("probe", %stack, name);
     let secrets = lent_to(&tools, &spec).await;
     let asked = tokio::spawn(ask(Arc::clone(&tools), spec, name.clone()).instrument(span.clone()));
@@ -63,6 +70,11 @@ pub(super) async fn probe(tools: Arc<Tools>, spec: RunSpec) {
     tracing::info!(parent: &span, answered = answered.len(), busy = busy.len(), "probed");
     preparing::tidy(&tools, &name).await;
     tools.inbox.send(Event::Probed { stack, answered, busy }).await;
+}
+
+/// The name of its directories. Those of a probe that a daemon before this one made may still be there.
+fn name() -> std::io::Result<String> {
+    Ok(format!("probe-{}", &random_token()?[..8]))
 }
 
 async fn ask(tools: Arc<Tools>, spec: RunSpec, name: String) -> Result<Found, Failure> {
@@ -145,15 +157,17 @@ fn write_beside(directory: &Path, group: Option<u32>) -> std::io::Result<()> {
     let closed = fs::metadata(directory)?.permissions();
     fs::set_permissions(directory, Permissions::from_mode(closed.mode() | 0o300))?;
     let path = directory.join(FILE);
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o640)
-        .open(&path)
-        .and_then(|mut it| it.write_all(PROBE.as_bytes()))
-        .and_then(|()| std::os::unix::fs::chown(&path, None, group));
+    let written = write_new(&path, group);
     fs::set_permissions(directory, closed)?;
     written
+}
+
+/// Writes a file that the run may read, whatever the umask of the daemon is.
+fn write_new(path: &Path, group: Option<u32>) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(PROBE.as_bytes())?;
+    std::os::unix::fs::fchown(&file, None, group)?;
+    file.set_permissions(Permissions::from_mode(0o640))
 }
 
 #[cfg(test)]
@@ -207,7 +221,11 @@ mod tests {
     fn the_playbook_goes_into_a_directory_that_is_closed() {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o550)).unwrap();
+        // As the unit has it. The user of the runs is in the group.
+        let umask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         write_beside(dir.path(), None).unwrap();
+        rustix::process::umask(umask);
+        assert_eq!(fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777, 0o550);
         let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
         assert!(text.contains(BUSY) && text.contains(IDLE));

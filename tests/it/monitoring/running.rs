@@ -91,15 +91,16 @@ impl Troubled {
             ("busy", &["shared"], waits_for(&world.path("busy"))),
             ("waiting", &["shared"], waits_for(&world.path("waiting"))),
         ];
-        let mut declared = "version: 1\nstacks:\n".to_owned();
+        let mut declared = vec!["version: 1\nstacks:\n".to_owned()];
         for (name, hosts, tasks) in stacks {
             let heal = if ["healed", "flapping"].contains(&name) { "corrective" } else { "never" };
-            declared +=
-                &format!("  {name}: {{ playbook: {name}.yml, inventory: {name}-hosts.yml, heal: {heal} }}\n");
+            declared.push(format!(
+                "  {name}: {{ playbook: {name}.yml, inventory: {name}-hosts.yml, heal: {heal} }}\n"
+            ));
             world.repository.write(&format!("{name}.yml"), &play(&tasks));
             world.repository.write(&format!("{name}-hosts.yml"), &fleet.inventory_of(hosts));
         }
-        world.repository.write("driftless.yml", &declared);
+        world.repository.write("driftless.yml", &declared.concat());
         world.repository.commit("All kinds of trouble");
         for repository in [&other, &third] {
             let all = "version: 1\nstacks:\n  all: { playbook: site.yml, inventory: hosts.yml }\n";
