@@ -178,10 +178,12 @@ of_stack() { says status "[s for s in d['stacks'] if s['id'] == '$1' and $2]"; }
 in_sync() { of_stack "$1" "s['sync'] == 'in_sync' and s['applied'].get('commit') == '$2'"; }
 live() { of_stack "$1" "s['live']"; }
 live_at() { of_stack "$1" "s['live'] and '$2' in json.dumps(s['live']['revision'])"; }
-last_run() {
+# last_apply STACK: the number of its last apply. Checks come after it.
+last_apply() {
   on control driftless runs --output json | python3 -c 'import json, sys
-print(next(r["run"] for r in json.load(sys.stdin)["runs"] if r["stack"] == sys.argv[1]))' "$1"
+print(next(r["run"] for r in json.load(sys.stdin)["runs"] if (r["stack"], r["mode"]) == (sys.argv[1], "apply")))' "$1"
 }
+quiet() { says runs "all(r['ending'] for r in d['runs'])"; }
 ended() { says runs "[r for r in d['runs'] if r['stack'] == '$1' and (r['ending'] or {}).get('outcome') == '$2']"; }
 
 reload_until() {
