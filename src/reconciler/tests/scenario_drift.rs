@@ -227,3 +227,103 @@ fn what_git_has_not_applied_on_a_host_yet_is_not_corrected() {
         ",
     );
 }
+
+#[test]
+fn a_host_that_the_last_check_did_not_reach_is_not_corrected() {
+    check(
+        "
+        given poll 9h
+        declares web check 1h heals
+        0s tick
+            => fetch infra against nothing
+        1s fetched a first
+            => start 1 web apply main@a [new_revision] main@a is new
+        3s finished 1 in_sync h1 h2
+        wake
+            -- at 3567.0s
+            => start 2 web check main@a [schedule] it is time to look for drift at main@a
+        +1s finished 2 drifted h1 h2 found change:page@h1 same:page
+            => start 3 web apply main@a [drift] 1 host differs from main@a; the whole stack runs, because nobody looked whether the result depends on other hosts
+        +1s finished 3 failed h1:failed h2
+        +1s alice asks web check
+            => start 4 web check main@a [person] alice asked for a check of main@a
+        +1s finished 4 unreachable h1:gone h2 found same:page
+        +0s drift web
+            -- h1 page corrective x1
+            -- it is corrected once a check has seen the host again, which did not answer the last one
+        wake
+            -- at 7048.6s
+            => start 5 web check main@a [schedule] it is time to look for drift at main@a
+        +0s drift web
+            -- h1 page corrective x1
+            -- it is corrected once a check has seen the host again, which did not answer the last one
+        ",
+    );
+}
+
+#[test]
+fn an_edit_of_one_host_right_after_an_apply_is_no_flapping() {
+    check(
+        "
+        given poll 9h
+        declares web check 1h heals
+        0s tick
+            => fetch infra against nothing
+        1s fetched a first
+            => start 1 web apply main@a [new_revision] main@a is new
+        3s finished 1 changed h1 h2 found change:page@h1 change:page@h2 narrow:safe
+            => start 2 web check main@a [verify] the last apply of main@a changed something: is anything left?
+        4s finished 2 drifted h1 h2 found change:page@h1 same:page narrow:safe
+            => start 3 web check main@a on h1 [drift] 1 host differs from main@a: would an apply of them alone do the same?
+        5s drift web
+            -- h1 page corrective x1
+            -- it is corrected as soon as its hosts are free
+        ",
+    );
+}
+
+#[test]
+fn being_owed_something_in_between_does_not_lift_the_daily_limit() {
+    check(
+        "
+        given poll 9h
+        declares web check 1h heals daily 1
+        0s tick
+            => fetch infra against nothing
+        1s fetched a first
+            => start 1 web apply main@a [new_revision] main@a is new
+        3s finished 1 in_sync h1
+        wake
+            -- at 3567.0s
+            => start 2 web check main@a [schedule] it is time to look for drift at main@a
+        +1s finished 2 drifted h1 found change:page@h1
+            => start 3 web apply main@a [drift] 1 host differs from main@a; the whole stack runs, because these are all its hosts
+        +1s finished 3 changed h1 found change:page@h1
+            => start 4 web check main@a [verify] the last apply of main@a changed something: is anything left?
+        +1s finished 4 drifted h1 found change:page@h1
+        +1s hinted
+            => fetch infra against a
+        +1s fetched b after a
+            => start 5 web apply main@b [new_revision] main@b is new, after main@a
+        +1s finished 5 unreachable h1:gone
+        +1s alice asks web check
+            => start 6 web check main@b [person] alice asked for a check of main@b
+        +1s finished 6 drifted h1 found change:page@h1
+        +0s drift web
+            -- h1 page intended x1
+            -- nothing is to be corrected
+        wake
+            -- at 3604.8s
+            => probe web h1: can h1 be reached, and is nothing under way there?
+        +1s probed web h1
+            => start 7 web apply main@b [owed_hosts] 1 host is owed main@b and did not answer before
+        +1s finished 7 in_sync h1 found same:page
+        +1s alice asks web check
+            => start 8 web check main@b [person] alice asked for a check of main@b
+        +1s finished 8 drifted h1 found change:page@h1
+        +0s drift web
+            -- h1 page corrective x1
+            -- corrected as often as a day allows; corrected again in 23h 59m
+        ",
+    );
+}
