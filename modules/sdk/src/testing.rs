@@ -1,0 +1,1 @@
+//! Runs modules in tests: in process, or as Ansible does.
