@@ -23,7 +23,7 @@ TASKS = f"""
     - name: first
       driftless.core.probe: {{items: [{{five: 5}}]}}
     - name: environment
-      driftless.core.tree: {{password: {SECRET}}}
+      driftless.core.probe: {{password: {SECRET}}}
       environment: {{TOKEN: {SECRET}, AWKWARD: "{{{{ awkward }}}}", dl_file: other, PATH: "/odd:{{{{ path }}}}"}}
       vars: {{path: "/usr/bin:/bin", awkward: {json.dumps(AWKWARD)}}}
     - name: loop
@@ -116,7 +116,7 @@ class Matrix(Case):
         self.assertEqual((environment["dl_file"], environment["PATH"]), ("other", "/odd:/usr/bin:/bin"))
         self.assertEqual(json.loads(result["given"])["password"], SECRET)
         self.assertNotIn(SECRET, " ".join(result["command_lines"]))
-        self.assertTrue(any(": driftless.core.tree;" in line for line in result["command_lines"]))
+        self.assertTrue(any(": driftless.core.probe;" in line for line in result["command_lines"]))
         self.assertFalse({it for it in first["environment"] if it.startswith("dl_")})
         self.assertEqual(first["directory"], environment["HOME"])
         items = [json.loads(it["given"])["item"] for it in done.of("loop", name)["results"]]
