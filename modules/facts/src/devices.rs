@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
 use crate::{Core, SINCE_2_18};
+use driftless_host::Host;
 
 /// Names of devices by kind of link and by the device that they lead to.
 type Links = Vec<(&'static str, BTreeMap<String, Vec<String>>)>;

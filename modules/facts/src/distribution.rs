@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::Core;
-use crate::host::Host;
 use crate::release::Release;
+use driftless_host::Host;
 
 /// Files that name a distribution, in the order in which they are asked.
 const FILES: [(&str, &str); 25] = [

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::distribution::{set, value};
-use crate::host::Host;
+use driftless_host::Host;
 
 type Facts = Map<String, Value>;
 

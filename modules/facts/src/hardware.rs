@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
 use crate::{Core, SINCE_2_18};
+use driftless_host::Host;
 
 /// The facts of the subset `hardware`, without mounts and devices.
 pub(crate) fn hardware(host: &Host, machine: &str, core: Core) -> Map<String, Value> {

@@ -9,7 +9,6 @@ mod devices;
 mod distribution;
 mod families;
 mod hardware;
-mod host;
 mod local;
 mod managers;
 pub mod module;
@@ -32,9 +31,9 @@ use std::time::Duration;
 use driftless_module::Core;
 use serde_json::{Map, Value, json};
 
-pub use crate::host::Host;
 use crate::release::Release;
 pub use crate::subset::Collector;
+pub use driftless_host::Host;
 
 /// From this version on, facts about processors, mounts and devices have another shape.
 const SINCE_2_18: Core = Core::new(2, 18);

@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
 use crate::system::one;
+use driftless_host::Host;
 
 /// The fact `local`, and warnings about files that gave none.
 pub(crate) fn local(host: &Host, directory: &str) -> (Map<String, Value>, Vec<String>) {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
 use crate::system::one;
+use driftless_host::Host;
 
 /// Programs by the package manager that they belong to. The last one that is there counts.
 const PACKAGE_MANAGERS: [(&str, &str); 22] = [

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
 use crate::{Core, SINCE_2_18};
+use driftless_host::Host;
 
 /// One line of `/proc/mounts`.
 #[derive(Debug, PartialEq, Eq)]

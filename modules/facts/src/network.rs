@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
 use crate::netlink::{Address, Netlink, Route};
 use crate::offload;
+use driftless_host::Host;
 
 /// Addresses far away: the route to them is the default one.
 const FAR_V4: Ipv4Addr = Ipv4Addr::new(8, 8, 8, 8);

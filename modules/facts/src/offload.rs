@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
+use driftless_host::Host;
 
 /// What `ethtool` says, if it is installed.
 pub(crate) fn offload(host: &Host, name: &str) -> Map<String, Value> {

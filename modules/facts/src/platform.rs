@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
+use driftless_host::Host;
 
 /// The facts of the subset `platform`.
 pub(crate) fn platform(host: &Host) -> Map<String, Value> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
 use crate::system::one;
+use driftless_host::Host;
 
 /// Files in `/etc` that look like a release file of a distribution and are none.
 const NO_RELEASE_FILES: [&str; 9] = [

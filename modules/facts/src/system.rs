@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
+use driftless_host::Host;
 
 pub(crate) fn apparmor(host: &Host) -> Map<String, Value> {
     let status = if host.exists("/sys/kernel/security/apparmor") { "enabled" } else { "disabled" };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::host::Host;
+use driftless_host::Host;
 
 const KIND: &str = "virtualization_type";
 const ROLE: &str = "virtualization_role";

@@ -1,7 +1,7 @@
 //! Reading a host: files, directories and programs, each with a bound on size and time.
 //!
-//! Everything that the collectors know comes through here, so a test can give them a directory with recorded files in
-//! place of `/`.
+//! Modules that look at a host do it through [`Host`], so a test can give them a directory with recorded files in place of
+//! `/`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -19,7 +19,7 @@ const SIZE_LIMIT_BYTES: u64 = 4 << 20;
 /// Directories that are searched for programs although `PATH` may not name them.
 const SYSTEM_PROGRAMS: [&str; 3] = ["/sbin", "/usr/sbin", "/usr/local/sbin"];
 
-/// A host as the collectors see it.
+/// A host, or a recording of one.
 #[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
@@ -67,12 +67,17 @@ impl Host {
         if text.is_empty() { None } else { Some(text.to_owned()) }
     }
 
-    /// The text of a file as it is.
+    /// The text of a file as it is, up to 4 MiB.
     pub fn raw(&self, path: &str) -> Option<String> {
+        self.raw_up_to(path, SIZE_LIMIT_BYTES)
+    }
+
+    /// The text of a file as it is, for files that may be longer.
+    pub fn raw_up_to(&self, path: &str, limit_bytes: u64) -> Option<String> {
         // Some files of /sys block until something happens; a FIFO would block for ever.
         let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(self.at(path)).ok()?;
-        String::from_utf8(bounded(file)?).ok()
+        String::from_utf8(bounded(file, limit_bytes)?).ok()
     }
 
     /// Whether a path leads to something.
@@ -145,7 +150,7 @@ impl Host {
             .ok()?;
         let stdout = child.stdout.take()?;
         let (send, receive) = mpsc::sync_channel(1);
-        let _reader = thread::spawn(move || send.send(bounded(stdout)));
+        let _reader = thread::spawn(move || send.send(bounded(stdout, SIZE_LIMIT_BYTES)));
         let deadline = Instant::now() + self.timeout;
         let read = receive.recv_timeout(self.timeout).ok().flatten();
         let status = match read {
@@ -175,8 +180,52 @@ fn wait_until(child: &mut std::process::Child, deadline: Instant) -> Option<std:
 }
 
 /// All of a file or pipe, or nothing if it is too long or fails.
-fn bounded(source: impl Read) -> Option<Vec<u8>> {
+fn bounded(source: impl Read, limit_bytes: u64) -> Option<Vec<u8>> {
     let mut content = Vec::new();
-    source.take(SIZE_LIMIT_BYTES + 1).read_to_end(&mut content).ok()?;
-    (u64::try_from(content.len()).ok()? <= SIZE_LIMIT_BYTES).then_some(content)
+    source.take(limit_bytes.saturating_add(1)).read_to_end(&mut content).ok()?;
+    (u64::try_from(content.len()).ok()? <= limit_bytes).then_some(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(timeout: Duration) -> Host {
+        Host::new(BTreeMap::from([("PATH".to_owned(), "relative:/usr/bin:/bin".to_owned())]), timeout)
+    }
+
+    #[test]
+    fn programs_are_bounded_in_time_and_output() {
+        let host = here(Duration::from_millis(300));
+        assert_eq!(host.output("echo", &["a b"]).unwrap(), "a b\n");
+        assert_eq!(host.output("false", &[]), None);
+        assert_eq!(host.output("no-such-program", &[]), None);
+        let before = Instant::now();
+        assert_eq!(host.output("sleep", &["60"]), None);
+        assert!(before.elapsed() < Duration::from_secs(20));
+        assert_eq!(here(Duration::from_secs(10)).output("head", &["-c", "5000000", "/dev/zero"]), None);
+    }
+
+    #[test]
+    fn files_are_bounded_and_never_block() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("a"), " text \n").unwrap();
+        fs::write(root.path().join("empty"), "\n").unwrap();
+        fs::write(root.path().join("binary"), [0xff, 0xfe]).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            root.path().join("fifo"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        let host = Host::recorded(root.path(), BTreeMap::new());
+        assert_eq!(host.text("/a").unwrap(), "text");
+        assert_eq!(host.text("/empty"), None);
+        assert_eq!(host.text("/binary"), None);
+        assert_eq!(host.text("/fifo"), None);
+        assert_eq!(host.raw_up_to("/a", 3), None);
+        assert_eq!(host.output("echo", &["x"]), None);
+    }
 }
