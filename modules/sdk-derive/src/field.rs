@@ -117,16 +117,16 @@ impl Field {
             self;
         let has_default = self.default.is_some();
         let default = option(self.default.as_ref().map(|it| value(it, Some(kind_of))));
-        let choices = match &self.choices {
-            Some(choices) => {
-                let choices = choices.iter().map(|it| value(it, None));
-                quote!(::std::option::Option::Some(::std::vec![#(#choices),*]))
-            }
-            None => quote!(<#kind_of as ::driftless_module::Argument>::choices()),
+        let choices = if let Some(choices) = &self.choices {
+            let choices = choices.iter().map(|it| value(it, None));
+            quote!(::std::option::Option::Some(::std::vec![#(#choices),*]))
+        } else {
+            quote!(<#kind_of as ::driftless_module::Argument>::choices())
         };
-        let kind = match &self.kind {
-            Some(kind) => quote!(::driftless_module::specification::Kind::#kind),
-            None => quote!(<#kind_of as ::driftless_module::Argument>::kind()),
+        let kind = if let Some(kind) = &self.kind {
+            quote!(::driftless_module::specification::Kind::#kind)
+        } else {
+            quote!(<#kind_of as ::driftless_module::Argument>::kind())
         };
         let removal = option(self.removal.tokens().map(|(due, collection)| {
             quote!(::driftless_module::specification::Removal { due: #due, collection: #collection })
@@ -219,9 +219,10 @@ pub(crate) fn value(expression: &Expr, kind_of: Option<&Type>) -> TokenStream {
 }
 
 pub(crate) fn option(tokens: Option<TokenStream>) -> TokenStream {
-    match tokens {
-        Some(tokens) => quote!(::std::option::Option::Some(#tokens)),
-        None => quote!(::std::option::Option::None),
+    if let Some(tokens) = tokens {
+        quote!(::std::option::Option::Some(#tokens))
+    } else {
+        quote!(::std::option::Option::None)
     }
 }
 

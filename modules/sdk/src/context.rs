@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::core::Core;
-use crate::output::Deprecation;
+use crate::output::{self, Deprecation};
 use crate::specification::Due;
 use crate::value::{Map as Arguments, Value};
 
@@ -123,6 +123,7 @@ impl Context {
     pub fn hide(&self, secret: impl Into<String>) {
         let secret = secret.into();
         if !secret.is_empty() {
+            output::remember([secret.clone()]);
             self.told().secrets.push(secret);
         }
     }

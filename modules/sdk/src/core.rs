@@ -25,12 +25,12 @@ impl Core {
         }
     }
 
-    /// 2.18 reads integers as decimals (`1.0` is one), and amounts of bytes strictly.
-    pub(crate) fn reads_numbers_strictly(self) -> bool {
+    /// 2.18 reads integers as decimals (`1.0` is one), amounts of bytes strictly, and evaluates only dictionaries.
+    pub(crate) fn reads_strictly(self) -> bool {
         Self::new(2, 18) <= self
     }
 
-    /// 2.19 names types without `<class …>`, takes `null` for an empty text and evaluates only dictionaries.
+    /// 2.19 names types without `<class …>` and takes `null` for an empty text.
     pub(crate) fn has_data_tagging(self) -> bool {
         Self::new(2, 19) <= self
     }

@@ -1,6 +1,7 @@
 //! The one object that a module prints, and what is taken out of it.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -36,6 +37,19 @@ impl Deprecation {
         };
         Self { msg, version, date, collection_name }
     }
+}
+
+/// Secrets of the running module, for what is said when it panics.
+static SECRETS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Remembers secrets.
+pub(crate) fn remember(secrets: impl IntoIterator<Item = String>) {
+    SECRETS.lock().unwrap_or_else(PoisonError::into_inner).extend(secrets);
+}
+
+/// All secrets that were remembered.
+pub(crate) fn secrets() -> BTreeSet<String> {
+    SECRETS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Adds what every result has, and takes secrets out of all of it.

@@ -1,7 +1,7 @@
 //! The program around the modules: arguments in, one object out.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::panic;
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Map, Value as Json};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::run::{self, Entry};
 
 /// Runs one of the modules, as Ansible asks: arguments are in the file that is the first argument, or on standard input.
@@ -21,7 +22,7 @@ pub fn main(entries: &[Entry]) -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     let first = arguments.next();
     if first.as_deref() == Some("--documentation".as_ref()) {
-        return print_documentation(entries, arguments.next());
+        return print_documentation(entries, arguments.next().as_deref());
     }
     let result = match input(first) {
         Ok(input) => run::run(entries, &input),
@@ -44,8 +45,8 @@ fn input(file: Option<OsString>) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn print_documentation(entries: &[Entry], name: Option<OsString>) -> ExitCode {
-    let chosen: Vec<_> = match &name {
+fn print_documentation(entries: &[Entry], name: Option<&OsStr>) -> ExitCode {
+    let chosen: Vec<_> = match name {
         None => entries.iter().collect(),
         Some(name) => entries.iter().filter(|it| name == it.name()).collect(),
     };
@@ -72,13 +73,16 @@ fn print(text: &str) -> bool {
 }
 
 /// Where panics abort, nothing catches them: then the hook answers. Elsewhere [`run::run`] does, with all that belongs to a
-/// result.
+/// result. The message is shown on standard error too, without the secrets that may be in it.
 fn report_panics() {
-    let default = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        default(info);
+    panic::set_hook(Box::new(|info| {
+        let failure = output::hide(run::panicked(info.payload()).into_result(), &output::secrets());
+        let place = info.location().map(|it| format!(" at {it}")).unwrap_or_default();
+        let message = failure.get("msg").and_then(Json::as_str).unwrap_or_default();
+        // Standard error may be closed; the answer counts.
+        drop(writeln!(io::stderr(), "panicked{place}: {message}"));
         if cfg!(panic = "abort") {
-            answer(&run::panicked(info.payload()).into_result());
+            answer(&failure);
             process::exit(1);
         }
     }));

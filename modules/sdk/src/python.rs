@@ -216,5 +216,10 @@ pub(crate) fn truthy(value: &Value) -> bool {
 
 /// `text.strip()`.
 pub(crate) fn strip(text: &str) -> &str {
-    text.trim_matches(|it: char| it.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&it))
+    text.trim_matches(is_space)
+}
+
+/// `character.isspace()`, also `\s` in a pattern.
+pub(crate) fn is_space(character: char) -> bool {
+    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::module::{Action, Diff, Inspection, Module, Returned};
 use crate::output;
 use crate::specification::Specification;
-use crate::validation::{Problem, Validation, validate};
+use crate::validation::{Problem, Validation, mask, validate};
 use crate::value::{Map as Parameters, Value};
 
 /// A module as an entry of the program: see [`module`], [`inspection`] and [`action`].
@@ -22,8 +22,10 @@ pub struct Entry {
     specification: fn() -> Specification,
     about: fn() -> About,
     returned: fn() -> Vec<ReturnValue>,
-    run: fn(Parameters, &Context) -> Result<Map<String, Json>, Failure>,
+    run: Run,
 }
+
+type Run = fn(Parameters, &Context) -> Result<Map<String, Json>, Failure>;
 
 impl Entry {
     /// The last part of the module's name.
@@ -95,15 +97,15 @@ pub fn action<M: Action>() -> Entry {
 fn run_module<M: Module>(parameters: Parameters, context: &Context) -> Result<Map<String, Json>, Failure> {
     let module = M::from_parameters(parameters)?;
     let observed = module.observe(context)?;
-    let changes = module.plan(&observed)?;
-    let changed = !changes.is_empty();
+    let plan = module.plan(&observed)?;
+    let changed = !plan.is_empty();
     // All of the result is made before anything is done, so check mode cannot say anything else.
-    let mut result = result(changed, &module.returned(&observed, &changes))?;
+    let mut result = result(changed, &module.returned(&observed, &plan))?;
     if context.diff {
-        add_diffs(&mut result, &module.diff(&observed, &changes));
+        add_diffs(&mut result, &module.diff(&observed, &plan));
     }
     if changed && !context.check_mode {
-        module.apply(changes, context)?;
+        module.apply(plan, context)?;
     }
     Ok(result)
 }
@@ -147,8 +149,10 @@ pub(crate) fn run(entries: &[Entry], input: &[u8]) -> Map<String, Json> {
         Ok(entry) => entry,
         Err(failure) => return failure.into_result(),
     };
-    let validation = validate(&entry.specification(), arguments, context.core);
-    let Validation { parameters, problems, secrets, deprecations, warnings } = validation;
+    let specification = entry.specification();
+    let validation = validate(&specification, arguments, context.core);
+    output::remember(validation.secrets.iter().cloned());
+    let Validation { mut parameters, problems, secrets, deprecations, warnings } = validation;
     {
         let mut told = context.told();
         told.warnings = warnings;
@@ -156,6 +160,7 @@ pub(crate) fn run(entries: &[Entry], input: &[u8]) -> Map<String, Json> {
     }
     let result = catch_unwind(AssertUnwindSafe(|| answer(entry, &problems, &parameters, &context)))
         .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+    mask(&specification, &mut parameters);
     output::complete(result.unwrap_or_else(Failure::into_result), &context, parameters, secrets)
 }
 

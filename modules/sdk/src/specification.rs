@@ -77,7 +77,7 @@ pub enum Kind {
     /// An amount of bits, also `10Mb`.
     Bits,
     /// A list and the type of its elements; a text is split at commas.
-    List(Option<Box<Kind>>),
+    List(Option<Box<Self>>),
     /// A dictionary and its options; a text is read as JSON or `key=value`.
     Dict(Option<Specification>),
 }

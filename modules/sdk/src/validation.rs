@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::core::Core;
 use crate::output::Deprecation;
+use crate::python;
 use crate::specification::{Kind, Parameter, Specification};
 use crate::value::{Map, Value};
 
@@ -15,6 +16,11 @@ mod rules;
 mod secrets;
 mod size;
 mod types;
+
+pub(crate) use secrets::mask;
+
+/// Ansible's integers have no limit; ours end here, at 2 to the power of 127.
+const WIDEST: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
 
 /// What came of the arguments.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -143,7 +149,7 @@ impl Checker {
             if parameters.contains(&parameter.name) {
                 continue;
             }
-            if parameter.no_log {
+            if parameter.no_log && python::truthy(default) {
                 secrets::texts(default, &mut self.done.secrets);
             }
             parameters.insert(parameter.name.clone(), default.clone());

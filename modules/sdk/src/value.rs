@@ -24,7 +24,7 @@ pub enum Value {
     /// A text.
     String(String),
     /// A list.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// A dictionary.
     Map(Map),
 }

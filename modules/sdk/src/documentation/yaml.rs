@@ -5,8 +5,8 @@ use crate::value::Value;
 
 /// A node.
 pub(super) enum Yaml {
-    Map(Vec<(String, Yaml)>),
-    List(Vec<Yaml>),
+    Map(Vec<(String, Self)>),
+    List(Vec<Self>),
     /// In one line.
     Value(Value),
     /// Lines, kept as they are.

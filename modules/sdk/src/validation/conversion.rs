@@ -1,7 +1,7 @@
 //! What becomes of a value that is to be of a type.
 
 use super::types::{FALSE, TRUE};
-use super::{literal, path, size};
+use super::{WIDEST, literal, path, size};
 use crate::core::Core;
 use crate::python;
 use crate::specification::Kind;
@@ -38,7 +38,7 @@ fn text(value: Value, core: Core) -> Result<String, String> {
 }
 
 fn integer(value: Value, core: Core) -> Result<Value, String> {
-    if !core.reads_numbers_strictly() {
+    if !core.reads_strictly() {
         return match value {
             Value::Bool(_) | Value::Int(_) => Ok(value),
             Value::String(text) => whole(&text)
@@ -59,9 +59,18 @@ fn integer(value: Value, core: Core) -> Result<Value, String> {
         .ok_or_else(|| format!("\"{}\" cannot be converted to an int", python::representation(&value)))
 }
 
+/// `int` and `float` know less white space than `strip`, unless the text has characters beyond ASCII.
+fn strip_number(text: &str) -> &str {
+    if text.is_ascii() {
+        text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}'])
+    } else {
+        python::strip(text)
+    }
+}
+
 /// Python's `int(text)`.
 fn whole(text: &str) -> Option<i128> {
-    let text = python::strip(text);
+    let text = strip_number(text);
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let parts: Vec<_> = digits.split('_').collect();
     if !parts.iter().all(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit())) {
@@ -96,7 +105,7 @@ fn decimal(text: &str) -> Option<i128> {
 
 #[expect(clippy::cast_possible_truncation, reason = "what does not fit or has a fraction is refused first")]
 fn exact(number: f64) -> Option<i128> {
-    (number.fract() == 0.0 && number.abs() < 1e38).then_some(number as i128)
+    (number.fract() == 0.0 && number.abs() < WIDEST).then_some(number as i128)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Python rounds here too")]
@@ -115,7 +124,7 @@ fn float(value: Value) -> Result<Value, String> {
 
 /// Python's `float(text)`.
 fn read_float(text: &str) -> Option<f64> {
-    let text = python::strip(text);
+    let text = strip_number(text);
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let underscores_fit = bytes
@@ -185,7 +194,7 @@ pub(super) fn dictionary(text: &str, core: Core) -> Result<Value, String> {
         if let Ok(map) = serde_json::from_str::<Map>(text) {
             return Ok(Value::Map(map));
         }
-        if !core.has_data_tagging() && literal::was_not_evaluated(text) {
+        if !core.reads_strictly() && literal::was_not_evaluated(text) {
             return Ok(Value::from(text));
         }
         return literal::dictionary(text)
@@ -199,7 +208,7 @@ pub(super) fn dictionary(text: &str, core: Core) -> Result<Value, String> {
     let mut map = Map::new();
     for (at, field) in fields.iter().enumerate() {
         let Some((key, value)) = field.split_once('=') else {
-            return Err(if core.reads_numbers_strictly() {
+            return Err(if core.reads_strictly() {
                 "unable to evaluate string in the \"key=value\" format as dictionary".to_owned()
             } else {
                 format!("dictionary update sequence element #{at} has length 1; 2 is required")

@@ -69,16 +69,20 @@ impl Reader<'_> {
     fn map(&mut self) -> Option<Map> {
         self.rest.next();
         let mut map = Map::new();
+        let mut keys: Vec<Value> = Vec::new();
         loop {
             if self.skips('}') {
                 return Some(map);
             }
             let key = self.value()?;
+            // In Python `1` and `True` are one key, and the first stays.
+            let key = keys.iter().find(|it| python::equal(it, &key)).cloned().unwrap_or(key);
             if !self.skips(':') {
                 return None;
             }
             let value = self.value()?;
             map.insert(key_text(&key)?, value);
+            keys.push(key);
             if !self.skips(',') {
                 return self.skips('}').then_some(map);
             }

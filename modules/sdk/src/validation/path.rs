@@ -24,14 +24,7 @@ fn expand_variables(path: &str) -> String {
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
-        let (name, length) = match after.strip_prefix('{').and_then(|it| it.split_once('}')) {
-            Some((name, _)) => (name, name.len() + 2),
-            None => {
-                let end =
-                    after.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(after.len());
-                (&after[..end], end)
-            }
-        };
+        let (name, length) = named(after);
         match variable(name).filter(|_| length != 0 && !name.is_empty()) {
             Some(value) => out.push_str(&value),
             None => out.push_str(&rest[at..=at + length]),
@@ -40,6 +33,15 @@ fn expand_variables(path: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// The name of a variable behind `$`, and how much of the text it takes.
+fn named(text: &str) -> (&str, usize) {
+    if let Some((name, _)) = text.strip_prefix('{').and_then(|it| it.split_once('}')) {
+        return (name, name.len() + 2);
+    }
+    let end = text.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(text.len());
+    (&text[..end], end)
 }
 
 fn expand_home(path: &str) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::conversion;
 use crate::core::Core;
+use crate::output::HIDDEN;
 use crate::python;
 use crate::specification::{Kind, Specification};
 use crate::value::{Map, Value};
@@ -33,8 +34,10 @@ pub(super) fn of(
                 element
             };
             let Value::Map(map) = element else {
+                // Older versions have it misspelt.
+                let verb = if core.reads_strictly() { "be" } else { "by" };
                 return Err(format!(
-                    "Value '{}' in the sub parameter field '{}' must be a {wanted}, not '{}'",
+                    "Value '{}' in the sub parameter field '{}' must {verb} a {wanted}, not '{}'",
                     python::text(element),
                     parameter.name,
                     python::type_name(element)
@@ -56,5 +59,36 @@ pub(super) fn texts(value: &Value, found: &mut BTreeSet<String>) {
         }
         Value::List(items) => items.iter().for_each(|it| texts(it, found)),
         Value::Map(map) => map.iter().for_each(|(_, it)| texts(it, found)),
+    }
+}
+
+/// Hides the values of secret parameters by their name, since a conversion may have made another text of them.
+pub(crate) fn mask(specification: &Specification, parameters: &mut Map) {
+    for parameter in &specification.parameters {
+        for name in std::iter::once(&parameter.name).chain(&parameter.aliases) {
+            let Some(value) = parameters.get_mut(name) else { continue };
+            if parameter.no_log {
+                mask_texts(value);
+            } else if let Some(options) = parameter.kind.options() {
+                match value {
+                    Value::Map(map) => mask(options, map),
+                    Value::List(items) => items.iter_mut().for_each(|it| {
+                        if let Value::Map(map) = it {
+                            mask(options, map);
+                        }
+                    }),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn mask_texts(value: &mut Value) {
+    match value {
+        Value::Null | Value::Bool(_) => {}
+        Value::List(items) => items.iter_mut().for_each(mask_texts),
+        Value::Map(map) => map.iter_mut().for_each(|(_, it)| mask_texts(it)),
+        Value::Int(_) | Value::Float(_) | Value::String(_) => *value = HIDDEN.into(),
     }
 }

@@ -1,10 +1,12 @@
 //! Amounts such as `10M` or `1.5 KB`.
 
+use super::WIDEST;
 use crate::core::Core;
+use crate::python;
 
 /// Bytes or bits; nothing is said of why it is not one, as Ansible does not either.
 pub(super) fn amount(text: &str, bits: bool, core: Core) -> Option<i128> {
-    let strict = core.reads_numbers_strictly();
+    let strict = core.reads_strictly();
     let (number, unit) = if strict { split_strictly(text)? } else { split_leniently(text) };
     let number: f64 = number.parse().ok()?;
     let factor = match unit.chars().next() {
@@ -27,7 +29,7 @@ fn factor(prefix: char) -> Option<f64> {
 #[expect(clippy::cast_possible_truncation, reason = "what does not fit is refused first")]
 fn rounded(number: f64) -> Option<i128> {
     let whole = number.round_ties_even();
-    (whole.abs() < 1e38).then_some(whole as i128)
+    (whole.abs() < WIDEST).then_some(whole as i128)
 }
 
 /// `^([0-9]*\.?[0-9]+)(?:\s*([A-Za-z]+))?\s*$`
@@ -37,13 +39,13 @@ fn split_strictly(text: &str) -> Option<(&str, &str)> {
     if number.matches('.').count() > 1 || !number.ends_with(|it: char| it.is_ascii_digit()) {
         return None;
     }
-    let unit = rest.trim();
+    let unit = python::strip(rest);
     unit.bytes().all(|it| it.is_ascii_alphabetic()).then_some((number, unit))
 }
 
 /// `^\s*(\d*\.?\d*)\s*([A-Za-z]+)?`: whatever follows is not looked at.
 fn split_leniently(text: &str) -> (&str, &str) {
-    let text = text.trim_start();
+    let text = text.trim_start_matches(python::is_space);
     let digits = |text: &str| text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
     let whole = digits(text);
     let end = match text[whole..].strip_prefix('.') {
@@ -51,7 +53,7 @@ fn split_leniently(text: &str) -> (&str, &str) {
         None => whole,
     };
     let (number, rest) = text.split_at(end);
-    let rest = rest.trim_start();
+    let rest = rest.trim_start_matches(python::is_space);
     let letters = rest.find(|it: char| !it.is_ascii_alphabetic()).unwrap_or(rest.len());
     (number, &rest[..letters])
 }

@@ -121,12 +121,12 @@ fn check_choice(name: &str, choices: &[Value], value: &mut Value) -> Result<(), 
 }
 
 fn only_one_of<'a>(words: &[&str], truth: bool, choices: &'a [Value]) -> Option<&'a Value> {
-    let means = |choice: &Value| match choice {
+    let fits = |choice: &Value| match choice {
         Value::String(text) => words.contains(&text.as_str()),
         other => python::equal(other, &Value::Bool(truth)),
     };
     let mut meant: Vec<&Value> = Vec::new();
-    for choice in choices.iter().filter(|it| means(it)) {
+    for choice in choices.iter().filter(|it| fits(it)) {
         if !meant.iter().any(|it| python::equal(it, choice)) {
             meant.push(choice);
         }
