@@ -32,7 +32,8 @@ fn main() {
     }
     let status = fs::read_to_string("/proc/self/status").expect("a status");
     let user = status.lines().find_map(|it| it.strip_prefix("Uid:\t")).expect("a user");
-    let environment: Vec<String> = env::vars().map(|(name, value)| format!("{}:{}", quoted(&name), quoted(&value))).collect();
+    let environment: Vec<String> =
+        env::vars().map(|(name, value)| format!("{}:{}", quoted(&name), quoted(&value))).collect();
     let command_lines: Vec<String> = fs::read_dir("/proc")
         .expect("/proc")
         .flatten()

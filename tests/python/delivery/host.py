@@ -25,6 +25,7 @@ COLLECTION = ROOT / "python/ansible_collections/driftless/core"
 ARCHITECTURE = os.uname().machine
 IS_ROOT = os.geteuid() == 0
 SOON_SECONDS = 60
+LONG_SECONDS = 540  # Only for machines that have much else to do.
 
 
 def wait_for(what: str, condition) -> None:
@@ -225,7 +226,7 @@ class Running:
     def wait(self) -> Done:
         """What came of it."""
         try:
-            output, _ = self._process.communicate(timeout=SOON_SECONDS * 2)
+            output, _ = self._process.communicate(timeout=LONG_SECONDS)
         finally:
             self._process.kill()
         said = [json.loads(line) for line in self._said.read_text().splitlines()]
