@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{self as sys, FileType, Mode, OFlags, Stat};
+use rustix::fs::{self as sys, Access, AtFlags, FileType, Mode, OFlags, Stat};
 use sha2::{Digest as _, Sha256};
 
 use crate::observed::{Actor, Found, Kind, Observed};
@@ -33,7 +33,8 @@ pub fn observe(root: Option<&Root<'_>>, wanted: &Wanted, scope: &Scope) -> Resul
     let fd = root.directory(&path).map_err(Problem::at("open", &path))?;
     let stat = sys::fstat(&fd).map_err(Problem::at("look at", &path))?;
     let mut walk = Walk { wanted, scope, observed, buffer: vec![0; 128 * 1024] };
-    let kind = Kind::Directory { mount: false, holds_excluded: false };
+    let writable = may_write(&fd, OsStr::new("."));
+    let kind = Kind::Directory { mount: false, holds_excluded: false, writable };
     walk.observed.entries.insert(path.clone(), found(&stat, kind));
     walk.directory(&fd, &path, stat.st_dev)?;
     Ok(walk.observed)
@@ -102,7 +103,7 @@ impl Walk<'_> {
                         sys::openat(above, name, flags, Mode::empty()).map_err(Problem::at("open", &path))?;
                     holds_excluded = self.directory(&fd, &path, stat.st_dev)?;
                 }
-                Kind::Directory { mount, holds_excluded }
+                Kind::Directory { mount, holds_excluded, writable: may_write(above, name) }
             }
             FileType::RegularFile => {
                 let compared = matches!(wanted, Some(Entry::File { .. }));
@@ -119,6 +120,11 @@ impl Walk<'_> {
         self.observed.entries.insert(path, found(stat, kind));
         Ok(holds_excluded)
     }
+}
+
+/// Asks the system, which knows of access control lists and read-only mounts.
+fn may_write(above: impl AsFd, name: &OsStr) -> bool {
+    sys::accessat(above, name, Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty()).is_ok()
 }
 
 /// Opens a regular file for reading, without waiting for anything if it is none any more.

@@ -40,6 +40,8 @@ pub enum Kind {
         mount: bool,
         /// Whether there is something excluded in it, at any depth.
         holds_excluded: bool,
+        /// Whether the user may make and remove entries in it.
+        writable: bool,
     },
     /// A regular file; its digest if a file is wanted there.
     File(Option<Digest>),
@@ -47,6 +49,13 @@ pub enum Kind {
     Link(Vec<u8>),
     /// A device, a pipe or a socket.
     Special,
+}
+
+impl Found {
+    /// Whether in this directory everyone may remove only what is theirs.
+    pub fn is_sticky(&self) -> bool {
+        self.mode & 0o1000 != 0
+    }
 }
 
 impl Kind {

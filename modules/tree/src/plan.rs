@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::observed::{Actor, Found, Kind, Observed};
+mod permission;
+
+use crate::observed::{Found, Kind, Observed};
 use crate::path::TreePath;
 use crate::wanted::{Digest, Entry, Wanted};
 
@@ -141,7 +143,6 @@ pub fn plan(wanted: &Wanted, observed: &Observed, delete: bool) -> Result<Vec<Ch
             blocked.extend(in_the_way(path, entry, found, delete));
         }
         let Some(change) = change(wanted, path, entry, found) else { continue };
-        blocked.extend(forbidden(&change, found, &observed.actor));
         changes.push(change);
     }
     for (path, found) in observed.entries.iter().filter(|(path, _)| wanted.get(path).is_none()) {
@@ -155,6 +156,7 @@ pub fn plan(wanted: &Wanted, observed: &Observed, delete: bool) -> Result<Vec<Ch
     }
     changes.extend(observed.leftovers.iter().map(clean));
     changes.sort_by(|a, b| a.path.cmp(&b.path));
+    blocked.extend(permission::missing(&changes, observed));
     if blocked.is_empty() { Ok(changes) } else { Err(blocked) }
 }
 
@@ -180,7 +182,7 @@ impl Entry {
 
 /// Why a directory does not make place for what is no directory.
 fn in_the_way(path: &TreePath, entry: &Entry, found: &Found, delete: bool) -> Option<String> {
-    let Kind::Directory { mount, holds_excluded } = found.kind else { return None };
+    let Kind::Directory { mount, holds_excluded, .. } = found.kind else { return None };
     let why = if !delete {
         "set delete to true, or remove it first"
     } else if mount {
@@ -270,33 +272,6 @@ fn differences(wanted: &Wanted, entry: &Entry, found: &Found) -> Vec<Difference>
         add(DifferenceKind::Group, found.gid.to_string(), gid.to_string());
     }
     differences
-}
-
-/// What the user may not do. Asked for here and not when it fails, so that a check run says it too and nothing is half
-/// done.
-fn forbidden(change: &Change, found: Option<&Found>, actor: &Actor) -> Option<String> {
-    if actor.is_root() {
-        return None;
-    }
-    let path = &change.path;
-    let Attributes { uid, gid, .. } = change.attributes;
-    if let Some(uid) = uid.filter(|it| *it != actor.uid) {
-        let who = actor.uid;
-        return Some(format!(
-            "{path} must belong to user {uid}, which user {who} cannot arrange: set become to true"
-        ));
-    }
-    let has = found.filter(|_| matches!(change.action, Action::Adjust { .. }));
-    if has.is_some_and(|it| it.uid != actor.uid) {
-        return Some(format!(
-            "{path} belongs to another user, so its mode and group stay: set become to true"
-        ));
-    }
-    let gid = gid.filter(|it| !actor.gids.contains(it) && has.is_none_or(|has| has.gid != *it))?;
-    Some(format!(
-        "{path} must belong to group {gid}, of which user {} is no member: set become to true",
-        actor.uid
-    ))
 }
 
 fn removal(wanted: &Wanted, path: &TreePath, found: &Found) -> Change {

@@ -116,16 +116,19 @@ class ActionModule(DeliveredAction):
             return self._send_file(arguments, pack.name, task_vars)
 
     def _send_file(self, arguments: dict, pack: str, task_vars: dict) -> dict:
-        tmpdir = self._connection._shell.tmpdir
+        shell = self._connection._shell
+        tmpdir = shell.tmpdir
         directory = self._make_tmp_path()
         try:
-            remote = self._transfer_file(pack, self._connection._shell.join_path(directory, "pack"))
+            remote = self._transfer_file(pack, shell.join_path(directory, "pack"))
             self._fixup_perms2((directory, remote))
-            self._connection._shell.tmpdir = tmpdir
-            return super().run_module({**arguments, "pack_file": remote}, task_vars)
+            shell.tmpdir = tmpdir
+            result = super().run_module({**arguments, "pack_file": remote}, task_vars)
+            tmpdir = shell.tmpdir
+            return result
         finally:
-            self._connection._shell.tmpdir = tmpdir
-            self._remove_tmp_path(directory, force=True)
+            self._remove_tmp_path(directory, force=True)  # It forgets the other one.
+            shell.tmpdir = tmpdir
 
     def _run_at_once(self, arguments: dict, source: source_tree.SourceTree, task_vars: dict) -> dict:
         """With `async` there is one command, and nobody who could ask what is needed: everything is sent."""
