@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Explain, Failure};
@@ -16,8 +16,8 @@ pub fn read_text(path: impl AsRef<Path>) -> Result<String, Failure> {
     }
 }
 
-/// Replaces a file as a whole: whoever looks sees the old one or the new one, also after a crash. Links are followed. Owner
-/// and mode stay; a new file has the mode 0644, less what the umask takes.
+/// Replaces a file as a whole: whoever looks sees the old one or the new one, also after a crash. Owner
+/// and mode stay; a new file has the mode 0644, less what the umask takes. Links are followed, unless they lead nowhere.
 pub fn replace(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     let path = path.as_ref();
     let failed = format!("cannot write {}", path.display());
@@ -41,7 +41,7 @@ pub fn replace(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<(), 
         let mut file = File::options().write(true).create_new(true).mode(mode).open(&temporary)?;
         file.write_all(content.as_ref())?;
         if let Some(old) = &old {
-            chown(&temporary, Some(old.uid()), Some(old.gid()))?;
+            fchown(&file, Some(old.uid()), Some(old.gid()))?;
             file.set_permissions(old.permissions())?;
         }
         file.sync_all()?;
@@ -58,4 +58,32 @@ pub fn replace(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<(), 
 fn beside(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{}.new", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let room = std::env::temp_dir().join(format!("files-{}", std::process::id()));
+        fs::create_dir(&room).unwrap();
+        let (file, link) = (room.join("file"), room.join("link"));
+        assert_eq!(read_text(&file).unwrap(), "");
+        replace(&file, "one").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("file", &link).unwrap();
+        replace(&link, "two").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "the link stays one");
+        assert_eq!(read_text(&file).unwrap(), "two");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o640);
+        assert_eq!(fs::read_dir(&room).unwrap().count(), 2, "nothing is left over");
+
+        let failure = replace(room.join("none/file"), "x").unwrap_err();
+        assert!(failure.message().contains("none/file: No such file"), "{failure}");
+        let failure = replace(&room, "x").unwrap_err();
+        assert!(failure.message().starts_with("cannot write"), "{failure}");
+        fs::remove_dir_all(&room).unwrap();
+    }
 }

@@ -74,6 +74,8 @@ macro_rules! program {
 
 /// What most modules need.
 pub mod prelude {
+    pub use std::path::PathBuf;
+
     pub use crate::{
         Action, Arguments, Choices, Context, Diff, Explain, Failure, Inspection, Module, Returned, action,
         files, inspection, module, program,
@@ -85,3 +87,8 @@ pub mod prelude {
 pub mod derive {
     pub use crate::argument::{nested, take};
 }
+
+/// The guide's code is compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/modules.md")]
+mod guide {}

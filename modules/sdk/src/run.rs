@@ -230,3 +230,58 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     Failure::new(format!("The module has a defect and stopped: {said}. Please report it."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Named<const FIRST: bool>;
+
+    impl<const FIRST: bool> crate::Arguments for Named<FIRST> {
+        fn specification() -> Specification {
+            Specification::default()
+        }
+
+        fn from_parameters(_: Parameters) -> Result<Self, Failure> {
+            Ok(Self)
+        }
+    }
+
+    impl<const FIRST: bool> Inspection for Named<FIRST> {
+        const NAME: &'static str = if FIRST { "first" } else { "second" };
+        type Returned = ();
+
+        fn inspect(&self, context: &Context) -> Result<(), Failure> {
+            context.add("is", Self::NAME);
+            Ok(())
+        }
+    }
+
+    fn both(input: &str) -> Map<String, Json> {
+        run(&[inspection::<Named<true>>(), inspection::<Named<false>>()], input.as_bytes())
+    }
+
+    #[test]
+    fn ansible_names_the_module() {
+        assert_eq!(both(r#"{"_ansible_module_name": "my.own.second"}"#)["is"], "second");
+        assert_eq!(both(r#"{"_ansible_module_name": "first"}"#)["is"], "first");
+        let inner = r#"{"ANSIBLE_MODULE_ARGS": {"_ansible_module_name": "first"}}"#;
+        assert_eq!(both(inner)["is"], "first");
+        let unknown = both(r#"{"_ansible_module_name": "my.own.third"}"#);
+        assert_eq!(unknown["failed"], true);
+        assert!(unknown["msg"].as_str().unwrap().contains("no module \"third\", but first, second."));
+        let only = run(&[inspection::<Named<true>>()], br#"{"_ansible_module_name": "renamed"}"#);
+        assert_eq!(only["is"], "first");
+    }
+
+    #[test]
+    fn broken_input_is_a_failure_that_shows_none_of_it() {
+        for input in ["", "secret", "[1]", "{\"token\": \"secret\"", "{\"token\": secret}", "\u{feff}{}"] {
+            let result = both(input);
+            assert_eq!(result["failed"], true, "{input}");
+            let message = result["msg"].as_str().unwrap();
+            assert!(message.contains("not a JSON object") && !message.contains("secret"), "{message}");
+        }
+        assert_eq!(run(&[inspection::<Named<true>>()], b"{\"a\": \"\xff\"}")["failed"], true);
+    }
+}

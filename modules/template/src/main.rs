@@ -1,7 +1,5 @@
 //! An Ansible module to start from.
 
-use std::path::PathBuf;
-
 use driftless_module::prelude::*;
 
 /// Keeps a text in a file

@@ -198,3 +198,32 @@ fn key_text(key: &Value) -> Option<String> {
         Value::List(_) | Value::Map(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        dictionary(text).map(|map| python::json(&Value::Map(map)))
+    }
+
+    #[test]
+    fn notation_of_python_becomes_data() {
+        for (text, json) in [
+            ("{}", "{}"),
+            ("{'a': ('x',), 'b': (1), 'c': ()}", r#"{"a": ["x"], "b": 1, "c": []}"#),
+            ("{1: 'one', True: 2, None: 3, 2.5: 4}", r#"{"1": 2, "null": 3, "2.5": 4}"#),
+            (r"{'\x41\u00fc\n\'': 'a' 'b'}", r#"{"A\u00fc\n'": "ab"}"#),
+            ("{'a': -1, 'b': +2.5e3, 'c': [[]],}", r#"{"a": -1, "b": 2500.0, "c": [[]]}"#),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(json), "{text}");
+        }
+        for text in
+            ["{1, 2}", "{'a': b'x'}", "{'a': f()}", "{'a': 1} x", "{'a' 1}", "{'a': 010}", "{'a': 'x}", "{"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+        let deep = format!("{{'a': {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(read(&deep), None, "the stack has an end");
+    }
+}
