@@ -25,7 +25,7 @@ mod running;
 mod turning;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -194,8 +194,11 @@ fn tools(
         git_program: PathBuf::from("git"),
         home: places.git_home(),
     });
-    let collection =
-        Collection::install(&places.python()).context("failed to write launcher and callback")?;
+    let collection = Collection::install(&places.python(), &modules(&options.program))
+        .context("failed to write launcher and collection")?;
+    if !collection.has_modules() {
+        tracing::info!("the Ansible modules of driftless are not installed; tasks that use one fail");
+    }
     let runtimes = Runtimes::new(places.runtimes(), options.program.clone(), options.search_path.clone())?;
     metrics.limit_hosts(config.host_metrics);
     Ok(Arc::new(Tools {
@@ -215,6 +218,12 @@ fn tools(
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
         places,
     }))
+}
+
+/// Where the Ansible modules are that were installed with this program: `bin/driftless` and `lib/driftless/modules`.
+fn modules(program: &Path) -> PathBuf {
+    let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+    prefix.join("lib/driftless/modules")
 }
 
 /// Runs as others if any source says so.

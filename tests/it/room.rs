@@ -107,7 +107,7 @@ impl Room {
             run_dir: self.path("runs").join(number.to_string()),
             state_dir: self.path("state"),
             home: self.path("home"),
-            launcher: Collection::install(self.dir.path()).unwrap().launcher(),
+            launcher: Collection::install(self.dir.path(), Path::new("/nonexistent")).unwrap().launcher(),
             nonce: random_token().unwrap(),
             item_key: Secret::new(random_token().unwrap()),
         };

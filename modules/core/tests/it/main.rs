@@ -1,0 +1,4 @@
+//! The program as it runs on hosts.
+
+mod ansible;
+mod interrupted;

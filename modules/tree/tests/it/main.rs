@@ -1,0 +1,6 @@
+//! The tree module against real directories.
+
+mod faults;
+mod hosts;
+mod properties;
+mod world;

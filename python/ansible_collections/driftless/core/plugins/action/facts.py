@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module `driftless.core.facts`."""
+
+from __future__ import annotations
+
+from ansible_collections.driftless.core.plugins.plugin_utils.delivery import DeliveredAction
+
+
+class ActionModule(DeliveredAction):
+    MODULE = "driftless.core.facts"
