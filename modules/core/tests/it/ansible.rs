@@ -48,8 +48,8 @@ fn static_program() -> PathBuf {
     assert!(built.status.success(), "scripts/setup installs what is needed: {said}");
     let told = String::from_utf8_lossy(&built.stdout);
     let messages = told.lines().filter_map(|it| serde_json::from_str::<serde_json::Value>(it).ok());
-    let programs = messages.filter_map(|it| it["executable"].as_str().map(PathBuf::from));
-    programs.last().expect("cargo says where the program is")
+    let mut programs = messages.filter_map(|it| it["executable"].as_str().map(PathBuf::from));
+    programs.next_back().expect("cargo says where the program is")
 }
 
 fn environments() -> Vec<PathBuf> {
