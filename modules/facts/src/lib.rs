@@ -89,7 +89,9 @@ fn collect(
     thread::scope(|scope| {
         let caps = has(Caps).then(|| scope.spawn(|| system::caps(host)));
         let named = scope.spawn(|| named(host, request, chosen));
-        let systemd = has(Systemd).then(|| scope.spawn(|| managers::systemd(host)));
+        // Version 2.16 did not have it.
+        let has_systemd = has(Systemd) && Core::new(2, 17) <= core;
+        let systemd = has_systemd.then(|| scope.spawn(|| managers::systemd(host)));
         let network = has(Network).then(|| scope.spawn(|| network::network(host)));
         let platform = has(Platform).then(|| scope.spawn(|| platform::platform(host)));
         let volumes = has(Hardware).then(|| scope.spawn(|| devices::lvm(host, core)));

@@ -211,3 +211,32 @@ fn an_unknown_subset_is_refused_by_both() {
         assert!(ours(Core::NEWEST, &arguments).unwrap_err().contains("Bad subset 'hardwear'"));
     }
 }
+
+/// Compares answers that `scripts/test-facts` recorded on other systems.
+#[test]
+#[ignore = "needs recordings: run scripts/test-facts"]
+#[expect(clippy::disallowed_methods, reason = "the script says where its recordings are")]
+fn recorded_facts_are_those_of_setup() {
+    let directory = PathBuf::from(std::env::var("DRIFTLESS_TEST_FACTS_RECORDED").unwrap());
+    let names =
+        std::fs::read_dir(&directory).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+    let names: Vec<String> =
+        names.filter_map(|it| it.strip_suffix(".setup.json").map(str::to_owned)).collect();
+    assert!(!names.is_empty(), "nothing was recorded");
+    let mut found = Vec::new();
+    for name in &names {
+        let facts = |kind: &str| -> Facts {
+            let text = std::fs::read_to_string(directory.join(format!("{name}.{kind}.json"))).unwrap();
+            let mut result: Value = serde_json::from_str(text.trim())
+                .unwrap_or_else(|error| panic!("{name} {kind}: {error}: {text}"));
+            match result["ansible_facts"].take() {
+                Value::Object(facts) => facts,
+                other => panic!("{name} {kind}: {other} {result}"),
+            }
+        };
+        found.extend(
+            differences(&facts("setup"), &facts("ours")).into_iter().map(|it| format!("{name}: {it}")),
+        );
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}

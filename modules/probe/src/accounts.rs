@@ -67,14 +67,16 @@ impl<'a> Accounts<'a> {
     }
 
     fn user(&self, key: &str) -> Option<User> {
-        let by_file = self.users.iter().find(|user| user.name == key || user.uid.to_string() == key).cloned();
+        let number = key.parse().ok();
+        let by_file = self.users.iter().find(|user| user.name == key || Some(user.uid) == number).cloned();
         let by_host = || user(self.look_up("passwd", key)?.lines().next()?);
         by_file.or_else(|| if self.has_other_users { by_host() } else { None })
     }
 
     fn group(&self, key: &str) -> Option<Group> {
+        let number = key.parse().ok();
         let by_file =
-            self.groups.iter().find(|group| group.name == key || group.gid.to_string() == key).cloned();
+            self.groups.iter().find(|group| group.name == key || Some(group.gid) == number).cloned();
         let by_host = || group(self.look_up("group", key)?.lines().next()?);
         by_file.or_else(|| if self.has_other_groups { by_host() } else { None })
     }

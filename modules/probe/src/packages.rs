@@ -83,7 +83,10 @@ fn dpkg(text: &str) -> BTreeMap<String, Vec<Package>> {
     for paragraph in text.split("\n\n") {
         let (mut name, mut package) = ("", Package::empty());
         for line in paragraph.lines() {
-            // The fields that matter begin with one of these; most lines are descriptions.
+            // Most lines are descriptions, and long lists of dependencies.
+            if !line.starts_with(['P', 'V', 'A', 'S']) {
+                continue;
+            }
             match line.split_once(": ") {
                 Some(("Package", value)) => name = value,
                 Some(("Version", value)) => value.clone_into(&mut package.version),

@@ -251,7 +251,7 @@ fn exchange(stream: TcpStream, wanted: &Http) -> Result<Vec<u8>, String> {
 fn status(answer: &[u8]) -> Option<u64> {
     let line = answer.split(|it| *it == b'\n').next()?;
     let line = std::str::from_utf8(line).ok()?;
-    let rest = line.strip_prefix("HTTP/1.").or_else(|| line.strip_prefix("HTTP/2"))?;
+    let rest = line.strip_prefix("HTTP/1.")?;
     rest.split(' ').nth(1)?.trim().parse().ok().filter(|it| (100..1000).contains(it))
 }
 
