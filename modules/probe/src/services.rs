@@ -133,7 +133,7 @@ mod tests {
     use crate::tests::verdict;
     use crate::verdict::State::{self, AsWanted, Differs, Unknown};
 
-    /// Recorded from systemd 252.
+    /// As systemd 252 prints it; written by hand, not recorded.
     const SHOWN: &str = "Id=ssh.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n\n\
         Id=none.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\n\n\
         Id=x.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\nUnitFileState=masked\n";

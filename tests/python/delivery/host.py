@@ -65,6 +65,8 @@ class Host:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
+        known = (self.room / "host_key.pub").read_text()
+        (self.room / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {known}")
         (self.room / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.room}/host_key\nPidFile none\n"
             f"AuthorizedKeysFile {self.room}/authorized_keys\nUsePAM no\nStrictModes no\nPasswordAuthentication no\n"
@@ -194,7 +196,8 @@ class Running:
         (room / "play.yml").write_text(playbook)
         common = (
             f"ansible_host=127.0.0.1 ansible_port={host.port} ansible_ssh_private_key_file={host.room}/key "
-            "ansible_python_interpreter=/nonexistent/python"
+            "ansible_python_interpreter=/nonexistent/python "
+            f"ansible_ssh_common_args='-o UserKnownHostsFile={host.room}/known_hosts'"
         )
         if not IS_ROOT:
             common += f" driftless_modules_dir={host.room}/kept"
@@ -205,7 +208,6 @@ class Running:
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callbacks"),
             "ANSIBLE_COLLECTIONS_PATH": str(host.collections),
             "ANSIBLE_HOME": str(room / "ansible"),
-            "ANSIBLE_HOST_KEY_CHECKING": "False",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_PIPELINING": str(pipelining),
             "ANSIBLE_RETRY_FILES_ENABLED": "False",
