@@ -1,16 +1,26 @@
-//! `tree` as playbooks use it, over ssh, with each version of Ansible that is tested.
+//! The modules as playbooks use them, over ssh, with each version of Ansible that is tested.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[test]
 fn playbooks_keep_directories_as_in_their_repository() {
+    passes("tree.py");
+}
+
+#[test]
+fn playbooks_verify_and_gather_facts_where_there_is_no_python() {
+    passes("looks.py");
+}
+
+#[track_caller]
+fn passes(tests: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let program = static_program();
     for environment in chosen() {
         let done = Command::new(environment.join("bin/python"))
             .args(["-B", "-X", "utf8"])
-            .arg(root.join("tests/python/tree.py"))
+            .arg(root.join("tests/python").join(tests))
             .env("DOUBLE", &program)
             .env("LC_ALL", "C.UTF-8")
             .output()
