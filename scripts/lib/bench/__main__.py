@@ -10,13 +10,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import modules
 import overhead
 import polling
 import programs
 import push
 from measure import Row
 
-ROWS = ("push", "overhead", "events", "polling", "steps")
+ROWS = ("push", "overhead", "events", "polling", "steps", "modules")
 
 
 def main() -> None:
@@ -26,6 +27,8 @@ def main() -> None:
     parser.add_argument("--program", type=Path, required=True, help="the release build of driftless")
     parser.add_argument("--ansible", type=Path, required=True, help="an environment with ansible-core")
     parser.add_argument("--runner", type=Path, required=True, help="an environment with ansible-runner")
+    parser.add_argument("--collection", type=Path, required=True, help="where scripts/modules put it together")
+    parser.add_argument("--posix", type=Path, required=True, help="a directory of collections with ansible.posix")
     parser.add_argument("row", nargs="*", help=f"one of {', '.join(ROWS)}; all if none is given")
     options = parser.parse_args()
     if unknown := [name for name in options.row if name not in ROWS]:
@@ -40,6 +43,9 @@ def main() -> None:
         "events": lambda _: programs.events(bench),
         "polling": lambda room: polling.measure(room, program, ansible, options.quick),
         "steps": lambda _: programs.steps(bench),
+        "modules": lambda room: modules.measure(
+            room, options.collection.resolve(), ansible, options.posix.resolve(), pairs
+        ),
     }
     rows: list[Row] = []
     for name in options.row or ROWS:
