@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -59,6 +62,7 @@ class Case(unittest.TestCase):
             place.chmod(0o755)
         if "busy" in self.places:  # What is its root is a directory here.
             self.places["busy"] = self.host.room / "busybox/home/busy"
+            bring_libraries(self.host.room / "busybox")
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         (self.source / path).write_text(text)
@@ -82,6 +86,15 @@ class Case(unittest.TestCase):
 
     def results(self, done: Done) -> dict[str, dict]:
         return {it: self.well(done).of("tree", it) for it in self.places}
+
+
+def bring_libraries(root: Path) -> None:
+    """The program is static where it is released, but not as tests build it."""
+    told = subprocess.run(["ldd", os.environ["DOUBLE"]], capture_output=True, text=True, check=False).stdout
+    for library in re.findall(r"(/\S+) \(0x", told):
+        place = root / library.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, place)
 
 
 def differences(result: dict) -> list[tuple]:
