@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 
 import fleet
+import modules
 import overhead
 import polling
 import programs
 import push
 from measure import Row
 
-ROWS = ("push", "overhead", "large", "events", "fleet", "polling", "steps")
+ROWS = ("push", "overhead", "large", "events", "fleet", "polling", "steps", "modules")
 
 
 def main() -> None:
@@ -27,6 +28,8 @@ def main() -> None:
     parser.add_argument("--program", type=Path, required=True, help="the release build of driftless")
     parser.add_argument("--ansible", type=Path, required=True, help="an environment with ansible-core")
     parser.add_argument("--runner", type=Path, required=True, help="an environment with ansible-runner")
+    parser.add_argument("--collection", type=Path, required=True, help="where scripts/modules put it together")
+    parser.add_argument("--posix", type=Path, required=True, help="a directory of collections with ansible.posix")
     parser.add_argument("row", nargs="*", help=f"one of {', '.join(ROWS)}; all if none is given")
     options = parser.parse_args()
     if unknown := [name for name in options.row if name not in ROWS]:
@@ -43,6 +46,9 @@ def main() -> None:
         "fleet": lambda room: fleet.measure(room, program, ansible, bench, pairs),
         "polling": lambda room: polling.measure(room, program, ansible, options.quick),
         "steps": lambda _: programs.steps(bench),
+        "modules": lambda room: modules.measure(
+            room, options.collection.resolve(), ansible, options.posix.resolve(), pairs
+        ),
     }
     rows: list[Row] = []
     for name in options.row or ROWS:
