@@ -11,6 +11,7 @@ mod gated;
 mod guardian;
 mod handshake;
 mod inside;
+mod modules;
 mod monitoring;
 mod narrowed;
 mod operation;

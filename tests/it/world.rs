@@ -116,6 +116,7 @@ pub(crate) struct World {
     daemon: Option<Child>,
     ansible: PathBuf,
     extra_config: String,
+    program: PathBuf,
 }
 
 impl World {
@@ -127,7 +128,15 @@ impl World {
     pub(crate) fn with_ansible(environment: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("driftless-").tempdir().expect("a directory");
         let repository = Repository::create(dir.path().join("repository"));
-        Self { dir, repository, daemon: None, ansible: environment.to_owned(), extra_config: String::new() }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_driftless"));
+        let ansible = environment.to_owned();
+        Self { dir, repository, daemon: None, ansible, extra_config: String::new(), program }
+    }
+
+    /// With another program as the daemon: one that is installed somewhere.
+    pub(crate) fn with_program(&mut self, program: PathBuf) -> &mut Self {
+        self.program = program;
+        self
     }
 
     /// Adds lines to the configuration, at top level.
@@ -179,7 +188,7 @@ impl World {
     pub(crate) fn spawn(&mut self) {
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_driftless"))
+        let child = Command::new(&self.program)
             .args(["--config", &self.config_file().display().to_string(), "serve"])
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
