@@ -81,7 +81,12 @@ def digest(channel: Channel, data: Mapping) -> str:
     name = data.get("ansible_loop_var") or "item"
     if name not in data:
         return ""
-    text = json.dumps(_whole(data[name]), sort_keys=True, default=str, ensure_ascii=True)
+    return text_digest(channel, json.dumps(_whole(data[name]), sort_keys=True, default=str, ensure_ascii=True))
+
+
+def text_digest(channel: Channel, text: str) -> str:
+    """A keyed digest of a text in ASCII, or of another one as JSON has it."""
+    text = text if text.isascii() else json.dumps(text)
     return hashlib.blake2b(text.encode("ascii"), key=channel.item_key, digest_size=16).hexdigest()
 
 

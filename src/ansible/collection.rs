@@ -43,6 +43,7 @@ const FILES: &[(&str, &str)] = files![
     "driftless_inside/hooks.py",
     "driftless_inside/identity.py",
     "driftless_inside/notifications.py",
+    "driftless_inside/parts.py",
     "driftless_inside/patterns.py",
     "driftless_inside/progress.py",
     "driftless_inside/results.py",

@@ -208,9 +208,26 @@ class CallbackModule(CallbackBase):
             fields["delegated_to"] = results.delegated_to(task, data)
             if fields["changed"] or fields["for_real"] or status in _LOOKED_AT:
                 self._describe(fields, task, data)
+            if event == "task_ended" and fields["changed"] and "items" not in fields:
+                self._tell_parts(fields, task, data)
         self.tell(event, **fields)
         if event == "task_ended":
             self._follow(host, task, data, status, blind or tainted)
+
+    def _tell_parts(self, fields: dict, task: object, data: object) -> None:
+        """What one task did to many things is told one by one, as a loop is."""
+        from driftless_inside import parts
+
+        found = parts.of(fields["module"], data)
+        for index, (name, part) in enumerate(found):
+            item = {"index": index, "digest": results.text_digest(self.channel, name)}
+            told = {key: value for key, value in fields.items() if key not in ("detail", "diff_digest")}
+            self._describe(told, task, part)
+            self.tell("item_ended", **told, item=item)
+        if found:
+            fields["items"] = len(found)
+            fields.pop("detail", None)
+            fields.pop("diff_digest", None)
 
     def _describe(self, fields: dict, task: object, data: object) -> None:
         """What it said and what it changes. If that cannot be told, the result still is."""
