@@ -212,6 +212,8 @@ class Running:
             "ANSIBLE_PIPELINING": str(pipelining),
             "ANSIBLE_RETRY_FILES_ENABLED": "False",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(host.room / "cp"),
+            # With a terminal the last output of sudo is lost now and then, whatever is executed.
+            "ANSIBLE_SSH_USETTY": "False",
             "PYTHONDONTWRITEBYTECODE": "1",
             "SAID": str(self._said),
         }
