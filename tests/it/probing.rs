@@ -46,9 +46,10 @@ impl Server {
         fs::write(dir.join("authorized"), key(&dir.join("client"))).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::write(dir.join("known_hosts"), format!("[127.0.0.1]:{port} {host}")).unwrap();
+        // What the user has in `.bashrc` is none of ours: bash reads it for each command unless a shell is above it.
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host\nAuthorizedKeysFile {0}/authorized\nPidFile none\n\
-             UsePAM no\nStrictModes no\nPasswordAuthentication no\nPermitRootLogin yes\n",
+             UsePAM no\nStrictModes no\nPasswordAuthentication no\nPermitRootLogin yes\nSetEnv SHLVL=2\n",
             dir.display()
         );
         fs::write(dir.join("config"), config).unwrap();
@@ -92,7 +93,10 @@ fn probed(room: &Room, number: u64, environment: &Path) -> BTreeMap<String, Stri
     live.end();
     let said = |it: &TaskResult| match (it.status, &it.detail) {
         (ResultStatus::Ok, Some(said)) => {
-            said.stdout.split(char::is_numeric).next().unwrap_or("").trim().to_owned()
+            // What the shell of the user prints first is not the answer: a login greets, pyenv complains.
+            let answer =
+                said.stdout.lines().find(|line| line.starts_with("driftless-probe:")).unwrap_or(&said.stdout);
+            answer.split(char::is_numeric).next().unwrap_or("").trim().to_owned()
         }
         (status, _) => format!("{status:?}"),
     };

@@ -146,11 +146,12 @@ impl Host {
         let address = Ipv4Addr::new(127, byte(pid / 250), byte(pid), number);
         let port = TcpListener::bind((address, 0)).and_then(|it| it.local_addr()).expect("a port").port();
         let at = |name: &str| dir.join(name).display().to_string();
+        // What the user has in `.bashrc` is none of ours: bash reads it for each command unless a shell is above it.
         let config = format!(
             "ListenAddress {address}:{port}\nHostKey {}\nPidFile {}\nAuthorizedKeysFile {}\nUsePAM no\n\
              StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
              PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\nMaxStartups 100\nMaxSessions 100\n\
-             PrintMotd no\nPrintLastLog no\nSetEnv {MARK}={}\n",
+             PrintMotd no\nPrintLastLog no\nSetEnv {MARK}={} SHLVL=2\n",
             at("host_key"),
             at("pid"),
             fleet.join("authorized_keys").display(),

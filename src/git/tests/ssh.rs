@@ -43,9 +43,10 @@ impl Server {
         key(&dir.join("stranger"));
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let at = |name: &str| dir.join(name).display().to_string();
+        // What the user has in `.bashrc` is none of ours: bash reads it for each command unless a shell is above it.
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
-             StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n",
+             StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nSetEnv SHLVL=2\n",
             at("host"),
             at("authorized")
         );

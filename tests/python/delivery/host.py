@@ -67,11 +67,12 @@ class Host:
             self.port = free.getsockname()[1]
         known = (self.room / "host_key.pub").read_text()
         (self.room / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {known}")
+        # What the user has in `.bashrc` is none of ours. Bash reads it for each command unless a shell is above it.
         (self.room / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.room}/host_key\nPidFile none\n"
             f"AuthorizedKeysFile {self.room}/authorized_keys\nUsePAM no\nStrictModes no\nPasswordAuthentication no\n"
             "PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\nMaxStartups 100\nMaxSessions 100\n"
-            f"PrintMotd no\nPrintLastLog no\nMatch User busy\nChrootDirectory /srv\n"
+            f"PrintMotd no\nPrintLastLog no\nSetEnv SHLVL=2\nMatch User busy\nChrootDirectory /srv\n"
         )
         self.users = {"root": "root", "alice": "alice"} if IS_ROOT else {"me": pwd.getpwuid(os.geteuid()).pw_name}
         prepare = self._prepare() if IS_ROOT else ":"
