@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not a name: {rule}")]
 pub struct NameError {
-    given: String,
-    rule: &'static str,
+    pub(super) given: String,
+    pub(super) rule: &'static str,
 }
 
 const CONFIGURED: &str =
