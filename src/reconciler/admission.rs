@@ -1,6 +1,8 @@
 //! What a commit needs before it is admitted, where the operator asks for more than a push.
 
-use crate::domain::{AdmissionPolicy, CommitHash, Failure, Landing, Lineage, MergeRequestState, RewindPolicy, Tip};
+use crate::domain::{
+    AdmissionPolicy, CommitHash, Failure, Landing, Lineage, MergeRequestState, RewindPolicy, Tip,
+};
 
 /// Why a tip is not admitted; `None` if it may be.
 pub(super) fn refusal(
