@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CommitHash, Coverage, Failure, HostName, Impact, MergeRequest, Outcome, Prediction, PredictionReport,
-    Revision, RunId, Span, StackName, Timestamp,
+    Revision, RunId, SourceName, Span, StackName, Timestamp,
 };
 
 /// How far a preview may go.
@@ -219,4 +219,17 @@ impl MergeRequestFacts {
             told: 0,
         }
     }
+}
+
+/// What is shown of a merge request. Always derived from facts, never stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRequestStatus {
+    /// Its source.
+    pub source: SourceName,
+    /// What is known of it.
+    pub facts: MergeRequestFacts,
+    /// Where it stands and what happens next, as a sentence.
+    pub standing: String,
+    /// Whether the live preview was made against another target than there is now.
+    pub stale: bool,
 }
