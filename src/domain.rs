@@ -43,7 +43,9 @@ pub use impact::{FileChange, HostsImpact, Impact, LeftBehind, PlayImpact, StackI
 pub use latency::{Latencies, Latency};
 pub use ledger::HostLedger;
 pub use lock::{AirbagHold, AirbagPolicy, AskedPlay, LockKey, Question, RefusalCause};
-pub use merge_request::{Approval, MergeRequest, MergeRequestNumber, MergeRequestState};
+pub use merge_request::{
+    Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
+};
 pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
