@@ -11,7 +11,7 @@ use git2::{MergeOptions, Oid, Repository, Signature, Time};
 use super::cache::open_objects;
 use super::error::GitError;
 use super::tree::{self, oid};
-use crate::domain::{CommitHash, Merge};
+use crate::domain::{CommitHash, FileChange, Merge, Timestamp};
 
 /// The longest first-parent line that is told.
 const LINE_MAX: usize = 500;
@@ -144,4 +144,42 @@ pub(super) fn is_merge_of(
         }
     }
     Ok(false)
+}
+
+/// The files that differ between two commits, by path. A renamed file is deleted in one place and added in another.
+pub(super) fn changed(
+    repository: &Repository,
+    from: &CommitHash,
+    to: &CommitHash,
+) -> Result<Vec<(String, FileChange)>, GitError> {
+    let corrupt = |it: git2::Error| GitError::corrupt(&it);
+    let tree = |commit: &CommitHash| tree::find_commit(repository, commit)?.tree().map_err(corrupt);
+    let (before, after) = (tree(from)?, tree(to)?);
+    let mut options = git2::DiffOptions::new();
+    options.include_typechange(true).ignore_submodules(true);
+    let diff =
+        repository.diff_tree_to_tree(Some(&before), Some(&after), Some(&mut options)).map_err(corrupt)?;
+    let mut files = Vec::new();
+    for delta in diff.deltas() {
+        let change = match delta.status() {
+            git2::Delta::Added => FileChange::Added,
+            git2::Delta::Deleted => FileChange::Deleted,
+            _ => FileChange::Modified,
+        };
+        let path = delta.new_file().path_bytes().or_else(|| delta.old_file().path_bytes());
+        files.extend(path.map(|it| (String::from_utf8_lossy(it).into_owned(), change)));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The time that the oldest of these commits names as its own. Whoever made it could write any.
+pub(super) fn oldest(repository: &Repository, commits: &[CommitHash]) -> Result<Option<Timestamp>, GitError> {
+    let mut oldest = None;
+    for commit in commits {
+        let seconds = tree::find_commit(repository, commit)?.time().seconds();
+        let at = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+        oldest = Some(oldest.map_or(at, |it: Timestamp| it.min(at)));
+    }
+    Ok(oldest)
 }
