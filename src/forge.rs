@@ -1,0 +1,3 @@
+//! Forges: the servers where merge requests are. They are asked and told over their APIs.
+
+pub mod comment;
