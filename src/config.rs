@@ -9,6 +9,7 @@ mod check;
 mod drift;
 mod inferred;
 mod mask;
+mod merge_requests;
 mod operator;
 mod operator_keys;
 mod operator_rules;

@@ -1,5 +1,6 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
 
@@ -7,11 +8,16 @@ const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key 
     Key { name, shape, presence: Presence::Required, about }
 }
 
-const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
+pub(super) const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Optional, about }
 }
 
-const fn with_default(name: &'static str, shape: Shape, default: &'static str, about: &'static str) -> Key {
+pub(super) const fn with_default(
+    name: &'static str,
+    shape: Shape,
+    default: &'static str,
+    about: &'static str,
+) -> Key {
     Key { name, shape, presence: Presence::Default(default), about }
 }
 
@@ -111,6 +117,16 @@ static SOURCE: &[Key] = &[
         Shape::Text(&shape::USER),
         "The user on this machine that runs of this source belong to. Needed when driftless runs as a service; give each source its own.",
     ),
+    optional(
+        "merge_requests",
+        Shape::Group(MERGE_REQUESTS),
+        "How merge requests are previewed. Needs `forge`.",
+    ),
+    optional(
+        "approvals",
+        Shape::Count(1, 100),
+        "Admit only commits that were merged through a merge request which so many people approved of, its author not counted. Needs `forge`. Absent: what is pushed is admitted.",
+    ),
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
     optional(
@@ -189,6 +205,12 @@ static STACK: &[Key] = &[
         "apply",
         Shape::Choice(&["on_commit", "manual"]),
         "When new revisions are applied: as soon as they are admitted, or when a person asks.",
+    ),
+    with_default(
+        "approval",
+        Shape::Choice(&["none", "person"]),
+        "none",
+        "Whether a person has to approve of a new revision, having seen what it would change on which hosts (`driftless approve`).",
     ),
     optional(
         "heal",
