@@ -21,13 +21,13 @@ mod tests;
 
 pub use diff::diff_text;
 pub use input::{
-    AppliedStack, ApprovalsWanted, CommentInput, ComparedChange, Comparison, FailedTask, LiveResult, Merged,
-    PreviewLevel, PreviewState, PreviewedChange, SandboxedResult, StackPreview, TaskLabel,
+    AppliedResult, ApprovalsWanted, CommentInput, FailedTask, LiveResult, Merged, PreviewState,
+    PreviewedChange, StackPreview, TaskLabel,
 };
 
 use std::fmt::Write as _;
 
-use crate::domain::{CommitHash, SourceName};
+use crate::domain::{CommitHash, CommitState, Coverage, PreviewLevel, SourceName};
 use fit::{Block, Making, Part, Rank};
 use harmless::{address, code, code_of};
 use words::{count, grouped, sentence};
@@ -45,22 +45,9 @@ pub struct Comment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusLine {
     /// In one word.
-    pub state: StatusState,
+    pub state: CommitState,
     /// In one line of at most 140 characters, without a word from outside.
     pub description: String,
-}
-
-/// The state of a commit status, from good to bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum StatusState {
-    /// It was looked at.
-    Success,
-    /// It is not done, or waits for a person.
-    Pending,
-    /// It could not be looked at, and the merge request is not why.
-    Error,
-    /// The merge request is why it does not work.
-    Failure,
 }
 
 /// The first line of the comment, by which it is found again. Forges do not show it.
@@ -103,17 +90,19 @@ fn head(input: &CommentInput, status: &StatusLine, making: &mut Making) -> Block
         .stacks
         .iter()
         .filter_map(|it| it.live.as_ref())
-        .fold(crate::domain::Coverage::default(), |sum, it| verdict::add(sum, &it.coverage));
+        .fold(Coverage::default(), |sum, it| verdict::add(sum, &it.coverage));
     let of = coverage.seen() + coverage.unseen();
     if input.level == PreviewLevel::Live && input.merged.is_none() && 0 < of {
         let unseen = verdict::unseen(&coverage);
         let unseen = if unseen.is_empty() { "all of them".to_owned() } else { unseen };
         let results = count(of, "result", "results");
-        write!(text, "**Coverage**: check mode saw {} of {results}; {unseen}.\n\n",
-            grouped(coverage.seen())
-        ).ok();
+        write!(text, "**Coverage**: check mode saw {} of {results}; {unseen}.\n\n", grouped(coverage.seen()))
+            .ok();
     }
     text.push_str(&looked_at(input));
+    if let Some(why) = &input.no_sandbox {
+        write!(text, "**No sandbox**: {}. What follows was only read.\n\n", code(why)).ok();
+    }
     text.push_str(&approvals(input));
     let mut block = vec![Part::Text(text)];
     block.extend(conflicts(making, &input.state));
@@ -139,15 +128,11 @@ fn looked_at(input: &CommentInput) -> String {
             "check mode on the real hosts; this executed code of the merge request with the real keys"
         }
     };
-    let level = match input.level {
-        PreviewLevel::Static => "Static",
-        PreviewLevel::Sandboxed => "Sandboxed",
-        PreviewLevel::Live => "Live",
-    };
+    let level = input.level.as_str();
     match &input.state {
-        PreviewState::Done => format!("{level} preview of {merge}: {how}.\n\n"),
+        PreviewState::Done => format!("{} preview of {merge}: {how}.\n\n", sentence(level)),
         PreviewState::Running => {
-            format!("The {} preview of {merge} is being made.\n\n", level.to_lowercase())
+            format!("The {level} preview of {merge} is being made.\n\n")
         }
         PreviewState::Stale { why } => {
             format!("**Stale**: {}. What follows is of {merge}: {how}.\n\n", code(why))

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    CommitHash, Coverage, HostName, Impact, MergeRequestNumber, Outcome, Reference, RunId, SourceName,
-    StackName,
+    CommitHash, Coverage, HostName, Impact, MergeRequestNumber, Outcome, PredictionReport, PreviewLevel,
+    Reference, RunId, SandboxedStack, SourceName, StackName, TaskIdentity,
 };
 
 /// All that the comment on one merge request says.
@@ -28,6 +28,8 @@ pub struct CommentInput {
     pub state: PreviewState,
     /// What the merge request touches, by reading both trees.
     pub impact: Impact,
+    /// Why the sandbox told nothing although it should have.
+    pub no_sandbox: Option<String>,
     /// What was found out of each stack beyond reading.
     pub stacks: Vec<StackPreview>,
     /// Approvals, where the operator asks for them.
@@ -36,17 +38,6 @@ pub struct CommentInput {
     pub merged: Option<Merged>,
     /// The page with the full report. Built by us; left out unless it is a plain `http` or `https` address.
     pub link: Option<String>,
-}
-
-/// How deep a preview looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PreviewLevel {
-    /// Both trees were read; no Ansible.
-    Static,
-    /// Ansible parsed the merge in a sandbox, without keys and network.
-    Sandboxed,
-    /// Check mode ran on the real hosts, with the real keys.
-    Live,
 }
 
 /// How far a preview is, or why there is none.
@@ -90,18 +81,9 @@ pub struct StackPreview {
     /// The stack.
     pub stack: StackName,
     /// What Ansible said in the sandbox.
-    pub sandboxed: Option<SandboxedResult>,
+    pub sandboxed: Option<SandboxedStack>,
     /// What check mode said on the hosts.
     pub live: Option<LiveResult>,
-}
-
-/// What Ansible said in the sandbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SandboxedResult {
-    /// What it could not parse; `None` if the syntax is right.
-    pub error: Option<String>,
-    /// How many tasks it lists.
-    pub tasks: u64,
 }
 
 /// What check mode said on the hosts.
@@ -144,6 +126,17 @@ pub struct TaskLabel {
     pub name: String,
     /// `file:line`, relative to the root of the repository; empty if it is not known.
     pub place: String,
+}
+
+impl From<&TaskIdentity> for TaskLabel {
+    fn from(task: &TaskIdentity) -> Self {
+        let name = if task.name.is_empty() { &task.action } else { &task.name };
+        let place = match (task.path.as_str(), task.line) {
+            (path, 0) => path.to_owned(),
+            (path, line) => format!("{path}:{line}"),
+        };
+        Self { name: name.clone(), place }
+    }
 }
 
 /// One thing that would change on one host.
@@ -189,12 +182,12 @@ pub struct Merged {
     /// The commit that is applied.
     pub commit: CommitHash,
     /// Each stack that it touches.
-    pub stacks: Vec<AppliedStack>,
+    pub stacks: Vec<AppliedResult>,
 }
 
 /// What came of one stack after the merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedStack {
+pub struct AppliedResult {
     /// The stack.
     pub stack: StackName,
     /// The run and how it ended; `None` while it did not end.
@@ -202,35 +195,5 @@ pub struct AppliedStack {
     /// Why it waits, or why it ended so, as a sentence; empty if there is nothing to say.
     pub note: String,
     /// What was predicted against what was done; `None` if nothing was predicted.
-    pub comparison: Option<Comparison>,
-}
-
-/// What was predicted against what was done.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Comparison {
-    /// The tasks that the rest refers to by their place.
-    pub tasks: Vec<TaskLabel>,
-    /// Predicted, and done so.
-    pub as_predicted: Vec<ComparedChange>,
-    /// Predicted, and not done.
-    pub missing: Vec<ComparedChange>,
-    /// Predicted, and done with another content.
-    pub different: Vec<ComparedChange>,
-    /// Done, and not predicted.
-    pub extra: Vec<ComparedChange>,
-    /// Done by tasks that check mode says nothing reliable about.
-    pub not_predictable: Vec<ComparedChange>,
-    /// How many changes were too many to be compared.
-    pub left_out: u64,
-}
-
-/// One change that was compared.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ComparedChange {
-    /// The task, by its place in [`Comparison::tasks`].
-    pub task: u32,
-    /// Which item of its loop, in words or by its position; empty for a task without a loop.
-    pub item: String,
-    /// The host.
-    pub host: HostName,
+    pub report: Option<PredictionReport>,
 }

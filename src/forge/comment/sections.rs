@@ -7,19 +7,19 @@ use super::fit::{Block, List, Making, Part, Rank};
 use super::fold::{Group, groups};
 use super::harmless::{code, diff, message};
 use super::hosts::named;
-use super::input::{CommentInput, FailedTask, LiveResult, PreviewedChange, SandboxedResult, TaskLabel};
+use super::input::{AppliedResult, CommentInput, FailedTask, LiveResult, PreviewedChange, TaskLabel};
 use super::verdict::{unseen, would_change};
 use super::words::{count, grouped, sentence, some};
 use super::{impact, report};
-use crate::domain::{HostName, StackImpact, StackName};
+use crate::domain::{HostName, SandboxedStack, StackImpact, StackName};
 
 /// All that is known of one stack.
 #[derive(Debug, Default)]
 struct Known<'a> {
     impact: Option<&'a StackImpact>,
-    sandboxed: Option<&'a SandboxedResult>,
+    sandboxed: Option<&'a SandboxedStack>,
     live: Option<&'a LiveResult>,
-    applied: Option<&'a super::input::AppliedStack>,
+    applied: Option<&'a AppliedResult>,
 }
 
 /// A section for each stack that anything is known of, in the order of their names.
@@ -58,15 +58,23 @@ fn stack(making: &mut Making, name: &StackName, known: &Known<'_>) -> Block {
     block
 }
 
-fn sandboxed(making: &mut Making, result: &SandboxedResult, block: &mut Block) {
-    let Some(error) = &result.error else {
-        let tasks = count(result.tasks, "task", "tasks");
-        return block.push(Part::Text(format!("The syntax is right: {tasks}.\n\n")));
-    };
-    block.push(Part::Text("Ansible cannot parse it.\n\n".to_owned()));
-    let mut list = List::new(Rank::Problems, 1, ("", ""));
-    list.close = "\n";
-    block.push(making.lines(list, [error], |it| message(it)));
+fn sandboxed(making: &mut Making, result: &SandboxedStack, block: &mut Block) {
+    if let Some(problem) = &result.problem {
+        block.push(Part::Text("Ansible cannot use it as it is.\n\n".to_owned()));
+        let mut list = List::new(Rank::Problems, 1, ("", ""));
+        list.close = "\n";
+        block.push(making.lines(list, [problem], |it| message(it)));
+    } else {
+        let tasks = count(u64::from(result.tasks), "task", "tasks");
+        let plays = count(u64::from(result.plays), "play", "plays");
+        let version = code(&result.version);
+        block.push(Part::Text(format!("The syntax is right for Ansible {version}: {tasks} in {plays}.\n\n")));
+    }
+    if !result.ignored.is_empty() {
+        let title = "**Not used in previews**, of `ansible.cfg`";
+        let list = titled(Rank::Unseen, result.ignored.len(), ("line", "lines"), title);
+        block.push(making.lines(list, &result.ignored, |it| format!("- {}\n", code(it))));
+    }
 }
 
 fn live(making: &mut Making, result: &LiveResult, block: &mut Block) {
@@ -95,11 +103,12 @@ fn live(making: &mut Making, result: &LiveResult, block: &mut Block) {
 
 /// A task in words: its name and where it stands.
 pub(super) fn task(tasks: &[TaskLabel], place: u32) -> String {
-    match tasks.get(place as usize) {
-        Some(it) if it.place.is_empty() => code(&it.name),
-        Some(it) => format!("{} ({})", code(&it.name), code(&it.place)),
-        None => "a task that is not listed".to_owned(),
-    }
+    tasks.get(place as usize).map_or_else(|| "a task that is not listed".to_owned(), label)
+}
+
+/// The same for a label at hand.
+pub(super) fn label(it: &TaskLabel) -> String {
+    if it.place.is_empty() { code(&it.name) } else { format!("{} ({})", code(&it.name), code(&it.place)) }
 }
 
 /// A list with a line before it and an empty one after it. If there is no room for it, that line is shortened.

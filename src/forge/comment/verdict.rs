@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::input::{CommentInput, LiveResult, Merged, PreviewLevel, PreviewState};
+use super::StatusLine;
+use super::input::{CommentInput, LiveResult, Merged, PreviewState};
 use super::words::{count, grouped, some};
-use super::{StatusLine, StatusState};
-use crate::domain::{Coverage, HostsImpact, Impact, Outcome};
+use crate::domain::{CommitState, Coverage, HostsImpact, Impact, Outcome, PredictionReport, PreviewLevel};
 
 /// The longest description of a commit status, in characters: that of GitHub.
 const DESCRIPTION_MAX: usize = 140;
@@ -30,24 +30,24 @@ pub(super) fn status(input: &CommentInput) -> StatusLine {
     StatusLine { state, description }
 }
 
-fn previewed(input: &CommentInput) -> (StatusState, String) {
+fn previewed(input: &CommentInput) -> (CommitState, String) {
     match &input.state {
-        PreviewState::Running => (StatusState::Pending, "preview is being made".to_owned()),
-        PreviewState::Stale { .. } => (StatusState::Pending, "preview is stale".to_owned()),
+        PreviewState::Running => (CommitState::Pending, "preview is being made".to_owned()),
+        PreviewState::Stale { .. } => (CommitState::Pending, "preview is stale".to_owned()),
         PreviewState::Refused { .. } => {
-            (StatusState::Failure, "not previewed: this merge is refused".to_owned())
+            (CommitState::Failure, "not previewed: this merge is refused".to_owned())
         }
         PreviewState::Conflicts { paths } => {
             let files = count(paths.len() as u64, "file", "files");
-            (StatusState::Failure, format!("not previewed: conflicts with the target branch in {files}"))
+            (CommitState::Failure, format!("not previewed: conflicts with the target branch in {files}"))
         }
         // Nobody can make it previewed, so that waiting would be for ever.
-        PreviewState::RuntimeChanged => (StatusState::Success, "runtime change, not previewed".to_owned()),
+        PreviewState::RuntimeChanged => (CommitState::Success, "runtime change, not previewed".to_owned()),
         PreviewState::NotAllowed { .. } => {
-            (StatusState::Pending, "not previewed: policy does not allow it".to_owned())
+            (CommitState::Pending, "not previewed: policy does not allow it".to_owned())
         }
         PreviewState::Done => match input.level {
-            PreviewLevel::Static => (StatusState::Success, format!("not run; {}", touches(&input.impact))),
+            PreviewLevel::Static => (CommitState::Success, format!("not run; {}", touches(&input.impact))),
             PreviewLevel::Sandboxed => sandboxed(input),
             PreviewLevel::Live => live(input),
         },
@@ -76,29 +76,29 @@ pub(super) fn touches(impact: &Impact) -> String {
     }
 }
 
-fn sandboxed(input: &CommentInput) -> (StatusState, String) {
+fn sandboxed(input: &CommentInput) -> (CommitState, String) {
     let results: Vec<_> = input.stacks.iter().filter_map(|it| it.sandboxed.as_ref()).collect();
     let stacks = count(results.len() as u64, "stack", "stacks");
-    let wrong = results.iter().filter(|it| it.error.is_some()).count();
+    let wrong = results.iter().filter(|it| it.problem.is_some()).count();
     if 0 < wrong {
-        return (StatusState::Failure, format!("syntax is wrong in {wrong} of {stacks}"));
+        return (CommitState::Failure, format!("not run; Ansible cannot use {wrong} of {stacks}"));
     }
-    let tasks = results.iter().map(|it| it.tasks).sum();
+    let tasks = results.iter().map(|it| u64::from(it.tasks)).sum();
     let tasks = count(tasks, "task", "tasks");
     let touches = touches(&input.impact);
     if results.is_empty() {
-        return (StatusState::Success, format!("not run; {touches}"));
+        return (CommitState::Success, format!("not run; {touches}"));
     }
-    (StatusState::Success, format!("not run; syntax is right, {tasks}; {touches}"))
+    (CommitState::Success, format!("not run; syntax is right, {tasks}; {touches}"))
 }
 
-fn live(input: &CommentInput) -> (StatusState, String) {
+fn live(input: &CommentInput) -> (CommitState, String) {
     let results: Vec<&LiveResult> = input.stacks.iter().filter_map(|it| it.live.as_ref()).collect();
     if results.is_empty() {
-        return (StatusState::Success, format!("nothing to check; {}", touches(&input.impact)));
+        return (CommitState::Success, format!("nothing to check; {}", touches(&input.impact)));
     }
     let bad = results.iter().filter(|it| !it.outcome.is_success()).count();
-    let state = results.iter().map(|it| of_outcome(it.outcome)).max().unwrap_or(StatusState::Success);
+    let state = worst(results.iter().map(|it| it.outcome));
     let mut text = would_change(&results);
     if 0 < bad {
         let of = count(results.len() as u64, "stack", "stacks");
@@ -107,15 +107,21 @@ fn live(input: &CommentInput) -> (StatusState, String) {
     (state, text)
 }
 
-fn of_outcome(outcome: Outcome) -> StatusState {
-    match outcome {
-        Outcome::InSync | Outcome::Changed | Outcome::Drifted => StatusState::Success,
-        Outcome::Failed | Outcome::Errored => StatusState::Failure,
+/// The state of the worst of them. What the merge request is to blame for is worse than what it is not.
+fn worst(outcomes: impl Iterator<Item = Outcome>) -> CommitState {
+    let severity = |outcome: Outcome| match outcome {
+        Outcome::InSync | Outcome::Changed | Outcome::Drifted => 0,
         Outcome::Unreachable
         | Outcome::TimedOut
         | Outcome::Cancelled
         | Outcome::Interrupted
-        | Outcome::Refused => StatusState::Error,
+        | Outcome::Refused => 1,
+        Outcome::Failed | Outcome::Errored => 2,
+    };
+    match outcomes.map(severity).max() {
+        None | Some(0) => CommitState::Success,
+        Some(1) => CommitState::Error,
+        Some(_) => CommitState::Failure,
     }
 }
 
@@ -177,16 +183,16 @@ pub(super) fn add(a: Coverage, b: &Coverage) -> Coverage {
     }
 }
 
-fn applied(merged: &Merged) -> (StatusState, String) {
+fn applied(merged: &Merged) -> (CommitState, String) {
     let of = merged.stacks.len() as u64;
     if of == 0 {
-        return (StatusState::Success, "merged; touches no stack".to_owned());
+        return (CommitState::Success, "merged; touches no stack".to_owned());
     }
     let stacks = count(of, "stack", "stacks");
     let ended: Vec<Outcome> = merged.stacks.iter().filter_map(|it| it.ended.map(|it| it.1)).collect();
     let bad = ended.iter().filter(|it| !it.is_success()).count();
     let done = ended.len() as u64;
-    let state = ended.iter().map(|it| of_outcome(*it)).max().unwrap_or(StatusState::Success);
+    let state = worst(ended.iter().copied());
     let compared = compared(merged);
     let compared = if compared.is_empty() { String::new() } else { format!(" {compared}") };
     if 0 < bad {
@@ -196,35 +202,23 @@ fn applied(merged: &Merged) -> (StatusState, String) {
         );
     }
     if done < of {
-        return (StatusState::Pending, format!("merged; applied to {} of {stacks}", grouped(done)));
+        return (CommitState::Pending, format!("merged; applied to {} of {stacks}", grouped(done)));
     }
     (state, format!("applied{compared}"))
 }
 
 fn compared(merged: &Merged) -> String {
-    let mut sum = [0; 6];
-    let mut any = false;
-    for it in merged.stacks.iter().filter_map(|it| it.comparison.as_ref()) {
-        any = true;
-        for (sum, new) in sum.iter_mut().zip(numbers(it)) {
-            *sum += new;
-        }
-    }
-    if any { as_previewed(sum) } else { String::new() }
-}
-
-/// How many are as predicted, missing, different, extra, not predictable, left out.
-pub(super) fn numbers(it: &super::input::Comparison) -> [u64; 6] {
-    let lists = [&it.as_predicted, &it.missing, &it.different, &it.extra, &it.not_predictable];
-    let [same, missing, different, extra, unknown] = lists.map(|it| it.len() as u64);
-    [same, missing, different, extra, unknown, it.left_out]
+    let reports: Vec<&PredictionReport> = merged.stacks.iter().filter_map(|it| it.report.as_ref()).collect();
+    if reports.is_empty() { String::new() } else { as_previewed(&reports) }
 }
 
 /// `as previewed: 41 of 43, 2 extra`.
-pub(super) fn as_previewed([same, missing, different, extra, unknown, left_out]: [u64; 6]) -> String {
-    let of = same + missing + different;
+pub(super) fn as_previewed(reports: &[&PredictionReport]) -> String {
+    let sum = |of: fn(&PredictionReport) -> u64| reports.iter().map(|it| of(it)).sum::<u64>();
+    let (same, of) = (sum(|it| it.as_predicted), sum(PredictionReport::predicted));
     let mut text = format!("as previewed: {} of {}", grouped(same), grouped(of));
-    for it in [some(extra, "extra"), some(unknown, "not predictable"), some(left_out, "not compared")] {
+    let extra = sum(|it| it.extra.len() as u64);
+    for it in [some(extra, "extra"), some(sum(|it| it.not_predictable), "not predictable")] {
         if !it.is_empty() {
             text.push_str(", ");
             text.push_str(&it);

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Coverage, FileChange, HostName, HostsImpact, Impact, LeftBehind, MergeRequestNumber, Outcome, PlayImpact,
-    RunId, StackImpact,
+    CommitHash, Coverage, FileChange, HostName, HostsImpact, Impact, LeftBehind, MergeRequestNumber, Outcome,
+    PlayImpact, PredictedChange, PredictionReport, PreviewLevel, RunId, SandboxedStack, StackImpact,
+    TaskIdentity,
 };
 use crate::forge::comment::{
-    AppliedStack, ApprovalsWanted, CommentInput, ComparedChange, Comparison, LiveResult, Merged,
-    PreviewLevel, PreviewState, PreviewedChange, SandboxedResult, StackPreview, TaskLabel,
+    AppliedResult, ApprovalsWanted, CommentInput, LiveResult, Merged, PreviewState, PreviewedChange,
+    StackPreview, TaskLabel,
 };
 
 /// A host.
@@ -56,6 +57,7 @@ pub(super) fn input() -> CommentInput {
         level: PreviewLevel::Static,
         state: PreviewState::Done,
         impact: impact(),
+        no_sandbox: None,
         stacks: Vec::new(),
         approvals: None,
         merged: None,
@@ -136,12 +138,18 @@ pub(super) fn live() -> CommentInput {
 }
 
 /// A sandboxed preview of it.
-pub(super) fn sandboxed(error: Option<&str>) -> CommentInput {
+pub(super) fn sandboxed(problem: Option<&str>) -> CommentInput {
     CommentInput {
         level: PreviewLevel::Sandboxed,
         stacks: vec![StackPreview {
             stack: "web".parse().unwrap(),
-            sandboxed: Some(SandboxedResult { error: error.map(str::to_owned), tasks: 4 }),
+            sandboxed: Some(SandboxedStack {
+                version: "2.22.0".to_owned(),
+                plays: 1,
+                tasks: 4,
+                problem: problem.map(str::to_owned),
+                ignored: vec!["callback_plugins (line 3)".to_owned()],
+            }),
             live: None,
         }],
         ..input()
@@ -150,27 +158,25 @@ pub(super) fn sandboxed(error: Option<&str>) -> CommentInput {
 
 /// It is merged and applied.
 pub(super) fn merged() -> CommentInput {
-    let compared = |task, on: &str| ComparedChange { task, item: String::new(), host: host(on) };
-    CommentInput {
-        merged: Some(Merged {
-            commit: "5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d".parse().unwrap(),
-            stacks: vec![AppliedStack {
-                stack: "web".parse().unwrap(),
-                ended: Some((RunId(1290), Outcome::Changed)),
-                note: String::new(),
-                comparison: Some(Comparison {
-                    tasks: tasks(),
-                    as_predicted: (1..=41).map(|it| compared(0, &format!("web{it}"))).collect(),
-                    missing: vec![compared(0, "web42")],
-                    different: vec![compared(1, "web1")],
-                    extra: vec![compared(3, "web1"), compared(3, "web2")],
-                    not_predictable: vec![compared(2, "web1")],
-                    left_out: 0,
-                }),
-            }],
-        }),
-        stacks: Vec::new(),
-        level: PreviewLevel::Live,
-        ..input()
-    }
+    let mut report = PredictionReport { as_predicted: 41, not_predictable: 1, ..PredictionReport::default() };
+    let mut compared = |action: &str, on: &str, item: &str| {
+        let task = TaskIdentity {
+            path: "roles/web/tasks/main.yml".to_owned(),
+            line: 4,
+            action: action.to_owned(),
+            ..TaskIdentity::default()
+        };
+        let key = task.key();
+        report.tasks.insert(key.clone(), task);
+        PredictedChange { host: host(on), task: key, item: item.to_owned(), digest: String::new() }
+    };
+    let missing = vec![compared("template", "web42", "")];
+    let different = vec![compared("user", "web1", "5f")];
+    let extra = vec![compared("command", "web1", ""), compared("command", "web2", "")];
+    let commit: CommitHash = "5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d".parse().unwrap();
+    let report = PredictionReport { missing, different, extra, ..report };
+    let ended = Some((RunId(1290), Outcome::Changed));
+    let stack = "web".parse().unwrap();
+    let stacks = vec![AppliedResult { stack, ended, note: String::new(), report: Some(report) }];
+    CommentInput { merged: Some(Merged { commit, stacks }), level: PreviewLevel::Live, ..input() }
 }

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::example::{input, live_result, merged, sandboxed};
 use super::parsed::assert_harmless;
-use crate::domain::{HostName, HostsImpact};
+use crate::domain::{Diff, HostName, HostsImpact, Impact, PreviewLevel};
 use crate::forge::comment::{
-    ApprovalsWanted, CommentInput, FailedTask, LiveResult, PreviewState, PreviewedChange, StackPreview,
+    AppliedResult, ApprovalsWanted, CommentInput, FailedTask, LiveResult, PreviewState, PreviewedChange,
     TaskLabel, diff_text, render,
 };
 
@@ -64,6 +64,39 @@ const CORPUS: [&str; 44] = [
 fn filled(texts: &[String], state: usize) -> CommentInput {
     let mut texts = texts.iter().cycle();
     let mut next = || texts.next().cloned().unwrap_or_default();
+    let mut stack = sandboxed(Some(&next())).stacks.remove(0);
+    stack.live = Some(live(&mut next));
+    if let Some(it) = &mut stack.sandboxed {
+        (it.version, it.ignored) = (next(), vec![next(), next()]);
+        it.problem = it.problem.take().filter(|_| state.is_multiple_of(2));
+    }
+    let states = [
+        PreviewState::Done,
+        PreviewState::Running,
+        PreviewState::Stale { why: next() },
+        PreviewState::Refused { why: next(), remedy: next() },
+        PreviewState::Conflicts { paths: vec![next(), next()] },
+        PreviewState::RuntimeChanged,
+        PreviewState::NotAllowed { why: next(), remedy: next() },
+    ];
+    let mut input = CommentInput {
+        state: states[state % states.len()].clone(),
+        stacks: vec![stack],
+        approvals: Some(ApprovalsWanted { needed: 3, given: vec![next()], missing: vec![next(), next()] }),
+        level: PreviewLevel::Live,
+        link: Some(next()),
+        no_sandbox: Some(next()),
+        ..input()
+    };
+    impact(&mut input.impact, state, &mut next);
+    if 7 <= state {
+        input.merged = merged().merged;
+        input.merged.iter_mut().flat_map(|it| &mut it.stacks).for_each(|it| applied(it, &mut next));
+    }
+    input
+}
+
+fn live(next: &mut dyn FnMut() -> String) -> LiveResult {
     let mut live = LiveResult {
         reason: Some(next()),
         blind: vec![(0, 1), (1, 2), (9, 1)],
@@ -80,7 +113,7 @@ fn filled(texts: &[String], state: usize) -> CommentInput {
         *task = TaskLabel { name: next(), place: next() };
     }
     for at in 0..12 {
-        let diff = diff_text(&[crate::domain::Diff {
+        let diff = diff_text(&[Diff {
             path: next(),
             before: next(),
             after: next(),
@@ -91,28 +124,13 @@ fn filled(texts: &[String], state: usize) -> CommentInput {
         let host = HostName::new(next());
         live.changes.push(PreviewedChange { host, task: at % 5, item: next(), diff, no_log: at % 7 == 6 });
     }
-    let mut sandboxed = sandboxed(Some(&next())).stacks.remove(0);
-    sandboxed.live = Some(live);
-    let states = [
-        PreviewState::Done,
-        PreviewState::Running,
-        PreviewState::Stale { why: next() },
-        PreviewState::Refused { why: next(), remedy: next() },
-        PreviewState::Conflicts { paths: vec![next(), next()] },
-        PreviewState::RuntimeChanged,
-        PreviewState::NotAllowed { why: next(), remedy: next() },
-    ];
-    let mut input = CommentInput {
-        state: states[state % states.len()].clone(),
-        stacks: vec![StackPreview { stack: "web".parse().unwrap(), ..sandboxed }],
-        approvals: Some(ApprovalsWanted { needed: 3, given: vec![next()], missing: vec![next(), next()] }),
-        level: super::example::live().level,
-        link: Some(next()),
-        ..input()
-    };
-    input.impact.notes = vec![next(), next()];
-    input.impact.files.iter_mut().for_each(|it| it.0 = next());
-    for stack in &mut input.impact.stacks {
+    live
+}
+
+fn impact(impact: &mut Impact, state: usize, next: &mut dyn FnMut() -> String) {
+    impact.notes = vec![next(), next()];
+    impact.files.iter_mut().for_each(|it| it.0 = next());
+    for stack in &mut impact.stacks {
         stack.whole = Some(next());
         for it in &mut stack.plays {
             (it.name, it.path, it.pattern) = (next(), next(), next());
@@ -126,17 +144,16 @@ fn filled(texts: &[String], state: usize) -> CommentInput {
             _ => HostsImpact::Known { names: (0..3).map(|_| HostName::new(next())).collect() },
         };
     }
-    if 7 <= state {
-        input.merged = merged().merged;
-        for it in input.merged.iter_mut().flat_map(|it| &mut it.stacks) {
-            it.note = next();
-            for it in &mut it.comparison {
-                it.tasks.iter_mut().for_each(|it| *it = TaskLabel { name: next(), place: next() });
-                it.extra.iter_mut().for_each(|it| (it.item, it.host) = (next(), HostName::new(next())));
-            }
+}
+
+fn applied(it: &mut AppliedResult, next: &mut dyn FnMut() -> String) {
+    it.note = next();
+    if let Some(report) = &mut it.report {
+        for task in report.tasks.values_mut() {
+            (task.name, task.path, task.action) = (next(), next(), next());
         }
+        report.extra.iter_mut().for_each(|it| (it.item, it.host) = (next(), HostName::new(next())));
     }
-    input
 }
 
 fn assert_all_harmless(texts: &[String], state: usize) {

@@ -3,7 +3,7 @@
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 
-/// CommonMark, what GitHub adds, and all that any forge adds.
+/// The standard, what GitHub adds, and all that any forge adds.
 fn dialects() -> [Options<'static>; 3] {
     let plain = Options::default();
     let mut github = Options::default();

@@ -8,7 +8,7 @@ use super::parsed::assert_harmless;
 use crate::domain::Coverage;
 use crate::forge::comment::{CommentInput, LiveResult, TaskLabel, render};
 
-/// GitHub, Gitea with an old MySQL, Bitbucket Server, GitLab.
+/// GitHub, an old Gitea, Bitbucket, GitLab.
 const LIMITS: [usize; 4] = [65_536, 65_535, 32_767, 1_000_000];
 
 /// 500 hosts with 200 changes each; the same on all of them, or on no two.

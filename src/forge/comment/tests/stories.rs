@@ -2,10 +2,8 @@
 
 use super::example::{host, impact, input, live, live_result, merged, sandboxed};
 use super::parsed::assert_harmless;
-use crate::domain::{Coverage, HostsImpact, Outcome};
-use crate::forge::comment::{
-    CommentInput, FailedTask, LiveResult, PreviewState, StatusState, marker, render,
-};
+use crate::domain::{CommitState, Coverage, HostsImpact, Outcome};
+use crate::forge::comment::{CommentInput, FailedTask, LiveResult, PreviewState, marker, render};
 
 /// The example of the documentation, which is this very text.
 #[test]
@@ -48,9 +46,14 @@ fn each_state_says_what_to_do() {
 
 #[test]
 fn a_sandboxed_preview_shows_what_cannot_be_parsed() {
-    says(&sandboxed(None), "The syntax is right: 4 tasks.\n\nTouches 42 hosts: `web[1-42]`\n");
+    says(
+        &sandboxed(None),
+        "The syntax is right for Ansible `2.22.0`: 4 tasks in 1 play.\n\n**Not used in previews**, of `ansible.cfg`:\n\n- `callback_plugins (line 3)`\n\nTouches 42 hosts: `web[1-42]`\n",
+    );
     let error = sandboxed(Some("ERROR! no action\n```\n/merge\n"));
-    says(&error, "Ansible cannot parse it.\n\n````text\n| ERROR! no action\n| ```\n| /merge\n````\n");
+    says(&error, "Ansible cannot use it as it is.\n\n````text\n| ERROR! no action\n| ```\n| /merge\n````\n");
+    let no_sandbox = Some("bubblewrap is not there".to_owned());
+    says(&CommentInput { no_sandbox, ..input() }, "**No sandbox**: `bubblewrap is not there`. What follows");
     let mut unknown = input();
     unknown.impact.stacks[0].hosts = HostsImpact::Unknown { why: "the inventory is a program".to_owned() };
     says(&unknown, "Which hosts it touches is not known: `the inventory is a program`.");
@@ -92,95 +95,84 @@ fn after_the_merge_it_says_what_came_of_it() {
     );
     says(
         &merged(),
-        "**Extra**: done, and not previewed:\n\n- `Ask for the version` (`roles/web/tasks/main.yml:27`) on",
+        "**Extra**: done, and not previewed:\n\n- `command` (`roles/web/tasks/main.yml:4`) on `web[1,2]`\n",
     );
-    says(&merged(), "<summary>41 changes as previewed</summary>");
+    says(&merged(), "- `user` (`roles/web/tasks/main.yml:4`) on `web1`, 1 item\n");
     let mut waiting = merged();
     let stack = &mut waiting.merged.as_mut().unwrap().stacks[0];
-    (stack.ended, stack.comparison, stack.note) = (None, None, "waits for base".to_owned());
+    (stack.ended, stack.report, stack.note) = (None, None, "waits for base".to_owned());
     says(&waiting, "Not applied yet: `waits for base`.");
 }
 
+#[track_caller]
+fn status(input: &CommentInput, state: CommitState, text: &str) {
+    let status = render(input, 65_536).status;
+    assert_eq!((status.state, status.description.as_str()), (state, text));
+}
+
+/// A live preview that found this.
+fn found(change: impl Fn(&mut LiveResult)) -> CommentInput {
+    let mut input = CommentInput { approvals: None, ..live() };
+    change(input.stacks[0].live.as_mut().unwrap());
+    input
+}
+
 #[test]
-fn the_status_is_the_verdict() {
-    let with = |change: &dyn Fn(&mut LiveResult)| {
-        let mut input = CommentInput { approvals: None, ..live() };
-        change(input.stacks[0].live.as_mut().unwrap());
-        input
-    };
+fn the_status_of_a_live_preview_is_its_verdict() {
     let clean = |it: &mut LiveResult| {
         (it.changes, it.outcome) = (Vec::new(), Outcome::InSync);
         it.coverage = Coverage { unchanged: 9, ..Coverage::default() };
     };
-    let blind = |it: &mut LiveResult| {
+    let changes = "would change 2 tasks on 42 hosts; 42 blind, 42 ran for real";
+    status(&live(), CommitState::Success, &format!("{changes}; 1 of 2 approvals"));
+    status(&found(clean), CommitState::Success, "nothing would change");
+    let blind = found(|it| {
         clean(it);
         (it.coverage.blind, it.coverage.tainted, it.coverage.unreliable) = (12, 3, 1);
-    };
-    let gone = |it: &mut LiveResult| {
+    });
+    let text = "nothing would change as far as visible; 12 blind, 3 tainted, 1 unreliable";
+    status(&blind, CommitState::Success, text);
+    let bad = "check did not succeed in 1 of 1 stack";
+    let gone = found(|it| {
         clean(it);
         (it.outcome, it.unreachable) = (Outcome::Unreachable, [host("web1")].into());
-    };
+    });
+    let text = format!("{bad}; nothing would change as far as visible; 1 host not reached");
+    status(&gone, CommitState::Error, &text);
+    let failed = found(|it| it.outcome = Outcome::Failed);
+    status(&failed, CommitState::Failure, &format!("{bad}; {changes}"));
+    let many = found(|it| it.changes_left_out = 1);
+    status(&many, CommitState::Success, &changes.replace("change 2", "change at least 2"));
+}
+
+#[test]
+fn the_status_of_other_previews_is_their_verdict() {
+    let touches = "touches 42 hosts in 1 stack";
+    status(&input(), CommitState::Success, &format!("not run; {touches}"));
+    let text = format!("not run; syntax is right, 4 tasks; {touches}");
+    status(&sandboxed(None), CommitState::Success, &text);
+    status(&sandboxed(Some("x")), CommitState::Failure, "not run; Ansible cannot use 1 of 1 stack");
+    let with = |state: PreviewState| CommentInput { state, ..input() };
+    status(&with(PreviewState::Running), CommitState::Pending, "preview is being made");
+    status(&with(PreviewState::RuntimeChanged), CommitState::Success, "runtime change, not previewed");
+    let conflict = PreviewState::Conflicts { paths: vec!["a".to_owned()] };
+    let text = "not previewed: conflicts with the target branch in 1 file";
+    status(&with(conflict), CommitState::Failure, text);
+}
+
+#[test]
+fn the_status_after_the_merge_is_what_came_of_it() {
+    let compared = "as previewed: 41 of 43, 2 extra, 1 not predictable";
+    status(&merged(), CommitState::Success, &format!("applied {compared}"));
     let mut applying = merged();
     let mut second = applying.merged.as_ref().unwrap().stacks[0].clone();
     (second.stack, second.ended) = ("base".parse().unwrap(), None);
     applying.merged.as_mut().unwrap().stacks.push(second);
+    status(&applying, CommitState::Pending, "merged; applied to 1 of 2 stacks");
     let mut failed = merged();
     failed.merged.as_mut().unwrap().stacks[0].ended = Some((live_result().run, Outcome::Failed));
-    for (input, state, text) in [
-        (input(), StatusState::Success, "not run; touches 42 hosts in 1 stack"),
-        (
-            live(),
-            StatusState::Success,
-            "would change 2 tasks on 42 hosts; 42 blind, 42 ran for real; 1 of 2 approvals",
-        ),
-        (with(&clean), StatusState::Success, "nothing would change"),
-        (
-            with(&blind),
-            StatusState::Success,
-            "nothing would change as far as visible; 12 blind, 3 tainted, 1 unreliable",
-        ),
-        (
-            with(&gone),
-            StatusState::Error,
-            "check did not succeed in 1 of 1 stack; nothing would change as far as visible; 1 host not reached",
-        ),
-        (
-            with(&|it| it.outcome = Outcome::Failed),
-            StatusState::Failure,
-            "check did not succeed in 1 of 1 stack; would change 2 tasks on 42 hosts; 42 blind, 42 ran for real",
-        ),
-        (
-            with(&|it| it.changes_left_out = 1),
-            StatusState::Success,
-            "would change at least 2 tasks on 42 hosts; 42 blind, 42 ran for real",
-        ),
-        (
-            sandboxed(None),
-            StatusState::Success,
-            "not run; syntax is right, 4 tasks; touches 42 hosts in 1 stack",
-        ),
-        (sandboxed(Some("x")), StatusState::Failure, "syntax is wrong in 1 of 1 stack"),
-        (
-            CommentInput { state: PreviewState::Running, ..input() },
-            StatusState::Pending,
-            "preview is being made",
-        ),
-        (
-            CommentInput { state: PreviewState::RuntimeChanged, ..input() },
-            StatusState::Success,
-            "runtime change, not previewed",
-        ),
-        (merged(), StatusState::Success, "applied as previewed: 41 of 43, 2 extra, 1 not predictable"),
-        (applying, StatusState::Pending, "merged; applied to 1 of 2 stacks"),
-        (
-            failed,
-            StatusState::Failure,
-            "apply did not succeed in 1 of 1 stack; as previewed: 41 of 43, 2 extra, 1 not predictable",
-        ),
-    ] {
-        let status = render(&input, 65_536).status;
-        assert_eq!((status.state, status.description.as_str()), (state, text));
-    }
+    let text = format!("apply did not succeed in 1 of 1 stack; {compared}");
+    status(&failed, CommitState::Failure, &text);
 }
 
 #[test]
@@ -199,7 +191,7 @@ fn the_longest_verdict_is_cut() {
     (result.coverage, result.outcome) = (coverage, Outcome::TimedOut);
     let status = render(&input, 65_536).status;
     assert_eq!(status.description.chars().count(), 140);
-    assert!(status.description.ends_with('…') && status.state == StatusState::Error, "{status:?}");
+    assert!(status.description.ends_with('…') && status.state == CommitState::Error, "{status:?}");
 }
 
 #[test]
