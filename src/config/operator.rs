@@ -15,8 +15,8 @@ use super::report::{Diagnostic, Report};
 use super::value::Value;
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Settings, SourceName, SourcePolicy,
-    Span, StackName,
+    AdmissionPolicy, AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Settings,
+    SourceName, SourcePolicy, Span, StackName,
 };
 
 /// What others know better: the parts that talk to Git and run Ansible own these rules.
@@ -315,6 +315,8 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
                 "follow" => RewindPolicy::Follow,
                 _ => RewindPolicy::Ask,
             },
+            admission: AdmissionPolicy::default(),
+            merge_requests: None,
         },
         url: value.owned("url")?,
         run_as: value.owned("run_as"),

@@ -32,6 +32,7 @@ pub(in crate::cli) fn spec(run: u64) -> RunSpec {
         revision: revision(),
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
+        merge_request: None,
         requested_by: None,
         failures_before: 0,
         selection: Selection::Full,
