@@ -7,6 +7,7 @@
 mod access;
 mod check;
 mod drift;
+mod forge;
 mod inferred;
 mod mask;
 mod operator;
@@ -28,6 +29,7 @@ mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
 pub use drift::{AirbagOverride, Redact};
+pub use forge::ForgeConfig;
 pub use operator::{
     Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
 };

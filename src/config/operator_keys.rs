@@ -1,21 +1,27 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::forge::FORGE;
 use super::shape::{self, Key, Presence, Shape};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
 
-const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
+pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Required, about }
 }
 
-const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
+pub(super) const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Optional, about }
 }
 
-const fn with_default(name: &'static str, shape: Shape, default: &'static str, about: &'static str) -> Key {
+pub(super) const fn with_default(
+    name: &'static str,
+    shape: Shape,
+    default: &'static str,
+    about: &'static str,
+) -> Key {
     Key { name, shape, presence: Presence::Default(default), about }
 }
 
-const PATH: Shape = Shape::Text(&shape::ABSOLUTE);
+pub(super) const PATH: Shape = Shape::Text(&shape::ABSOLUTE);
 
 /// The top of the file.
 pub(super) static OPERATOR: &[Key] = &[
@@ -113,6 +119,11 @@ static SOURCE: &[Key] = &[
     ),
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
+    optional(
+        "forge",
+        Shape::Group(FORGE),
+        "Where the merge requests of the repository are. Absent: none are looked at.",
+    ),
     optional(
         "stacks",
         Shape::Named(&shape::STACK_NAME, &Shape::Group(STACK), false),

@@ -26,8 +26,8 @@ use tokio::sync::oneshot;
 pub(crate) use project::{BOT, Comment, Status};
 use project::{MAIN, Project, Said, State};
 pub(crate) use repository::How;
-use server::{Shared, TOKEN};
 pub(crate) use server::Seen;
+use server::{Shared, TOKEN};
 pub(crate) use weather::Fault;
 pub(crate) use webhooks::Delivery;
 use webhooks::{Happened, send};
@@ -77,6 +77,7 @@ impl Forge {
             kind,
             address: format!("https://{}", listener.local_addr().expect("an address")),
             dir,
+            token: TOKEN,
             project: Mutex::new(Project::new(kind, bare)),
             weather: Mutex::default(),
             seen: Mutex::default(),
@@ -115,13 +116,14 @@ impl Forge {
     }
 
     /// The name of the project.
-    pub(crate) fn project(&self) -> &'static str {
-        "acme/infra"
+    pub(crate) fn project(&self) -> String {
+        let project = self.lock();
+        format!("{}/{}", project.owner, project.name)
     }
 
     /// The access token of [`BOT`].
-    pub(crate) fn token(&self) -> &'static str {
-        TOKEN
+    pub(crate) fn token(&self) -> &str {
+        self.shared.token
     }
 
     /// The authority that signed its certificate.
@@ -225,7 +227,12 @@ impl Forge {
     /// Dismisses what a person approved; at GitLab the person withdraws it.
     pub(crate) fn dismiss(&self, number: u64, who: &str) {
         let mut project = self.lock();
-        project.request(number).reviews.iter_mut().filter(|it| it.by == who).for_each(|it| it.dismissed = true);
+        project
+            .request(number)
+            .reviews
+            .iter_mut()
+            .filter(|it| it.by == who)
+            .for_each(|it| it.dismissed = true);
         project.touch(number);
     }
 

@@ -180,3 +180,22 @@ pub(super) async fn set_status(
     let endpoint = wire.project.endpoint("commit").at("statuses").at(commit);
     wire.write::<serde::de::IgnoredAny>(Method::POST, &endpoint, &body).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shapes_of_the_sources_are_understood() {
+        let text = include_str!("../../../tests/fixtures/forge/gitea-pull.json");
+        let pull: Pull = serde_json::from_str(text).expect("it is understood");
+        let told = pull.told("main".parse().expect("a branch"), Vec::new()).expect("a merge request");
+        assert_eq!((told.number.0, told.author.as_str(), told.fork, told.draft), (12, "jdoe", false, false));
+        let old = text.replace("\"draft\": false,", "").replace("Serve over", "WIP: serve over");
+        let pull: Pull = serde_json::from_str(&old).expect("it is understood");
+        assert!(pull.told("main".parse().expect("a branch"), Vec::new()).expect("a merge request").draft);
+        let review = include_str!("../../../tests/fixtures/forge/gitea-review.json");
+        let review: Review = serde_json::from_str(review).expect("it is understood");
+        assert!(review.official && !review.stale && !review.dismissed, "{review:?}");
+    }
+}

@@ -207,3 +207,45 @@ pub(super) fn word(state: CommitState) -> &'static str {
         CommitState::Error => "error",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! fixture {
+        ($name:literal, $kind:ty) => {
+            serde_json::from_str::<$kind>(include_str!(concat!(
+                "../../../tests/fixtures/forge/github-",
+                $name,
+                ".json"
+            )))
+            .expect("it is understood")
+        };
+    }
+
+    #[test]
+    fn the_examples_of_github_are_understood() {
+        let pull = fixture!("pull", Pull);
+        assert_eq!(pull.merged_by.as_ref().map(|it| it.clone().name()), Some("octocat".to_owned()));
+        assert_eq!((pull.number.0, pull.base.name.as_str()), (1347, "master"));
+        let told = pull.told("master".parse().expect("a branch"), Vec::new());
+        assert!(matches!(told.state, MergeRequestState::Merged { commit: Some(_), by: Some(_) }), "{told:?}");
+        assert_eq!(told.url, "https://github.com/octocat/Hello-World/pull/1347");
+        assert_eq!(fixture!("pull-item", Pull).user.map(Account::name), Some("octocat".to_owned()));
+        let review = fixture!("review", Review);
+        assert_eq!((review.state.as_str(), review.commit_id.is_some()), ("APPROVED", true));
+        assert_eq!(fixture!("permission", Permission).permission, "admin");
+        assert_eq!(fixture!("user", Account).id, 1);
+    }
+
+    #[test]
+    fn what_is_gone_is_told_as_null() {
+        let mut pull: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/fixtures/forge/github-pull.json"))
+                .expect("JSON");
+        (pull["user"], pull["head"]["repo"]) = (serde_json::Value::Null, serde_json::Value::Null);
+        let pull: Pull = serde_json::from_value(pull).expect("it is understood");
+        let told = pull.told("master".parse().expect("a branch"), Vec::new());
+        assert_eq!((told.author.as_str(), told.fork), ("ghost", true));
+    }
+}

@@ -204,3 +204,29 @@ pub(super) async fn set_status(
         result => result.map(drop),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shapes_of_the_documentation_are_understood() {
+        for text in [
+            include_str!("../../../tests/fixtures/forge/gitlab-merge-request.json"),
+            include_str!("../../../tests/fixtures/forge/gitlab-merge-request-item.json"),
+        ] {
+            let request: Request = serde_json::from_str(text).expect("it is understood");
+            let told = request.told("main".parse().expect("a branch"), Vec::new()).expect("a merge request");
+            assert_eq!((told.number.0, told.author.as_str(), told.fork), (133, "jdoe", false));
+            let empty = text.replace("\"e82eb4a098e32c796079ca3915e07487fc4db24c\"", "null");
+            let request: Request = serde_json::from_str(&empty).expect("it is understood");
+            let error = request.told("main".parse().expect("a branch"), Vec::new()).expect_err("no commit");
+            assert!(error.to_string().contains("sha"), "{error}");
+        }
+        let approvals = include_str!("../../../tests/fixtures/forge/gitlab-approvals.json");
+        let approvals: Approvals = serde_json::from_str(approvals).expect("it is understood");
+        assert!(approvals.approved_by[0].approved_at.is_some());
+        let version = include_str!("../../../tests/fixtures/forge/gitlab-version.json");
+        serde_json::from_str::<Version>(version).expect("it is understood");
+    }
+}

@@ -64,7 +64,7 @@ impl Answer {
         Self { status, body, headers: Vec::new() }
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(super) fn with(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
@@ -105,6 +105,6 @@ pub(super) fn page(ask: &Ask, address: &str, pages: &Pages, all: Vec<Value>) -> 
         links.extend([link(1, "first"), link(page - 1, "prev")]);
     }
     let answer = Answer::new(200, Value::Array(some));
-    let answer = if links.is_empty() { answer } else { answer.with("link", links.join(", ")) };
+    let answer = if links.is_empty() { answer } else { answer.with("link", &links.join(", ")) };
     (answer, total)
 }

@@ -13,7 +13,17 @@ pub(super) fn make(dir: &Path) -> (PathBuf, TlsAcceptor) {
     let openssl = |arguments: &[&str]| {
         let made = Command::new("openssl")
             .current_dir(dir)
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
             .args(arguments)
             .stderr(Stdio::null())
             .status();

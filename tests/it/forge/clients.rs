@@ -49,7 +49,7 @@ fn settings(forge: &Forge) -> ForgeSettings {
     ForgeSettings {
         kind: forge.kind(),
         api: forge.api_url(),
-        project: forge.project().to_owned(),
+        project: forge.project(),
         token: Secret::new(forge.token().to_owned()),
         ca_bundle: Some(forge.ca_bundle().to_owned()),
         limits: ForgeLimits::default(),

@@ -21,9 +21,10 @@ pub(super) fn answer(project: &mut Project, ask: &Ask, address: &str, largest: u
     let pages = Pages { size: "limit", usual: 30.min(largest), most: 50.min(largest) };
     let list = |all| {
         let (answer, total) = page(ask, address, &pages, all);
-        answer.with("x-total-count", total).with("access-control-expose-headers", "X-Total-Count, Link")
+        answer.with("x-total-count", &total).with("access-control-expose-headers", "X-Total-Count, Link")
     };
-    let number = rest.get(1).and_then(|it| it.parse::<u64>().ok()).filter(|it| project.requests.contains_key(it));
+    let number =
+        rest.get(1).and_then(|it| it.parse::<u64>().ok()).filter(|it| project.requests.contains_key(it));
     match (ask.method.as_str(), rest) {
         ("GET", ["pulls"]) => list(pulls(project, ask)),
         ("GET", ["pulls", _]) => number.map_or_else(not_found, |it| Answer::new(200, pull(project, it))),
@@ -32,7 +33,7 @@ pub(super) fn answer(project: &mut Project, ask: &Ask, address: &str, largest: u
         ("GET", ["issues", _, "comments"]) => number.map_or_else(not_found, |it| {
             let all = comments(project, it);
             let total = all.len();
-            Answer::new(200, Value::Array(all)).with("x-total-count", total)
+            Answer::new(200, Value::Array(all)).with("x-total-count", &total)
         }),
         ("POST", ["issues", _, "comments"]) => number.map_or_else(not_found, |it| {
             let made = project.comment(it, BOT, &ask.text("body").unwrap_or_default());
@@ -90,7 +91,8 @@ pub(super) fn pull(project: &mut Project, number: u64) -> Value {
     it["title"] = json!(request.title);
     it["draft"] = json!(request.draft);
     it["state"] = json!(if request.state == State::Open { "open" } else { "closed" });
-    it["html_url"] = json!(format!("https://forge.example.com/{}/{}/pulls/{number}", project.owner, project.name));
+    it["html_url"] =
+        json!(format!("https://forge.example.com/{}/{}/pulls/{number}", project.owner, project.name));
     (it["created_at"], it["updated_at"]) = (time(request.created), time(request.updated));
     it["head"]["label"] = json!(request.branch);
     it["head"]["ref"] = json!(request.branch);

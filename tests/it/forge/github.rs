@@ -19,14 +19,19 @@ pub(super) fn answer(project: &mut Project, ask: &Ask, address: &str, largest: u
     }
     let pages = Pages { size: "per_page", usual: 30.min(largest), most: 100.min(largest) };
     let list = |all| page(ask, address, &pages, all).0;
-    let number = rest.get(1).and_then(|it| it.parse::<u64>().ok()).filter(|it| project.requests.contains_key(it));
+    let number =
+        rest.get(1).and_then(|it| it.parse::<u64>().ok()).filter(|it| project.requests.contains_key(it));
     match (ask.method.as_str(), rest) {
         ("GET", ["pulls"]) => list(pulls(project, ask)),
-        ("GET", ["pulls", _]) => number.map_or_else(not_found, |it| Answer::new(200, pull(project, it, false))),
+        ("GET", ["pulls", _]) => {
+            number.map_or_else(not_found, |it| Answer::new(200, pull(project, it, false)))
+        }
         ("GET", ["pulls", _, "reviews"]) => number.map_or_else(not_found, |it| list(reviews(project, it))),
         ("GET", ["collaborators", who, "permission"]) => Answer::new(200, permission(project, who)),
         ("GET", ["issues", _, "comments"]) => number.map_or_else(not_found, |it| list(comments(project, it))),
-        ("POST", ["issues", _, "comments"]) => number.map_or_else(not_found, |it| write_comment(project, it, ask)),
+        ("POST", ["issues", _, "comments"]) => {
+            number.map_or_else(not_found, |it| write_comment(project, it, ask))
+        }
         ("PATCH" | "DELETE", ["issues", "comments", id]) => edit_comment(project, id, ask),
         ("POST", ["statuses", commit]) => set_status(project, commit, ask),
         _ => not_found(),
@@ -199,7 +204,8 @@ fn edit_comment(project: &mut Project, id: &str, ask: &Ask) -> Answer {
 }
 
 fn set_status(project: &mut Project, commit: &str, ask: &Ask) -> Answer {
-    let Some(state) = ask.text("state").filter(|it| ["error", "failure", "pending", "success"].contains(&it.as_str()))
+    let Some(state) =
+        ask.text("state").filter(|it| ["error", "failure", "pending", "success"].contains(&it.as_str()))
     else {
         return refused(422, "Validation Failed: state is not included in the list");
     };
@@ -221,7 +227,9 @@ fn set_status(project: &mut Project, commit: &str, ask: &Ask) -> Answer {
         at: project.now(),
     };
     let mut json = template!("github-status");
-    for (key, value) in [("state", &status.state), ("context", &status.context), ("description", &status.description)] {
+    for (key, value) in
+        [("state", &status.state), ("context", &status.context), ("description", &status.description)]
+    {
         json[key] = json!(value);
     }
     json["id"] = json!(status.id);

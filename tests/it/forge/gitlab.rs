@@ -21,19 +21,26 @@ pub(super) fn answer(project: &mut Project, ask: &Ask, address: &str, largest: u
     let pages = Pages { size: "per_page", usual: 20.min(largest), most: 100.min(largest) };
     let list = |all| {
         let (answer, total) = page(ask, address, &pages, all);
-        answer.with("x-total", total).with("x-page", ask.query("page").unwrap_or("1"))
+        answer.with("x-total", &total).with("x-page", ask.query("page").unwrap_or("1"))
     };
     let gone = || not_found("");
-    let number = rest.get(1).and_then(|it| it.parse::<u64>().ok()).filter(|it| project.requests.contains_key(it));
+    let number =
+        rest.get(1).and_then(|it| it.parse::<u64>().ok()).filter(|it| project.requests.contains_key(it));
     match (ask.method.as_str(), rest) {
         ("GET", ["merge_requests"]) => list(requests(project, ask)),
-        ("GET", ["merge_requests", _]) => number.map_or_else(gone, |it| Answer::new(200, request(project, it, false))),
+        ("GET", ["merge_requests", _]) => {
+            number.map_or_else(gone, |it| Answer::new(200, request(project, it, false)))
+        }
         ("GET", ["merge_requests", _, "approvals"]) => {
             number.map_or_else(gone, |it| Answer::new(200, approvals(project, it)))
         }
-        ("GET", ["merge_requests", _, "versions"]) => number.map_or_else(gone, |it| list(versions(project, it))),
+        ("GET", ["merge_requests", _, "versions"]) => {
+            number.map_or_else(gone, |it| list(versions(project, it)))
+        }
         ("GET", ["merge_requests", _, "notes"]) => number.map_or_else(gone, |it| list(notes(project, it))),
-        ("POST", ["merge_requests", _, "notes"]) => number.map_or_else(gone, |it| write_note(project, it, ask)),
+        ("POST", ["merge_requests", _, "notes"]) => {
+            number.map_or_else(gone, |it| write_note(project, it, ask))
+        }
         ("PUT" | "DELETE", ["merge_requests", _, "notes", id]) => {
             number.map_or_else(gone, |it| edit_note(project, it, id, ask))
         }
@@ -99,7 +106,8 @@ pub(super) fn word(state: &State) -> &'static str {
 }
 
 pub(super) fn request(project: &mut Project, number: u64, is_item: bool) -> Value {
-    let template = if is_item { template!("gitlab-merge-request-item") } else { template!("gitlab-merge-request") };
+    let template =
+        if is_item { template!("gitlab-merge-request-item") } else { template!("gitlab-merge-request") };
     let mut it = template;
     let author = project.requests[&number].author.clone();
     it["author"] = user(project, &author);
@@ -111,7 +119,8 @@ pub(super) fn request(project: &mut Project, number: u64, is_item: bool) -> Valu
     (it["draft"], it["work_in_progress"]) = (json!(request.draft), json!(request.draft));
     it["source_branch"] = json!(request.branch);
     it["sha"] = json!(request.head.to_string());
-    it["source_project_id"] = if request.fork { json!(4_000 + number) } else { it["target_project_id"].clone() };
+    it["source_project_id"] =
+        if request.fork { json!(4_000 + number) } else { it["target_project_id"].clone() };
     it["web_url"] = json!(format!(
         "https://gitlab.example.com/{}/{}/-/merge_requests/{number}",
         project.owner, project.name
@@ -229,7 +238,10 @@ fn set_status(project: &mut Project, commit: &str, ask: &Ask) -> Answer {
         return not_found(" Commit");
     }
     if ask.text("target_url").is_some_and(|it| 255 < it.len()) {
-        return Answer::new(400, json!({"message": {"target_url": ["is too long (maximum is 255 characters)"]}}));
+        return Answer::new(
+            400,
+            json!({"message": {"target_url": ["is too long (maximum is 255 characters)"]}}),
+        );
     }
     let last = project.statuses.iter().rev().find(|it| it.commit == commit && it.context == context);
     if last.is_some_and(|it| it.state == state && ["pending", "running"].contains(&state.as_str())) {

@@ -194,10 +194,8 @@ impl Project {
         };
         request.head = self.bare.head(&request.source()).expect("the branch was pushed");
         request.versions.push((request.head, now));
-        self.bare.set(
-            &self.kind.merge_request_ref(driftless::domain::MergeRequestNumber(number)),
-            request.head,
-        );
+        self.bare
+            .set(&self.kind.merge_request_ref(driftless::domain::MergeRequestNumber(number)), request.head);
         self.requests.insert(number, request);
         number
     }

@@ -38,12 +38,6 @@ impl Bare {
         drop(self.repository.reference(reference, commit, true, "set").expect("a reference"));
     }
 
-    pub(super) fn remove(&self, reference: &str) {
-        if let Ok(mut found) = self.repository.find_reference(reference) {
-            found.delete().expect("deleted");
-        }
-    }
-
     /// A commit that writes files onto `parent`; one without text is deleted.
     pub(super) fn commit(
         &self,

@@ -34,6 +34,7 @@ pub(crate) struct Seen {
 pub(super) struct Shared {
     pub(super) kind: ForgeKind,
     pub(super) dir: tempfile::TempDir,
+    pub(super) token: &'static str,
     pub(super) address: String,
     pub(super) project: Mutex<Project>,
     pub(super) weather: Mutex<Weather>,
@@ -78,7 +79,7 @@ async fn respond(shared: &Arc<Shared>, request: Request<Incoming>) -> std::io::R
     let method = head.method.as_str();
     let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
     if path.starts_with("/acme/infra.git/") {
-        if !backend::is_welcome(&head.headers, TOKEN) {
+        if !backend::is_welcome(&head.headers, shared.token) {
             return Ok(backend::unwelcome());
         }
         let ask = GitAsk { method, path, query, headers: &head.headers, body };
@@ -118,7 +119,7 @@ async fn api(
         None => {}
     }
     let ask = Ask::new(method, target, body);
-    let mut answer = if is_welcome(shared.kind, headers) {
+    let mut answer = if is_welcome(shared, headers) {
         let mut project = shared.project.lock().expect("a lock");
         project.refresh();
         let largest = shared.weather.lock().expect("a lock").largest_page.unwrap_or(usize::MAX);
@@ -132,30 +133,34 @@ async fn api(
         match shared.kind {
             ForgeKind::Github => github::refused(401, "Bad credentials"),
             ForgeKind::Gitlab => gitlab::refused(401, "401 Unauthorized"),
-            ForgeKind::Forgejo | ForgeKind::Gitea => gitea::refused(401, "user does not exist [uid: 0, name: ]"),
+            ForgeKind::Forgejo | ForgeKind::Gitea => {
+                gitea::refused(401, "user does not exist [uid: 0, name: ]")
+            }
         }
     };
     if let Some(field) = without {
         remove(&mut answer.body, field);
     }
-    let actions = shared.weather.lock().expect("a lock").actions(&format!("{method} /{}", ask.path.join("/")));
+    let actions =
+        shared.weather.lock().expect("a lock").actions(&format!("{method} /{}", ask.path.join("/")));
     for action in actions {
         action(&mut shared.project.lock().expect("a lock"));
     }
-    Ok(tagged(shared.kind, answer, method, headers))
+    Ok(tagged(shared.kind, &answer, method, headers))
 }
 
-fn is_welcome(kind: ForgeKind, headers: &HeaderMap) -> bool {
-    let (name, value) = match kind {
-        ForgeKind::Github => (AUTHORIZATION.as_str(), format!("Bearer {TOKEN}")),
-        ForgeKind::Gitlab => ("private-token", TOKEN.to_owned()),
-        ForgeKind::Forgejo | ForgeKind::Gitea => (AUTHORIZATION.as_str(), format!("token {TOKEN}")),
+fn is_welcome(shared: &Shared, headers: &HeaderMap) -> bool {
+    let token = shared.token;
+    let (name, value) = match shared.kind {
+        ForgeKind::Github => (AUTHORIZATION.as_str(), format!("Bearer {token}")),
+        ForgeKind::Gitlab => ("private-token", token.to_owned()),
+        ForgeKind::Forgejo | ForgeKind::Gitea => (AUTHORIZATION.as_str(), format!("token {token}")),
     };
     headers.get(name).is_some_and(|it| it.as_bytes() == value.as_bytes())
 }
 
 /// GitHub and GitLab tag what they answer, and say "not modified" to who has it already.
-fn tagged(kind: ForgeKind, answer: Answer, method: &str, headers: &HeaderMap) -> Response<Full<Bytes>> {
+fn tagged(kind: ForgeKind, answer: &Answer, method: &str, headers: &HeaderMap) -> Response<Full<Bytes>> {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(*name, value);

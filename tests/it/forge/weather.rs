@@ -54,7 +54,8 @@ impl Weather {
 
     /// What was to happen after the answer to such a request. Each happens once.
     pub(super) fn actions(&mut self, request: &str) -> Vec<Action> {
-        let (now, later) = std::mem::take(&mut self.between).into_iter().partition(|(it, _)| request.ends_with(it.as_str()));
+        let (now, later) =
+            std::mem::take(&mut self.between).into_iter().partition(|(it, _)| request.ends_with(it.as_str()));
         self.between = later;
         let now: Vec<(String, Action)> = now;
         now.into_iter().map(|(_, action)| action).collect()

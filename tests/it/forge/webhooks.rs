@@ -19,9 +19,18 @@ use super::{gitea, github, gitlab};
 /// What happened.
 #[derive(Debug, Clone)]
 pub(super) enum Happened {
-    Pushed { branch: String, before: Option<Oid>, after: Oid, by: String },
+    Pushed {
+        branch: String,
+        before: Option<Oid>,
+        after: Oid,
+        by: String,
+    },
     /// In the words of GitHub: `opened`, `synchronize`, `closed`, `reopened`, `approved`.
-    Request { number: u64, action: &'static str, by: String },
+    Request {
+        number: u64,
+        action: &'static str,
+        by: String,
+    },
 }
 
 /// A delivery and what came of it.
@@ -90,7 +99,9 @@ fn headers(
         ("x-github-delivery", delivery.clone()),
         ("x-hub-signature-256", format!("sha256={signature}")),
     ];
-    let of = |names: [&'static str; 3]| names.into_iter().zip([event.clone(), delivery.clone(), signature.clone()]);
+    let of = |names: [&'static str; 3]| {
+        names.into_iter().zip([event.clone(), delivery.clone(), signature.clone()])
+    };
     let gitea = [
         ["x-gitea-event", "x-gitea-delivery", "x-gitea-signature"],
         ["x-gogs-event", "x-gogs-delivery", "x-gogs-signature"],
@@ -143,7 +154,8 @@ fn the_example_of_github_has_the_signature_that_its_documentation_shows() {
 /// The name of the event, and what is told of it.
 fn payload(project: &mut Project, happened: &Happened) -> (String, Value) {
     let (owner, name) = (project.owner, project.name);
-    let repository = json!({"id": 140, "name": name, "full_name": format!("{owner}/{name}"), "private": true});
+    let repository =
+        json!({"id": 140, "name": name, "full_name": format!("{owner}/{name}"), "private": true});
     let hex = |it: &Option<Oid>| it.map_or_else(|| "0".repeat(40), |it| it.to_string());
     match (project.kind, happened) {
         (ForgeKind::Gitlab, Happened::Pushed { branch, before, after, by }) => (

@@ -96,9 +96,9 @@ async fn two_of_us_that_race_leave_one(kind: ForgeKind) {
     // And at the same time, for real.
     forge.delete_comment(comments[0].id);
     let clients: Vec<_> = (0..6).map(|_| client(&forge)).collect();
-    let writes = clients.into_iter().map(|client| {
-        tokio::spawn(async move { client.write_comment(of, MARKER, "the same").await })
-    });
+    let writes = clients
+        .into_iter()
+        .map(|client| tokio::spawn(async move { client.write_comment(of, MARKER, "the same").await }));
     for write in writes.collect::<Vec<_>>() {
         write.await.expect("no panic").expect("written");
     }

@@ -35,7 +35,10 @@ async fn a_forge_that_asks_to_wait_is_not_asked_meanwhile(kind: ForgeKind) {
     assert_eq!(forge.requests().len(), 1);
     for _ in 0..3 {
         let error = client.merge_request(MergeRequestNumber(1)).await.expect_err("it waits");
-        assert!(matches!(error, ForgeError::RateLimited(left) if left <= Duration::from_secs(41)), "{error:?}");
+        assert!(
+            matches!(error, ForgeError::RateLimited(left) if left <= Duration::from_secs(41)),
+            "{error:?}"
+        );
     }
     assert_eq!(forge.requests().len(), 0);
 
@@ -103,7 +106,8 @@ async fn an_answer_that_is_not_understood_names_the_field(kind: ForgeKind) {
         assert_eq!(failure.retry, Retry::UntilChanged);
         assert!(failure.message.contains(&format!("missing field `{field}`")), "{failure}");
     }
-    for text in ["", "<html>", "null", "[]", "{}", "7", "{\"number\":{}}", "\"x\"", "[[[[", "{\"number\":-1}"] {
+    for text in ["", "<html>", "null", "[]", "{}", "7", "{\"number\":{}}", "\"x\"", "[[[[", "{\"number\":-1}"]
+    {
         forge.faults([Fault::Text(text.to_owned())]);
         let error = client.merge_request(number).await.expect_err("not understood");
         assert!(matches!(error, ForgeError::NotUnderstood { .. }), "{text}: {error:?}");
@@ -178,7 +182,9 @@ async fn what_is_not_there_needs_a_person(kind: ForgeKind) {
     assert!(failure.message.contains("of the project"), "{failure}");
     let error = client(&forge).merge_request(MergeRequestNumber(99)).await.expect_err("there is none");
     assert!(matches!(error, ForgeError::NotFound { .. }), "{error:?}");
-    for api in ["https://169.254.169.254/api/v4", "http://gitlab.example.org/api/v4", "https://[::ffff:a9fe:a9fe]/"] {
+    for api in
+        ["https://169.254.169.254/api/v4", "http://gitlab.example.org/api/v4", "https://[::ffff:a9fe:a9fe]/"]
+    {
         let settings = ForgeSettings { api: api.to_owned(), ..settings(&forge) };
         assert!(Client::new(&settings).is_err(), "{api}");
     }
@@ -193,7 +199,8 @@ async fn a_certificate_of_nobody_known_is_not_spoken_to(kind: ForgeKind) {
     assert_eq!(Failure::from(error).retry, Retry::UntilChanged);
     assert!(forge.requests().is_empty());
     // It is the same machine, but another name than that of the certificate.
-    let settings = ForgeSettings { api: forge.api_url().replace("127.0.0.1", "127.0.0.2"), ..super::settings(&forge) };
+    let settings =
+        ForgeSettings { api: forge.api_url().replace("127.0.0.1", "127.0.0.2"), ..super::settings(&forge) };
     let error = Client::new(&settings).expect("a client").merge_requests(&main(), None).await;
     assert!(error.is_err());
 }

@@ -23,10 +23,19 @@ async fn a_merge_request_is_read_as_it_is(kind: ForgeKind) {
     let listed = client.merge_requests(&main(), None).await.expect("a list");
     let [request] = listed.as_slice() else { panic!("{listed:?}") };
     assert_eq!(request, &read(&client, number).await);
-    assert_eq!((request.number, &request.head, &request.target), (MergeRequestNumber(number), &head, &main()));
+    assert_eq!(
+        (request.number, &request.head, &request.target),
+        (MergeRequestNumber(number), &head, &main())
+    );
     assert_eq!((request.author.as_str(), request.fork, request.draft), ("jdoe", false, false));
-    assert_eq!((request.title.as_str(), &request.state), ("Serve over \"TLS\" <!-- & -->", &MergeRequestState::Open));
-    assert!(request.url.starts_with("https://") && request.url.ends_with(&format!("/{number}")), "{request:?}");
+    assert_eq!(
+        (request.title.as_str(), &request.state),
+        ("Serve over \"TLS\" <!-- & -->", &MergeRequestState::Open)
+    );
+    assert!(
+        request.url.starts_with("https://") && request.url.ends_with(&format!("/{number}")),
+        "{request:?}"
+    );
     assert!(Timestamp::UNIX_EPOCH < request.updated_at && request.approvals.is_empty(), "{request:?}");
 
     let head = forge.push("tls", &[("site.yml", "[{hosts: all}]\n")]);
@@ -113,7 +122,8 @@ async fn an_approval_counts_as_long_as_it_is_in_force(kind: ForgeKind) {
     forge.dismiss(number, "carol");
     forge.remark(number, "dave");
     forge.remark(number, "erin");
-    let given = |who: &str, commit: &CommitHash| Approval { by: who.to_owned(), commit: Some(commit.clone()) };
+    let given =
+        |who: &str, commit: &CommitHash| Approval { by: who.to_owned(), commit: Some(commit.clone()) };
     let mut approvals = read(&client, number).await.approvals;
     approvals.sort();
     assert_eq!(approvals, [given("asmith", &head), given("dave", &head)]);
@@ -122,7 +132,8 @@ async fn an_approval_counts_as_long_as_it_is_in_force(kind: ForgeKind) {
     let new = forge.push("tls", &[("site.yml", "[{hosts: all}]\n")]);
     forge.approve(number, "dave");
     let request = read(&client, number).await;
-    let of_the_head: Vec<_> = request.approvals.iter().filter(|it| it.commit.as_ref() == Some(&new)).collect();
+    let of_the_head: Vec<_> =
+        request.approvals.iter().filter(|it| it.commit.as_ref() == Some(&new)).collect();
     assert_eq!(of_the_head, [&given("dave", &new)]);
     assert_eq!(request.head, new);
     let old: Vec<_> = request.approvals.into_iter().filter(|it| it.by == "asmith").collect();

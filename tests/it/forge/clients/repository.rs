@@ -17,8 +17,7 @@ fn git(forge: &Forge, dir: &Path, arguments: &[&str]) -> Result<String, String> 
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_TERMINAL_PROMPT", "0")
-        .arg("-c")
-        .arg(format!("http.sslCAInfo={}", forge.ca_bundle().display()))
+        .env("GIT_SSL_CAINFO", forge.ca_bundle())
         .args(["-c", "user.name=ada", "-c", "user.email=ada@example.org"])
         .args(arguments)
         .output()
@@ -34,7 +33,10 @@ async fn the_head_of_a_merge_request_is_fetched_and_pushed_over_https(kind: Forg
     let dir = tempfile::tempdir().expect("a directory");
     let run = |arguments: &[&str]| git(&forge, dir.path(), arguments);
     let error = run(&["ls-remote", &forge.git_url()]).expect_err("without a token");
-    assert!(error.contains("Authentication failed") || error.contains("terminal prompts disabled"), "{error}");
+    assert!(
+        error.contains("Authentication failed") || error.contains("terminal prompts disabled"),
+        "{error}"
+    );
     let url = forge.git_url().replace("https://", &format!("https://oauth2:{}@", forge.token()));
     run(&["init", "-q", "."]).expect("a repository");
     let reference = kind.merge_request_ref(MergeRequestNumber(number));

@@ -54,9 +54,15 @@ async fn what_happens_is_sent_and_signed(kind: ForgeKind) {
     let has = |text: &str| all.iter().any(|(head, body)| head.contains(text) || body.contains(text));
     assert!(all.iter().any(|(_, body)| body.contains(head.as_str())), "the head is told");
     let own: &[&str] = match kind {
-        ForgeKind::Github => &["x-github-event: pull_request\r\n", "x-hub-signature-256: sha256=", "\"synchronize\""],
-        ForgeKind::Gitlab => &["x-gitlab-event: merge request hook", "x-gitlab-token: it's a secret", "\"update\""],
-        ForgeKind::Forgejo => &["x-forgejo-event: pull_request\r\n", "x-forgejo-signature: ", "\"synchronized\""],
+        ForgeKind::Github => {
+            &["x-github-event: pull_request\r\n", "x-hub-signature-256: sha256=", "\"synchronize\""]
+        }
+        ForgeKind::Gitlab => {
+            &["x-gitlab-event: merge request hook", "x-gitlab-token: it's a secret", "\"update\""]
+        }
+        ForgeKind::Forgejo => {
+            &["x-forgejo-event: pull_request\r\n", "x-forgejo-signature: ", "\"synchronized\""]
+        }
         ForgeKind::Gitea => &["x-gitea-event: pull_request\r\n", "x-gitea-signature: ", "\"synchronized\""],
     };
     assert!(own.iter().all(|it| has(it)), "{all:?}");
