@@ -26,7 +26,7 @@ pub(super) static FORGE: &[Key] = &[
     required("token", Shape::Secret, "An access token, of an account for driftless alone."),
     with_default(
         "poll",
-        Shape::Duration(10 * SECOND, DAY),
+        Shape::Duration(SECOND, DAY),
         "1m",
         "How long after a look at the merge requests the next one is due. Webhooks make it look at once.",
     ),

@@ -9,6 +9,7 @@ mod clients;
 mod gitea;
 mod github;
 mod gitlab;
+mod operator;
 mod project;
 mod repository;
 mod server;

@@ -1,6 +1,7 @@
 //! The clients of forges, against the forge for tests, each story at each of the four.
 
 mod comments;
+mod configured;
 mod faults;
 mod reading;
 mod repository;

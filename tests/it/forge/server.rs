@@ -46,7 +46,8 @@ impl Shared {
     /// What the API begins with.
     pub(super) fn prefix(&self) -> &'static str {
         match self.kind {
-            ForgeKind::Github => "",
+            // As on a GitHub of one's own.
+            ForgeKind::Github => "/api/v3",
             ForgeKind::Gitlab => "/api/v4",
             ForgeKind::Forgejo | ForgeKind::Gitea => "/api/v1",
         }
