@@ -7,6 +7,7 @@
 mod access;
 mod check;
 mod drift;
+mod forge;
 mod inferred;
 mod mask;
 mod merge_requests;
@@ -20,6 +21,7 @@ mod repository_keys;
 mod repository_rules;
 mod schema;
 mod shape;
+mod stack_keys;
 mod starter;
 mod suggest;
 mod tree;
@@ -29,6 +31,7 @@ mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
 pub use drift::{AirbagOverride, Redact};
+pub use forge::ForgeConfig;
 pub use operator::{
     Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
 };

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::access::{Access, Credentials, Lender};
 use super::check::Findings;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
+use super::forge::ForgeConfig;
 use super::merge_requests::merge_request_policy;
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
@@ -93,6 +94,8 @@ pub struct SourceConfig {
     pub credentials: Credentials,
     /// How the hosts of all its stacks are reached.
     pub access: Access,
+    /// Where its merge requests are.
+    pub forge: Option<ForgeConfig>,
     /// What outranks the repository, by stack.
     pub stacks: BTreeMap<StackName, StackOverride>,
 }
@@ -309,6 +312,7 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
     for (name, value) in value.named("stacks") {
         stacks.insert(name.text.parse().ok()?, stack(value, lender));
     }
+    let credentials = lender.credentials(value.get("credentials")?);
     Some(SourceConfig {
         policy: SourcePolicy {
             name,
@@ -323,7 +327,8 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
         },
         url: value.owned("url")?,
         run_as: value.owned("run_as"),
-        credentials: lender.credentials(value.get("credentials")?),
+        forge: ForgeConfig::of(value, &credentials, lender),
+        credentials,
         access: lender.access(value.get("access")?),
         stacks,
     })

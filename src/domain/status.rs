@@ -211,7 +211,7 @@ pub struct DriftFacts {
     /// core to say.
     pub lock_wait_since: Option<Timestamp>,
     /// How fast it follows Git.
-    pub latencies: Latencies, PredictionTotals,
+    pub latencies: Latencies,
     /// Each host by itself.
     pub hosts: BTreeMap<HostName, HostFacts>,
 }

@@ -53,6 +53,7 @@ fn source(dir: &Path) -> SourceConfig {
         },
         url: URL.to_owned(),
         run_as: None,
+        forge: None,
         credentials: Credentials {
             https_token: Some(secret("token", "ghs-https-token")),
             ..Credentials::default()
