@@ -75,10 +75,15 @@ impl Node {
         self.text().into_iter().chain(self.items().iter().filter_map(|it| it.text()))
     }
 
+    /// What stands for it in the file.
+    pub(super) fn written<'s>(&self, source: &'s str) -> &'s str {
+        source.get(self.place.clone()).unwrap_or_default()
+    }
+
     /// The line of a word that stands at `at` in the text.
     pub(super) fn line_of(&self, source: &str, word: &str, at: usize) -> usize {
         let before = self.text().and_then(|it| it.get(..at)).map_or(0, |it| it.matches(word).count());
-        let written = source.get(self.place.clone()).unwrap_or_default();
+        let written = self.written(source);
         // With escapes it may be written in another way.
         let found = written.match_indices(word).nth(before).map_or(0, |it| it.0);
         self.line + written[..found].matches('\n').count()
