@@ -14,6 +14,7 @@ pub mod git;
 pub mod metrics;
 pub mod narrowing;
 pub mod redact;
+pub mod sandbox;
 pub mod signals;
 pub mod store;
 pub mod web;

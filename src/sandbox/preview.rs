@@ -151,10 +151,14 @@ mod tests {
 
     #[test]
     fn what_a_preview_lacks_is_told_from_what_is_wrong() {
-        let vault = "[ERROR]: Invalid vars_files file 'v.yml': Attempting to decrypt but no vault secrets found.";
+        let vault =
+            "[ERROR]: Invalid vars_files file 'v.yml': Attempting to decrypt but no vault secrets found.";
         assert!(matches!(explain(vault), Syntax::NeedsVault { .. }));
         for (said, wanted) in [
-            ("ERROR! couldn't resolve module/action 'community.general.foo'. This often", "community.general.foo"),
+            (
+                "ERROR! couldn't resolve module/action 'community.general.foo'. This often",
+                "community.general.foo",
+            ),
             ("[ERROR]: the role 'nix.nix.nix' was not found in /work/roles", "nix.nix.nix"),
             ("[ERROR]: The role 'nginx' was not found in: /work/roles", "nginx"),
         ] {

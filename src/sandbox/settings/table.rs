@@ -251,7 +251,8 @@ const WRITES: &[&str] = &[
 const SECRETS: &[&str] = &["become_ask_pass", "private_key_file", "token", "token_path"];
 
 /// Keys about how hosts are reached, besides all others of the sections below.
-const CONNECTIONS: &[&str] = &["become_method", "host_key_checking", "record_host_keys", "remote_user", "remote_port"];
+const CONNECTIONS: &[&str] =
+    &["become_method", "host_key_checking", "record_host_keys", "remote_user", "remote_port"];
 
 /// Sections about how hosts are reached.
 const CONNECTION_SECTIONS: &[&str] =
@@ -294,7 +295,8 @@ fn refusal(section: &str, key: &str) -> Refusal {
         || key.contains("password")
     {
         Refusal::Secret
-    } else if CONNECTIONS.contains(&key) || CONNECTION_SECTIONS.contains(&section) || key.starts_with("ssh_") {
+    } else if CONNECTIONS.contains(&key) || CONNECTION_SECTIONS.contains(&section) || key.starts_with("ssh_")
+    {
         Refusal::Connection
     } else if UNNEEDED_SECTIONS.contains(&section) || UNNEEDED.contains(&key) {
         Refusal::Unneeded
@@ -373,7 +375,9 @@ impl Form {
             Words(known) => plain(words().all(|word| known.contains(&word))),
             List => plain(all("._-~*^$!: \t,", bare)),
             Name => plain(all("._-", bare) && !bare.starts_with('-')),
-            Text => plain(!bare.is_empty() && !bare.contains(['{', '\n']) && !bare.contains(char::is_control)),
+            Text => {
+                plain(!bare.is_empty() && !bare.contains(['{', '\n']) && !bare.contains(char::is_control))
+            }
             Paths => {
                 let paths = bare.split(':').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
                 Some(Value::Paths(paths.collect()))
