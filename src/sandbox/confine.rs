@@ -187,8 +187,10 @@ fn limit_resources(limits: &SandboxLimits) -> io::Result<()> {
     ];
     for (resource, limit) in each {
         // A limit can only be lowered without privileges, so never ask for more than there is.
-        let limit = getrlimit(resource).maximum.map_or(limit, |maximum| maximum.min(limit));
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+        let at_most = |it: u64| Some(getrlimit(resource).maximum.map_or(it, |maximum| maximum.min(it)));
+        // Processor time ends with a signal that tells so, unless that is ignored.
+        let grace = u64::from(resource == Resource::Cpu);
+        setrlimit(resource, Rlimit { current: at_most(limit), maximum: at_most(limit + grace) })?;
     }
     Ok(())
 }

@@ -40,7 +40,8 @@ pub(super) async fn hear(program: &Path, order: &Order) -> io::Result<Heard> {
         (child.stdout.take().ok_or_else(missing)?, child.stderr.take().ok_or_else(missing)?);
     let mut text = serde_json::to_vec(order)?;
     text.push(b'\n');
-    lifeline.write_all(&text).await?;
+    // One that is gone already says why, below.
+    lifeline.write_all(&text).await.ok();
     let half = usize::try_from(order.limits.output_bytes / 2).unwrap_or(usize::MAX);
     // If nobody waits any more this is dropped, and everything ends. To kill the process would be worse: bubblewrap
     // dies with its parent only once it has asked the kernel for that.

@@ -17,6 +17,10 @@ use crate::domain::Failure;
 /// The longest text of an error, in characters.
 const LONGEST_TEXT: usize = 8_000;
 
+/// The status of what ended by SIGXCPU and by SIGKILL.
+const XCPU: i32 = 128 + 24;
+const KILLED: i32 = 128 + 9;
+
 /// What a sandboxed preview shows. Every text is cleaned and short; whether it is true is up to who wrote the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxReport {
@@ -110,9 +114,11 @@ fn judge(heard: &Heard, request: &SandboxRequest) -> Result<Syntax, Failure> {
         Ended::NotMade => Err(not_made(heard.err.trim())),
         Ended::NotStarted(error) => Err(not_made(error)),
         Ended::Exit(0) => Ok(Syntax::Ok),
-        // SIGXCPU, or the SIGKILL that follows it.
-        Ended::Exit(status @ (152 | 137)) if *status == 152 || heard.err.is_empty() => {
+        Ended::Exit(XCPU) => {
             limit(format!("it used more than {} seconds of processor time", limits.cpu.as_secs()))
+        }
+        Ended::Exit(KILLED) => {
+            limit("it was killed for the processor time or the memory that it used".to_owned())
         }
         Ended::Exit(_) => Ok(explain(&said(heard))),
     }

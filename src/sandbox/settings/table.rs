@@ -281,6 +281,12 @@ pub(super) fn judge(
     })
 }
 
+/// The settings that hold.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    HOLDS.iter().map(|it| (it.0, it.1))
+}
+
 fn refusal(section: &str, key: &str) -> Refusal {
     let ends = |end| key.ends_with(end);
     if PROGRAMS.contains(&key) || ends("_executable") {

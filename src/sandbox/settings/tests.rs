@@ -144,3 +144,12 @@ fn no_value_brings_another_setting_with_it() {
     let long = "[x]\n".to_owned() + &"k = 1\n".repeat(100_000);
     assert_eq!(allowed(&long).ignored.len(), MOST_NAMED);
 }
+
+#[test]
+fn what_holds_is_documented() {
+    let page = include_str!("../../../docs/preview-sandbox.md");
+    for (section, key) in table::all() {
+        assert!(key == "collections_paths" || page.contains(&format!("`{key}`")), "[{section}] {key}");
+        assert!(page.contains(&format!("`[{section}]`")), "[{section}]");
+    }
+}
