@@ -15,6 +15,7 @@ pub mod forge;
 pub mod git;
 pub mod metrics;
 pub mod redact;
+pub mod sandbox;
 pub mod signals;
 pub mod store;
 pub mod web;

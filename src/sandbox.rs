@@ -39,7 +39,7 @@ use confine::{Order, Wrapping};
 use hearing::Heard;
 
 /// Where a sandboxed preview finds the repository.
-pub const CHECKOUT: &str = "/work";
+pub const CHECKOUT: &str = "/driftless/checkout";
 
 /// The only place that a sandboxed preview may write, in memory; its `HOME` as well.
 const TEMPORARY: &str = "/tmp";

@@ -69,7 +69,13 @@ impl Profile {
     pub(super) fn arguments(&self, program: &Path, args: &[String]) -> Vec<Argument> {
         let mut list = List::default();
         // Each by its name: `--unshare-all` goes on without a namespace for users where there can be none.
-        list.add(["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]);
+        list.add([
+            "--unshare-user",
+            "--unshare-ipc",
+            "--unshare-pid",
+            "--unshare-uts",
+            "--unshare-cgroup-try",
+        ]);
         if !self.network {
             list.add(["--unshare-net"]);
         }
@@ -83,7 +89,8 @@ impl Profile {
                 list.add(["--setenv", name, value]);
             }
         }
-        list.add(["--proc", "/proc", "--dev", "/dev"]);
+        // Files of the kernel look at the user alone: to root they stay writable, whatever was dropped (measured).
+        list.add(["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]);
         list.empty(Path::new("/dev/shm"), self.shared_memory);
         list.add(["--remount-ro", "/dev"]);
         for mount in &self.mounts {
@@ -178,7 +185,7 @@ mod tests {
             words(&profile()),
             "--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try --unshare-net \
              --die-with-parent --new-session --cap-drop ALL --uid 65534 --gid 65534 --clearenv \
-             --setenv HOME /tmp --proc /proc --dev /dev --size 1024 --tmpfs /dev/shm --remount-ro /dev \
+             --setenv HOME /tmp --proc /proc --remount-ro /proc --dev /dev --size 1024 --tmpfs /dev/shm --remount-ro /dev \
              --ro-bind /usr /usr --symlink usr/bin /bin --ro-bind /var/lib/x/checkout /work \
              --perms 0444 --ro-bind-data <20> /etc/hosts --size 4096 --tmpfs /tmp \
              --remount-ro / --chdir /work --seccomp <Closed> -- /usr/bin/id -u"

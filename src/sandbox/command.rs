@@ -9,17 +9,14 @@ use super::{CHECKOUT, NOBODY, SandboxRequest, TEMPORARY, machine, of_python};
 use crate::domain::Failure;
 
 /// Where a sandbox finds what was written for it.
-const CONFIG: &str = "/etc/driftless/ansible.cfg";
-const VARIABLES: &str = "/etc/driftless/vars.json";
+const CONFIG: &str = "/driftless/ansible.cfg";
+const VARIABLES: &str = "/driftless/vars.json";
 
 /// Where programs are looked for, after the runtime's own directory.
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What a preview sees.
-pub(super) fn profile(
-    request: &SandboxRequest,
-    config: &AllowedConfig,
-) -> Result<Profile, Failure> {
+pub(super) fn profile(request: &SandboxRequest, config: &AllowedConfig) -> Result<Profile, Failure> {
     let runtime = &request.runtime;
     let mut mounts = machine::base();
     mounts.extend(machine::alone());
@@ -115,7 +112,11 @@ fn inside(what: &str, given: &str) -> Result<String, Failure> {
     if stays && plain {
         Ok(Path::new(CHECKOUT).join(path).components().collect::<PathBuf>().display().to_string())
     } else {
-        Err(refused(what, given, "must be a path inside the repository, without `..`, commas and control characters"))
+        Err(refused(
+            what,
+            given,
+            "must be a path inside the repository, without `..`, commas and control characters",
+        ))
     }
 }
 
@@ -123,7 +124,11 @@ fn inside(what: &str, given: &str) -> Result<String, Failure> {
 fn plain<'a>(what: &str, given: &'a str) -> Result<&'a str, Failure> {
     let bad = |it: char| it.is_control() || it == '@';
     if given.trim().is_empty() || given.trim_start().starts_with('-') || given.contains(bad) {
-        return Err(refused(what, given, "must not be empty, begin with `-` or hold `@` or control characters"));
+        return Err(refused(
+            what,
+            given,
+            "must not be empty, begin with `-` or hold `@` or control characters",
+        ));
     }
     Ok(given)
 }
@@ -162,11 +167,14 @@ mod tests {
         let listed = args(&request(), &["--syntax-check"]).unwrap();
         assert_eq!(
             listed.join(" "),
-            "-I -B -m ansible.cli.playbook --syntax-check --inventory=/work/inventories/production \
-             --limit=web,!h2 --tags=a,b --extra-vars=@/etc/driftless/vars.json -- /work/site.yml"
+            "-I -B -m ansible.cli.playbook --syntax-check --inventory=/driftless/checkout/inventories/production \
+             --limit=web,!h2 --tags=a,b --extra-vars=@/driftless/vars.json -- /driftless/checkout/site.yml"
         );
         for bad in ["", "@/etc/passwd", "web,@/etc/passwd", "--check", "a\nb"] {
-            assert!(args(&SandboxRequest { limit: Some(bad.to_owned()), ..request() }, &[]).is_err(), "{bad}");
+            assert!(
+                args(&SandboxRequest { limit: Some(bad.to_owned()), ..request() }, &[]).is_err(),
+                "{bad}"
+            );
             assert!(args(&SandboxRequest { tags: vec![bad.to_owned()], ..request() }, &[]).is_err(), "{bad}");
         }
         for bad in ["", "/etc/passwd", "../x", "a/../../x", "a,b", "a\0"] {
@@ -177,9 +185,13 @@ mod tests {
 
     #[test]
     fn what_the_target_branch_declares_comes_after_what_the_tree_has() {
-        let config = AllowedConfig { collections_path: vec!["/work/vendor".to_owned()], ..AllowedConfig::default() };
+        let config =
+            AllowedConfig { collections_path: vec!["/work/vendor".to_owned()], ..AllowedConfig::default() };
         let it = environment(&request(), &config);
-        assert_eq!(it["ANSIBLE_COLLECTIONS_PATH"], "/work/vendor:/var/cache/driftless/runtimes/x/collections");
+        assert_eq!(
+            it["ANSIBLE_COLLECTIONS_PATH"],
+            "/work/vendor:/var/cache/driftless/runtimes/x/collections"
+        );
         assert!(!it.contains_key("ANSIBLE_ROLES_PATH") && it["PATH"].starts_with("/usr/bin:"));
     }
 }

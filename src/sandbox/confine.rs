@@ -21,7 +21,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Gid, Pid, PidfdFlags, Resource, Rlimit, WaitOptions, getrlimit, pidfd_open, setrlimit};
+use rustix::process::{
+    Gid, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, getrlimit, pidfd_open, setrlimit,
+};
 use rustix::thread::CapabilitySet;
 use serde::{Deserialize, Serialize};
 
@@ -185,8 +187,10 @@ fn limit_resources(limits: &SandboxLimits) -> io::Result<()> {
     ];
     for (resource, limit) in each {
         // A limit can only be lowered without privileges, so never ask for more than there is.
-        let limit = getrlimit(resource).maximum.map_or(limit, |maximum| maximum.min(limit));
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+        let at_most = |it: u64| Some(getrlimit(resource).maximum.map_or(it, |maximum| maximum.min(it)));
+        // Processor time ends with a signal that tells so, unless that is ignored.
+        let grace = u64::from(resource == Resource::Cpu);
+        setrlimit(resource, Rlimit { current: at_most(limit), maximum: at_most(limit + grace) })?;
     }
     Ok(())
 }
@@ -234,8 +238,7 @@ fn await_end(mut child: Child, mut status: File, wall: Duration) -> io::Result<E
         child.kill().ok();
     }
     let exit = child.wait()?;
-    // Until no child is left.
-    while let Ok(_) | Err(Errno::INTR) = rustix::process::wait(WaitOptions::empty()) {}
+    end_orphans()?;
     if let Some(cut) = cut {
         return Ok(cut);
     }
@@ -243,6 +246,33 @@ fn await_end(mut child: Child, mut status: File, wall: Duration) -> io::Result<E
     status.read_to_string(&mut told)?;
     let code = exit.code().or_else(|| exit.signal().map(|it| 128 + it)).unwrap_or(1);
     Ok(if told.contains("\"exit-code\"") { Ended::Exit(code) } else { Ended::NotMade })
+}
+
+/// Ends what a killed bubblewrap has left: the first process of the sandbox, if it had not yet asked to die with its
+/// parent. With it the kernel ends every other one. Returns when no child of this process is left.
+fn end_orphans() -> io::Result<()> {
+    loop {
+        for orphan in children()? {
+            rustix::process::kill_process(orphan, Signal::KILL).ok();
+        }
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+/// The children of this process. No number can become another's: a child keeps it until it is waited for, here.
+fn children() -> io::Result<Vec<Pid>> {
+    let us = rustix::process::getpid().as_raw_pid();
+    let numbers = std::fs::read_dir("/proc")?.filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok());
+    let parent = |pid: i32| {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        // The name of the program stands in parentheses and may hold any byte: the fields are behind the last one.
+        let fields = stat.rsplit(|it| *it == b')').next()?;
+        str::from_utf8(fields).ok()?.split_ascii_whitespace().nth(1)?.parse::<i32>().ok()
+    };
+    Ok(numbers.filter(|pid| parent(*pid) == Some(us)).filter_map(Pid::from_raw).collect())
 }
 
 #[cfg(test)]

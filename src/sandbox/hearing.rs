@@ -33,16 +33,18 @@ pub(super) async fn hear(program: &Path, order: &Order) -> io::Result<Heard> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // Nobody waits any more: bubblewrap dies with its parent, and the sandbox with it.
-        .kill_on_drop(true)
         .spawn()?;
     let missing = || io::Error::other("a stream of the sandbox is missing");
     let mut lifeline = child.stdin.take().ok_or_else(missing)?;
-    let (mut out, mut err) = (child.stdout.take().ok_or_else(missing)?, child.stderr.take().ok_or_else(missing)?);
+    let (mut out, mut err) =
+        (child.stdout.take().ok_or_else(missing)?, child.stderr.take().ok_or_else(missing)?);
     let mut text = serde_json::to_vec(order)?;
     text.push(b'\n');
-    lifeline.write_all(&text).await?;
+    // One that is gone already says why, below.
+    lifeline.write_all(&text).await.ok();
     let half = usize::try_from(order.limits.output_bytes / 2).unwrap_or(usize::MAX);
+    // If nobody waits any more this is dropped, and everything ends. To kill the process would be worse: bubblewrap
+    // dies with its parent only once it has asked the kernel for that.
     let lifeline = Lifeline(Mutex::new(Some(lifeline)));
     let streams = async { tokio::join!(keep(&mut out, half, &lifeline), keep(&mut err, half, &lifeline)) };
     let ((out, out_cut), (mut err, err_cut)) =

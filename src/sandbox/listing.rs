@@ -211,7 +211,8 @@ z\tTAGS: []
         ] {
             parse(odd);
         }
-        let many = "  play #1 (a): b\tTAGS: []\n    tasks:\n".to_owned() + &"      t\tTAGS: []\n".repeat(MOST_TASKS + 1);
+        let many = "  play #1 (a): b\tTAGS: []\n    tasks:\n".to_owned()
+            + &"      t\tTAGS: []\n".repeat(MOST_TASKS + 1);
         let it = parse(&many);
         assert_eq!((it.plays[0].tasks.len(), it.cut), (MOST_TASKS, true));
         let it = parse(&"  play #1 (a): b\tTAGS: []\n".repeat(MOST_PLAYS + 9));

@@ -17,7 +17,9 @@ pub struct LivePlace {
     pub python: PathBuf,
     /// The directory of the run that belongs to its user (`own/`): the only one that it may write.
     pub own: PathBuf,
-    /// `HOME`, and other directories that the run expects to write: each is empty, in memory, and gone with the run.
+    /// `HOME`, which is empty, in memory, and gone with the run.
+    pub home: PathBuf,
+    /// Further directories that the run expects to write, as empty as that.
     pub empty: Vec<PathBuf>,
     /// What else it reads: the launcher and the collections beside it, roles and collections of the runtime, files
     /// of keys, `known_hosts`, the socket of an agent.
@@ -39,7 +41,10 @@ pub fn wrap_live(
     let mut mounts = machine::base();
     mounts.extend(machine::connected());
     mounts.push(Mount::Empty(TEMPORARY.into(), place.temporary_bytes));
-    mounts.extend(place.empty.iter().map(|it| Mount::Empty(it.clone(), place.temporary_bytes)));
+    // A connection to this machine asks here for its home, and not the environment.
+    mounts.push(Mount::File("/etc/passwd", machine::users(sandbox.run_as, &place.home)));
+    let empty = std::iter::once(&place.home).chain(&place.empty);
+    mounts.extend(empty.map(|it| Mount::Empty(it.clone(), place.temporary_bytes)));
     mounts.extend(of_python(&place.python)?);
     mounts.extend(place.readable.iter().cloned().map(Mount::Read));
     mounts.push(Mount::Read(place.checkout.clone()));

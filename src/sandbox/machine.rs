@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::arguments::Mount;
+use super::{CHECKOUT, RunAs};
 
 /// Besides `/usr`, where programs and libraries are found. On most systems each is a link into it.
 const ROOTS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
@@ -24,7 +25,7 @@ const SETTINGS: [&str; 10] = [
 ];
 
 /// What a live preview reads in addition, to reach hosts.
-const NETWORK: [&str; 16] = [
+const NETWORK: [&str; 15] = [
     "/etc/ca-certificates",
     "/etc/gai.conf",
     "/etc/group",
@@ -32,7 +33,6 @@ const NETWORK: [&str; 16] = [
     "/etc/hosts",
     "/etc/krb5.conf",
     "/etc/nsswitch.conf",
-    "/etc/passwd",
     "/etc/pki/ca-trust",
     "/etc/pki/tls/certs",
     "/etc/protocols",
@@ -72,7 +72,17 @@ pub(super) fn alone() -> [Mount; 4] {
         .map(|(at, text)| Mount::File(at, text.to_owned()))
 }
 
-/// The users and hosts of the machine.
+/// Root, nobody, and the user of a run under his own name with another home.
+pub(super) fn users(run_as: Option<RunAs>, home: &Path) -> String {
+    let process = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    let (uid, gid) = run_as.map_or(process, |it| (it.uid, it.gid));
+    let name = nix::unistd::User::from_uid(uid.into()).ok().flatten().map(|it| it.name);
+    let name = name.filter(|it| !it.contains([':', '\n'])).unwrap_or_else(|| "driftless-preview".to_owned());
+    // The first line that fits is taken.
+    format!("{name}:x:{uid}:{gid}::{}:/usr/sbin/nologin\n{PASSWD}", home.display())
+}
+
+/// The groups and hosts of the machine.
 pub(super) fn connected() -> impl Iterator<Item = Mount> {
     let certificates = ["/etc/ssl/certs"];
     NETWORK.into_iter().chain(certificates).map(|it| Mount::ReadIfThere(it.into()))
@@ -109,6 +119,9 @@ fn add_place(places: &mut Vec<PathBuf>, python: &Path) -> io::Result<()> {
         let text = format!("{} is too close to the root to be shown to a preview", python.display());
         return Err(io::Error::other(text));
     }
+    if Path::new(CHECKOUT).ancestors().any(|it| it != Path::new("/") && place.starts_with(it)) {
+        return Err(io::Error::other(format!("{} is where a preview has the repository", python.display())));
+    }
     places.push(place.to_owned());
     Ok(())
 }
@@ -135,7 +148,8 @@ mod tests {
         fs::write(base.join("bin/python3.13"), "").unwrap();
         symlink(base.join("bin/python3.13"), venv.join("bin/python3")).unwrap();
         symlink("python3", venv.join("bin/python")).unwrap();
-        fs::write(venv.join("pyvenv.cfg"), format!("home = {}\nversion = 3\n", base.join("bin").display())).unwrap();
+        fs::write(venv.join("pyvenv.cfg"), format!("home = {}\nversion = 3\n", base.join("bin").display()))
+            .unwrap();
         let found = of_python(&venv.join("bin/python")).unwrap();
         assert_eq!(found, [Mount::Read(venv), Mount::Read(base)]);
         assert_eq!(of_python(Path::new("/usr/bin/env")).unwrap(), []);
@@ -144,7 +158,8 @@ mod tests {
     #[test]
     fn nothing_wide_is_shown_for_the_sake_of_a_program() {
         let mut places = Vec::new();
-        for wide in ["/opt/bin/python", "/root/bin/python", "/home/python3/python"] {
+        for wide in ["/opt/bin/python", "/root/bin/python", "/home/python3/python", "/driftless/x/bin/python"]
+        {
             assert!(add_place(&mut places, Path::new(wide)).is_err(), "{wide}");
         }
         add_place(&mut places, Path::new("/bin/python")).unwrap();
@@ -156,7 +171,17 @@ mod tests {
     fn what_is_secret_is_not_there() {
         for mount in base().into_iter().chain(connected()) {
             if let Mount::Read(path) | Mount::ReadIfThere(path) = mount {
-                for secret in ["/etc/shadow", "/root/.ssh", "/proc/1", "/var/lib/x", "/home/x", "/etc/ssl/private/key", "/etc/ssh/ssh_host_ed25519_key", "/run/x", "/etc/driftless/x"] {
+                for secret in [
+                    "/etc/shadow",
+                    "/root/.ssh",
+                    "/proc/1",
+                    "/var/lib/x",
+                    "/home/x",
+                    "/etc/ssl/private/key",
+                    "/etc/ssh/ssh_host_ed25519_key",
+                    "/run/x",
+                    "/etc/driftless/x",
+                ] {
                     assert!(!Path::new(secret).starts_with(&path), "{}", path.display());
                 }
             }

@@ -17,6 +17,10 @@ use crate::domain::Failure;
 /// The longest text of an error, in characters.
 const LONGEST_TEXT: usize = 8_000;
 
+/// The status of what ended by SIGXCPU and by SIGKILL.
+const XCPU: i32 = 128 + 24;
+const KILLED: i32 = 128 + 9;
+
 /// What a sandboxed preview shows. Every text is cleaned and short; whether it is true is up to who wrote the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxReport {
@@ -110,9 +114,11 @@ fn judge(heard: &Heard, request: &SandboxRequest) -> Result<Syntax, Failure> {
         Ended::NotMade => Err(not_made(heard.err.trim())),
         Ended::NotStarted(error) => Err(not_made(error)),
         Ended::Exit(0) => Ok(Syntax::Ok),
-        // SIGXCPU, or the SIGKILL that follows it.
-        Ended::Exit(status @ (152 | 137)) if *status == 152 || heard.err.is_empty() => {
+        Ended::Exit(XCPU) => {
             limit(format!("it used more than {} seconds of processor time", limits.cpu.as_secs()))
+        }
+        Ended::Exit(KILLED) => {
+            limit("it was killed for the processor time or the memory that it used".to_owned())
         }
         Ended::Exit(_) => Ok(explain(&said(heard))),
     }
@@ -151,10 +157,14 @@ mod tests {
 
     #[test]
     fn what_a_preview_lacks_is_told_from_what_is_wrong() {
-        let vault = "[ERROR]: Invalid vars_files file 'v.yml': Attempting to decrypt but no vault secrets found.";
+        let vault =
+            "[ERROR]: Invalid vars_files file 'v.yml': Attempting to decrypt but no vault secrets found.";
         assert!(matches!(explain(vault), Syntax::NeedsVault { .. }));
         for (said, wanted) in [
-            ("ERROR! couldn't resolve module/action 'community.general.foo'. This often", "community.general.foo"),
+            (
+                "ERROR! couldn't resolve module/action 'community.general.foo'. This often",
+                "community.general.foo",
+            ),
             ("[ERROR]: the role 'nix.nix.nix' was not found in /work/roles", "nix.nix.nix"),
             ("[ERROR]: The role 'nginx' was not found in: /work/roles", "nginx"),
         ] {

@@ -93,9 +93,17 @@ mod tests {
         for (ended, err, wanted) in [
             (Ended::NotStarted("No such file".to_owned()), "", "install bubblewrap\""),
             (Ended::NotMade, "bwrap: Unknown option --size", "0.8 or newer"),
-            (Ended::NotMade, "bwrap: No permissions to create new namespace, likely because", "max_user_namespaces"),
+            (
+                Ended::NotMade,
+                "bwrap: No permissions to create new namespace, likely because",
+                "max_user_namespaces",
+            ),
             (Ended::NotMade, "bwrap: setting up uid map: Permission denied", "AppArmor"),
-            (Ended::NotMade, "bwrap: Can't mount proc on /newroot/proc: Operation not permitted", "preview.conf"),
+            (
+                Ended::NotMade,
+                "bwrap: Can't mount proc on /newroot/proc: Operation not permitted",
+                "preview.conf",
+            ),
             (Ended::Exit(1), "\u{1b}[2J", "does not work: \\\\u{1b}"),
             (Ended::Exit(0), "", "does not work"),
         ] {

@@ -54,7 +54,8 @@ pub struct IgnoredSetting {
 pub fn allowed_config(given: &str, checkout: &Path) -> AllowedConfig {
     let mut it = AllowedConfig::default();
     let mut kept: BTreeMap<(&'static str, &'static str), String> = BTreeMap::new();
-    let cut = (0..=LONGEST_CONFIG).rev().find_map(|end| given.get(..end.min(given.len()))).unwrap_or_default();
+    let cut =
+        (0..=LONGEST_CONFIG).rev().find_map(|end| given.get(..end.min(given.len()))).unwrap_or_default();
     for setting in ini::settings(cut) {
         let judged = table::judge(&setting.section, &setting.key, &setting.value);
         let refused = match judged {

@@ -36,7 +36,10 @@ mod tests {
 
     #[test]
     fn what_steers_is_shown_and_not_obeyed() {
-        assert_eq!(line("a\u{1b}[31mb\nc\u{9b}\u{202e}\u{200b}é", 99), "a\\u{1b}[31mb\\nc\\u{9b}\\u{202e}\\u{200b}é");
+        assert_eq!(
+            line("a\u{1b}[31mb\nc\u{9b}\u{202e}\u{200b}é", 99),
+            "a\\u{1b}[31mb\\nc\\u{9b}\\u{202e}\\u{200b}é"
+        );
         assert_eq!(lines("a\nb\r\tc", 99), "a\nb\\r\\tc");
         assert_eq!(line(&"ü".repeat(9), 3), "üüü…");
         assert_eq!(line("üüü", 3), "üüü");

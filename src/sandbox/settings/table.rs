@@ -251,7 +251,8 @@ const WRITES: &[&str] = &[
 const SECRETS: &[&str] = &["become_ask_pass", "private_key_file", "token", "token_path"];
 
 /// Keys about how hosts are reached, besides all others of the sections below.
-const CONNECTIONS: &[&str] = &["become_method", "host_key_checking", "record_host_keys", "remote_user", "remote_port"];
+const CONNECTIONS: &[&str] =
+    &["become_method", "host_key_checking", "record_host_keys", "remote_user", "remote_port"];
 
 /// Sections about how hosts are reached.
 const CONNECTION_SECTIONS: &[&str] =
@@ -280,6 +281,12 @@ pub(super) fn judge(
     })
 }
 
+/// The settings that hold.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    HOLDS.iter().map(|it| (it.0, it.1))
+}
+
 fn refusal(section: &str, key: &str) -> Refusal {
     let ends = |end| key.ends_with(end);
     if PROGRAMS.contains(&key) || ends("_executable") {
@@ -294,7 +301,8 @@ fn refusal(section: &str, key: &str) -> Refusal {
         || key.contains("password")
     {
         Refusal::Secret
-    } else if CONNECTIONS.contains(&key) || CONNECTION_SECTIONS.contains(&section) || key.starts_with("ssh_") {
+    } else if CONNECTIONS.contains(&key) || CONNECTION_SECTIONS.contains(&section) || key.starts_with("ssh_")
+    {
         Refusal::Connection
     } else if UNNEEDED_SECTIONS.contains(&section) || UNNEEDED.contains(&key) {
         Refusal::Unneeded
@@ -373,7 +381,9 @@ impl Form {
             Words(known) => plain(words().all(|word| known.contains(&word))),
             List => plain(all("._-~*^$!: \t,", bare)),
             Name => plain(all("._-", bare) && !bare.starts_with('-')),
-            Text => plain(!bare.is_empty() && !bare.contains(['{', '\n']) && !bare.contains(char::is_control)),
+            Text => {
+                plain(!bare.is_empty() && !bare.contains(['{', '\n']) && !bare.contains(char::is_control))
+            }
             Paths => {
                 let paths = bare.split(':').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
                 Some(Value::Paths(paths.collect()))

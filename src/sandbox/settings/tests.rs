@@ -7,7 +7,11 @@ fn allowed(text: &str) -> AllowedConfig {
 }
 
 fn refused(text: &str) -> Vec<(String, u32, Refusal)> {
-    allowed(text).ignored.into_iter().map(|it| (format!("{}.{}", it.section, it.key), it.line, it.why)).collect()
+    allowed(text)
+        .ignored
+        .into_iter()
+        .map(|it| (format!("{}.{}", it.section, it.key), it.line, it.why))
+        .collect()
 }
 
 #[test]
@@ -99,7 +103,15 @@ fn what_names_programs_plugins_files_and_secrets_does_not() {
 
 #[test]
 fn paths_stay_in_the_repository() {
-    for outside in ["/etc/ansible/roles", "~/.ansible/roles", "../roles", "a/../../b", "$HOME/r", "{{CWD}}/r", "r\n /etc"] {
+    for outside in [
+        "/etc/ansible/roles",
+        "~/.ansible/roles",
+        "../roles",
+        "a/../../b",
+        "$HOME/r",
+        "{{CWD}}/r",
+        "r\n /etc",
+    ] {
         let it = allowed(&format!("[defaults]\nroles_path = {outside}\n"));
         assert_eq!((it.text.as_str(), it.roles_path.len()), ("", 0), "{outside}");
         assert_eq!(it.ignored[0].why, Refusal::Outside, "{outside}");
@@ -111,15 +123,33 @@ fn paths_stay_in_the_repository() {
 
 #[test]
 fn no_value_brings_another_setting_with_it() {
-    let it = allowed("[defaults]\nforks = 5\n  [ssh_connection]\n  ssh_args = x\nansible_managed = {{ lookup('pipe', 'x') }}\n");
+    let it = allowed(
+        "[defaults]\nforks = 5\n  [ssh_connection]\n  ssh_args = x\nansible_managed = {{ lookup('pipe', 'x') }}\n",
+    );
     assert_eq!(it.text, "");
     for value in ["5\r\nssh_args = x", "5]", "5 # no comment to Ansible"] {
-        assert_eq!(allowed(&format!("[defaults]\nforks = {value}")).text.matches("ssh").count(), 0, "{value}");
+        assert_eq!(
+            allowed(&format!("[defaults]\nforks = {value}")).text.matches("ssh").count(),
+            0,
+            "{value}"
+        );
     }
-    assert_eq!(refused("[defaults]\nforks = 5\nforks = 6"), [("defaults.forks".to_owned(), 3, Refusal::Twice)]);
+    assert_eq!(
+        refused("[defaults]\nforks = 5\nforks = 6"),
+        [("defaults.forks".to_owned(), 3, Refusal::Twice)]
+    );
     assert_eq!(allowed("[defaults]\nforks = 5 ; few\n;gathering = smart\n").text, "[defaults]\nforks = 5\n");
     // Names from outside are shown, so they are cleaned.
     assert_eq!(refused("[defa\u{1b}]\n\u{202e}x = 1")[0].0, "defa\\u{1b}.\\u{202e}x");
     let long = "[x]\n".to_owned() + &"k = 1\n".repeat(100_000);
     assert_eq!(allowed(&long).ignored.len(), MOST_NAMED);
+}
+
+#[test]
+fn what_holds_is_documented() {
+    let page = include_str!("../../../docs/preview-sandbox.md");
+    for (section, key) in table::all() {
+        assert!(key == "collections_paths" || page.contains(&format!("`{key}`")), "[{section}] {key}");
+        assert!(page.contains(&format!("`[{section}]`")), "[{section}]");
+    }
 }
