@@ -9,6 +9,7 @@ mod attic;
 mod cleaning;
 pub mod clock;
 mod comment_input;
+mod confined;
 mod desk;
 mod fetching;
 mod forging;
