@@ -33,7 +33,7 @@ pub(super) struct Reading<'r, 'a> {
 impl<'r, 'a> Reading<'r, 'a> {
     pub(super) fn of(graph: &'r mut Graph<'a>, key: &Key) -> Self {
         let here = key.place.parent();
-        let bases = bases(&key.context, &here);
+        let bases = bases(&key.context, &here, None);
         let itself = (key.place.root == 0).then(|| key.place.path.clone());
         let facts = Facts { itself, ..Facts::default() };
         Self {
@@ -240,7 +240,7 @@ impl<'r, 'a> Reading<'r, 'a> {
     /// A name of a file that is used, not read.
     pub(super) fn uses(&mut self, text: &str, repeated: &Loop, line: usize) {
         let how = self.at(text, line);
-        let name = name_of(text, repeated, &self.context, &self.here, how);
+        let name = name_of(text, repeated, (&self.context, &self.here), None, how);
         self.mention(text, true);
         self.facts.names.push(name);
     }
@@ -248,7 +248,7 @@ impl<'r, 'a> Reading<'r, 'a> {
     /// A name of a file that is read, or of a role.
     pub(super) fn follow(&mut self, text: &str, repeated: &Loop, kind: Option<Kind>, line: usize) {
         let how = self.at(text, line);
-        let name = name_of(text, repeated, &self.context, &self.here, how);
+        let name = name_of(text, repeated, (&self.context, &self.here), kind, how);
         let follow = Follow { name, kind, context: self.context.clone(), here: self.here.clone() };
         if !is_template(text) {
             if let Some(found) = self.graph.targets(&follow, text) {

@@ -285,7 +285,7 @@ impl Reading<'_, '_> {
         texts.extend(value.named().flat_map(|it| it.1.each_text()));
         for text in texts.into_iter().filter(|it| is_template(it)).take(50) {
             let how = self.at(text, value.line);
-            let name = name_of(text, repeated, &self.context, &self.here, how);
+            let name = name_of(text, repeated, (&self.context, &self.here), None, how);
             let list = if self.is_local { &mut self.facts.names } else { &mut self.facts.names_if_local };
             list.push(name);
         }
@@ -317,7 +317,7 @@ impl Reading<'_, '_> {
         let from = self.facts.next.len();
         if let Some(directory) = arguments.get("dir") {
             self.uses(&directory, repeated, arguments.line);
-            let bases = super::graph::bases(&self.context, &self.here);
+            let bases = super::graph::bases(&self.context, &self.here, Some(Kind::Variables));
             let found: Vec<_> = bases.iter().filter_map(|it| it.join(&directory)).collect();
             for file in found.iter().flat_map(|it| self.graph.tree.below(it).collect::<Vec<_>>()) {
                 let context = self.context.clone();
