@@ -278,7 +278,6 @@ impl Uses {
             let is_open = glob.ends_with([ANY, PART, '*']);
             let fits = |it: &str| super::names::fits(glob, it);
             if !(is_docs && is_open) && (fits(path) || parents().any(fits)) {
-                eprintln!("DBG {glob:?} {how} {path}");
                 return Some(if glob.chars().all(|it| it == ANY) {
                     format!("{path}: {how} can be any file")
                 } else {

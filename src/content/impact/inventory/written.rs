@@ -7,9 +7,8 @@ use super::super::digest::Digests;
 use super::Inventory;
 
 /// What Ansible does not read in a directory of inventories.
-pub(in super::super) const IGNORED: [&str; 14] = [
-    "~", ".orig", ".bak", ".ini", ".cfg", ".retry", ".pyc", ".pyo", ".swp", ".rpm", ".md", ".txt", ".rst",
-    ".gitkeep",
+pub(in super::super) const IGNORED: [&str; 13] = [
+    "~", ".orig", ".bak", ".cfg", ".retry", ".pyc", ".pyo", ".swp", ".rpm", ".md", ".txt", ".rst", ".gitkeep",
 ];
 
 /// How many groups are looked at, those of repeated aliases included.
