@@ -105,7 +105,7 @@ impl Comparison<'_> {
                 break;
             }
         }
-        self.changed_plays(&mut pairs);
+        Self::changed_plays(&mut pairs);
         self.changed_hosts(&mut pairs);
         plays::spread(&mut pairs);
         let left_behind = self.left_behind(made);
@@ -221,7 +221,7 @@ impl Comparison<'_> {
     }
 
     /// Notes which plays say something else.
-    fn changed_plays(&self, pairs: &mut [Pair<'_>]) {
+    fn changed_plays(pairs: &mut [Pair<'_>]) {
         for pair in pairs {
             let is_same = match (pair.before, pair.after) {
                 (Some((one, _)), Some((other, _))) => one.digest == other.digest,

@@ -38,7 +38,7 @@ pub(super) struct Play {
 /// All plays, in order, and what could not be understood.
 #[derive(Debug, Default)]
 pub(super) struct Plays {
-    pub(super) plays: Vec<Play>,
+    pub(super) list: Vec<Play>,
     /// Why the playbook may use any file.
     pub(super) anything: Vec<String>,
     /// The playbooks.
@@ -87,7 +87,7 @@ impl Plays {
                 self.anything.push(format!("{path} is no list of plays"));
             }
             for node in root.items() {
-                if MOST_PLAYS <= self.plays.len() || MOST_PLAYBOOKS < self.read {
+                if MOST_PLAYS <= self.list.len() || MOST_PLAYBOOKS < self.read {
                     return self.anything.push("more plays than are looked at".to_owned());
                 }
                 let mut said = imports.to_vec();
@@ -138,7 +138,7 @@ impl Plays {
         reading.facts.itself = None;
         reading.play(node, is_local);
         let facts = Rc::new(reading.facts);
-        self.plays.push(Play { key, line: node.line, digest, is_local, facts });
+        self.list.push(Play { key, line: node.line, digest, is_local, facts });
     }
 }
 

@@ -185,12 +185,12 @@ impl<'r, 'a> Reading<'r, 'a> {
             }
             "file" | "template" | "fileglob" | "csvfile" | "ini" | "unvault" | "first_found" => {
                 let argument = argument(&arguments[1..]);
-                if plugin == "first_found" {
-                    if let [Word::Name(name), ..] = argument.as_slice() {
-                        let how = format!("{{{{ lookup('first_found', {name}) }}}}");
-                        let repeated = Loop { vars: self.vars.clone(), ..Loop::default() };
-                        return self.uses(&how, &repeated, line);
-                    }
+                if plugin == "first_found"
+                    && let [Word::Name(name), ..] = argument.as_slice()
+                {
+                    let how = format!("{{{{ lookup('first_found', {name}) }}}}");
+                    let repeated = Loop { vars: self.vars.clone(), ..Loop::default() };
+                    return self.uses(&how, &repeated, line);
                 }
                 match argument.as_slice() {
                     [Word::Text(name)] => self.uses(name, &Loop::default(), line),
@@ -250,10 +250,10 @@ impl<'r, 'a> Reading<'r, 'a> {
         let how = self.at(text, line);
         let name = name_of(text, repeated, (&self.context, &self.here), kind, how);
         let follow = Follow { name, kind, context: self.context.clone(), here: self.here.clone() };
-        if !is_template(text) {
-            if let Some(found) = self.graph.targets(&follow, text) {
-                return self.facts.next.extend(found);
-            }
+        if !is_template(text)
+            && let Some(found) = self.graph.targets(&follow, text)
+        {
+            return self.facts.next.extend(found);
         }
         if kind.is_some() {
             self.facts.names.push(follow.name.clone());

@@ -177,12 +177,11 @@ impl Reading<'_, '_> {
             }
             None => (value.get("module").and_then(|it| it.text()), Arguments::of(value, node.get("args"))),
         };
-        match name.filter(|it| !is_template(it)) {
-            Some(name) => self.module(name, &arguments, (node, value), repeated),
-            None => {
-                let how = format!("an action that is not written out in {}:{}", self.path, value.line);
-                self.facts.anything.push(how);
-            }
+        if let Some(name) = name.filter(|it| !is_template(it)) {
+            self.module(name, &arguments, (node, value), repeated)
+        } else {
+            let how = format!("an action that is not written out in {}:{}", self.path, value.line);
+            self.facts.anything.push(how);
         }
     }
 
@@ -304,12 +303,11 @@ impl Reading<'_, '_> {
 
     fn included(&mut self, keys: &[&str], kind: Kind, arguments: &Arguments<'_>, repeated: &Loop) {
         let free = Some(arguments.free.trim().to_owned()).filter(|it| !it.is_empty());
-        match keys.iter().find_map(|it| arguments.get(it)).or(free) {
-            Some(name) => self.follow(&name, repeated, Some(kind), arguments.line),
-            None => {
-                let how = format!("an include without a name in {}:{}", self.path, arguments.line);
-                self.facts.anything.push(how);
-            }
+        if let Some(name) = keys.iter().find_map(|it| arguments.get(it)).or(free) {
+            self.follow(&name, repeated, Some(kind), arguments.line)
+        } else {
+            let how = format!("an include without a name in {}:{}", self.path, arguments.line);
+            self.facts.anything.push(how);
         }
     }
 
@@ -346,12 +344,11 @@ impl Reading<'_, '_> {
     pub(super) fn named_role(&mut self, node: &Rc<Node>, collections: &[String]) {
         self.definitions(node);
         let name = node.text().or_else(|| ["role", "name", "src"].iter().find_map(|it| node.get(it)?.text()));
-        match name.map(str::to_owned) {
-            Some(name) => self.role(&name, collections, &Loop::default(), node.line),
-            None => {
-                let how = format!("a role without a name in {}:{}", self.path, node.line);
-                self.facts.anything.push(how);
-            }
+        if let Some(name) = name.map(str::to_owned) {
+            self.role(&name, collections, &Loop::default(), node.line)
+        } else {
+            let how = format!("a role without a name in {}:{}", self.path, node.line);
+            self.facts.anything.push(how);
         }
     }
 

@@ -28,12 +28,6 @@ impl Memory {
         all.files.extend(Self::of(files).files);
         all
     }
-
-    pub(super) fn without(&self, path: &str) -> Self {
-        let mut all = self.clone();
-        all.files.remove(path);
-        all
-    }
 }
 
 impl Files for Memory {

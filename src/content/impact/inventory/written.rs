@@ -81,8 +81,11 @@ fn group(
     Some(())
 }
 
+/// A name, and what is said of it.
+type Member<'n> = (String, Option<&'n Rc<Node>>);
+
 /// Names, each with what is said of it.
-fn members(node: &Rc<Node>) -> Option<Vec<(String, Option<&Rc<Node>>)>> {
+fn members(node: &Rc<Node>) -> Option<Vec<Member<'_>>> {
     match &node.content {
         _ if node.is_empty() => Some(Vec::new()),
         Content::Text(name) => Some(vec![(name.clone(), None)]),

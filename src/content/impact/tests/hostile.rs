@@ -30,9 +30,11 @@ fn what_is_nested_too_deep_counts_as_everything() {
             assert!(said("hosts.ini", &text).starts_with("nothing"), "{open}");
         }
     }
-    let blocks: String = (0..200).map(|it| format!("{}- block:\n", "  ".repeat(it))).collect::<String>()
-        + &"  ".repeat(200)
-        + "- x:\n";
+    let mut blocks = String::new();
+    for it in 0..200 {
+        blocks.push_str(&"  ".repeat(it));
+        blocks.push_str("- block:\n");
+    }
     assert!(said(TASKS, &blocks).contains("cannot be read as YAML"));
 }
 
@@ -142,77 +144,79 @@ mod properties {
         "README.md",
     ];
 
+    /// Pieces that the readers look for, among others.
+    const PIECES: [&str; 67] = [
+        "- ",
+        "\n",
+        "  ",
+        ": ",
+        "hosts",
+        "all",
+        "roles",
+        "app",
+        "tasks",
+        "block",
+        "include_tasks",
+        "include_role",
+        "name",
+        "template",
+        "src",
+        "dest",
+        "/etc/x",
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "[",
+        "]",
+        "{",
+        "}",
+        "'",
+        "\"",
+        "\\",
+        "lookup(",
+        "'first_found'",
+        "'file'",
+        ",",
+        ")",
+        "~",
+        "=",
+        "&a",
+        "*a",
+        "<<",
+        "|",
+        "main.yml",
+        "../",
+        "when",
+        "loop",
+        "item",
+        "item.x",
+        "with_fileglob",
+        "*",
+        "?",
+        "!vault",
+        "é",
+        "import_playbook",
+        "site.yml",
+        "vars",
+        "a[1:3]",
+        ":children",
+        ":vars",
+        "#",
+        "register",
+        "set_fact",
+        "state",
+        "absent",
+        "delegate_to",
+        "localhost",
+        "\u{1}",
+        "\u{2}",
+        "plugin",
+        "children",
+    ];
+
     fn text() -> impl Strategy<Value = String> {
-        let pieces = [
-            "- ",
-            "\n",
-            "  ",
-            ": ",
-            "hosts",
-            "all",
-            "roles",
-            "app",
-            "tasks",
-            "block",
-            "include_tasks",
-            "include_role",
-            "name",
-            "template",
-            "src",
-            "dest",
-            "/etc/x",
-            "{{",
-            "}}",
-            "{%",
-            "%}",
-            "[",
-            "]",
-            "{",
-            "}",
-            "'",
-            "\"",
-            "\\",
-            "lookup(",
-            "'first_found'",
-            "'file'",
-            ",",
-            ")",
-            "~",
-            "=",
-            "&a",
-            "*a",
-            "<<",
-            "|",
-            "main.yml",
-            "../",
-            "when",
-            "loop",
-            "item",
-            "item.x",
-            "with_fileglob",
-            "*",
-            "?",
-            "!vault",
-            "é",
-            "import_playbook",
-            "site.yml",
-            "vars",
-            "a[1:3]",
-            ":children",
-            ":vars",
-            "#",
-            "register",
-            "set_fact",
-            "state",
-            "absent",
-            "delegate_to",
-            "localhost",
-            "\u{1}",
-            "\u{2}",
-            "plugin",
-            "children",
-        ];
-        prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40).prop_map(|it| it.concat())
+        prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..40).prop_map(|it| it.concat())
     }
 
     fn at_most(cases: u32) -> ProptestConfig {
@@ -249,4 +253,32 @@ mod properties {
             prop_assert!(found.files.len() <= 2);
         }
     }
+}
+
+/// A repository of 10,000 files with 50 roles: what a preview costs is printed.
+#[test]
+fn a_large_repository_is_read_at_once() {
+    let mut files = tree();
+    let mut plays = String::new();
+    for role in 0..50 {
+        writeln!(plays, "- hosts: all\n  roles: [r{role}]").unwrap();
+        for it in 0..200 {
+            let (kind, end) =
+                [("tasks", "yml"), ("templates", "j2"), ("files", "txt"), ("defaults", "yml")][it % 4];
+            let text = match kind {
+                "tasks" => {
+                    "- name: Configure\n  template: {src: a.j2, dest: /etc/a}\n- debug: {msg: \"{{ x }}\"}\n"
+                }
+                "defaults" => "a: 1\nb: [x, y]\n",
+                _ => "{{ a }}\n",
+            };
+            files.files.insert(format!("roles/r{role}/{kind}/f{it}.{end}"), text.as_bytes().to_vec());
+        }
+    }
+    let before = files.with(&[("site.yml", &plays)]);
+    let after = before.with(&[("roles/r7/files/f2.txt", "new")]);
+    let started = std::time::Instant::now();
+    let said = said_of(&before, &after);
+    println!("10,000 files, 50 roles, both trees: {:?}", started.elapsed());
+    assert_eq!(said.matches("  play ").count(), 1, "{said}");
 }
