@@ -18,6 +18,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
             name: "what is known of tasks, and details of results",
             statements: DRIFT.to_vec(),
         },
+        Step { number: 4, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
     ]
 });
 
@@ -62,6 +63,16 @@ const BASE: [&str; 12] = [
 const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
         stack TEXT NOT NULL, task TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (stack, task)
     ) STRICT, WITHOUT ROWID"];
+
+const AUDIT: [&str; 2] = [
+    // Only ever appended to, but for `personal`, of which text can be erased. Retention leaves it alone.
+    "CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,
+        commit_hash TEXT, run INTEGER, detail TEXT NOT NULL, personal TEXT NOT NULL,
+        prev BLOB NOT NULL, hash BLOB NOT NULL
+    ) STRICT",
+    "CREATE TABLE audit_checkpoints (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, note TEXT NOT NULL) STRICT",
+];
 
 const TOTALS: [&str; 6] = [
     "ALTER TABLE runs ADD COLUMN results_left_out INTEGER NOT NULL DEFAULT 0",
