@@ -5,6 +5,7 @@
 //! `operator` and `repository` check what only the whole file or the tree of a commit can tell.
 
 mod access;
+mod audit;
 mod check;
 mod drift;
 mod inferred;
@@ -27,6 +28,7 @@ mod value;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
+pub use audit::AuditConfig;
 pub use drift::{AirbagOverride, Redact};
 pub use operator::{
     Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,

@@ -5,6 +5,7 @@
 mod access;
 mod asking;
 mod attic;
+mod auditing;
 mod cleaning;
 pub mod clock;
 mod desk;
@@ -22,6 +23,7 @@ mod record;
 mod recovery;
 mod reload;
 mod running;
+mod trail;
 mod turning;
 
 use std::collections::HashMap;
@@ -48,6 +50,7 @@ use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
 
+use auditing::Auditing;
 use desk::{Desk, Flags};
 use hands::{Hands, Tools};
 use inbox::Inbox;
@@ -90,6 +93,11 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    let mut auditing = Auditing::new(Arc::clone(&tools));
+    if let Err(error) = auditing.begin().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
+    }
+    let auditing = tokio::spawn(auditing.keep());
     let attic = Arc::clone(&tools.attic);
     let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
@@ -112,6 +120,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     main_loop.turn().await;
     listening.abort();
     housekeeping.abort();
+    auditing.abort();
     emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::AuditCommand;
 use crate::api::{NameWanted, RevisionAsked, check_limit, check_tag};
 use crate::domain::{RunId, SourceName};
 
@@ -247,6 +248,9 @@ pub enum ClientCommand {
         /// The stack: `source/stack`, or only its name where that is unique
         stack: NameWanted,
     },
+    /// Show, verify or export the audit chain: who did what, what ran and changed where
+    #[command(display_order = 18, subcommand)]
+    Audit(AuditCommand),
     /// Check a stack now, wait for it, and show what differs; changes nothing
     #[command(display_order = 19)]
     Plan(PlanArguments),

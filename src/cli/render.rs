@@ -1,5 +1,6 @@
 //! How the types of the API look to people. Pure: a value and the time in, a page out.
 
+mod audit;
 mod drift;
 #[cfg(test)]
 mod drift_tests;
@@ -15,6 +16,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(super) use audit::audit_page;
 pub(super) use drift::{Diffs, drift_page, hosts_page, plan_page};
 pub(super) use logs::EventPages;
 pub(super) use run::{run_page, task_words};

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::{Access, Credentials, Lender};
+use super::audit::AuditConfig;
 use super::check::Findings;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
 use super::operator_keys::OPERATOR;
@@ -56,6 +57,8 @@ pub struct Config {
     /// The one name of each machine that inventories call or reach in different ways. The keys are written as
     /// [`LockKey::address`](crate::domain::LockKey::address) writes them.
     pub aliases: BTreeMap<String, String>,
+    /// The audit chain.
+    pub audit: AuditConfig,
     /// What is kept out of records, beside what is always.
     pub redact: Redact,
     /// How many hosts have metrics of their own.
@@ -295,6 +298,7 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         retention: build_retention(value.get("retention")?)?,
         raw_log: value.switch("raw_log")?,
         aliases: aliases(value),
+        audit: AuditConfig::of(value.get("audit")?, lender)?,
         redact: Redact::of(value.get("redact")?),
         host_metrics: value.get("metrics")?.count("hosts")?,
         warnings: Report::new("", "", &[], Vec::new()),

@@ -1,5 +1,6 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::audit::AUDIT;
 use super::shape::{self, Key, Presence, Shape};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
 
@@ -7,11 +8,16 @@ const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key 
     Key { name, shape, presence: Presence::Required, about }
 }
 
-const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
+pub(super) const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Optional, about }
 }
 
-const fn with_default(name: &'static str, shape: Shape, default: &'static str, about: &'static str) -> Key {
+pub(super) const fn with_default(
+    name: &'static str,
+    shape: Shape,
+    default: &'static str,
+    about: &'static str,
+) -> Key {
     Key { name, shape, presence: Presence::Default(default), about }
 }
 
@@ -55,6 +61,7 @@ pub(super) static OPERATOR: &[Key] = &[
         Shape::Named(&shape::HOST, &Shape::Text(&shape::MACHINE), false),
         "Machines that inventories call or reach in different ways, each with its one name. Two runs are never on one machine at once if one of them changes it.",
     ),
+    optional("audit", Shape::Group(AUDIT), "The audit chain and what vouches for it."),
     optional("redact", Shape::Group(REDACT), "What is kept out of records, beside what is always."),
     optional("metrics", Shape::Group(METRICS), "What Prometheus is told."),
     with_default(

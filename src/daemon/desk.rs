@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, EventChunk,
-    EventPosition, Explanation, PlanBody, Readiness, RevisionAsked, RunFilter, RunList, RunView, ServiceMode,
-    Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
+    ErrorCode, EventChunk, EventPosition, Explanation, PlanBody, Readiness, RevisionAsked, RunFilter,
+    RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
     CommitHash, DriftReport, Event, Failure, Mode, Request, Revision, RunId, SourceName, SourceStatus,
@@ -21,8 +21,9 @@ use crate::reconciler::intersect_limits;
 use crate::store::Store;
 use crate::web::{Backend, Person};
 
+use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
-use super::record;
+use super::{clock, record, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -35,6 +36,8 @@ pub(super) struct Flags {
     pub(super) writable: AtomicBool,
     /// Why the last new configuration was refused, if it was.
     pub(super) refused_config: Mutex<Option<String>>,
+    /// What the last verification of the audit chain found.
+    pub(super) audit: Mutex<Verdict>,
     /// Told when the disk is full: retention makes room.
     pub(super) full: Notify,
 }
@@ -113,10 +116,13 @@ impl Desk {
 
     fn notices(&self) -> Vec<String> {
         let refused = self.flags.refused_config.lock().unwrap_or_else(PoisonError::into_inner);
-        refused
-            .iter()
-            .map(|it| format!("the new configuration was refused and the old one stays: {it}"))
-            .collect()
+        let refused =
+            refused.iter().map(|it| format!("the new configuration was refused and the old one stays: {it}"));
+        let audit = self.flags.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        let faulty = audit.iter().filter_map(|it| it.as_ref().err());
+        let faulty =
+            faulty.map(|it| format!("the audit chain does not hold; see `driftless audit verify`: {it}"));
+        refused.chain(faulty).collect()
     }
 
     fn readiness(&self) -> Readiness {
@@ -342,6 +348,16 @@ impl Backend for Desk {
         }
     }
 
+    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
+        trail::list(&self.store, query).await.map_err(|it| store_error(&it))
+    }
+
+    async fn erase(&self, name: String, by: Person) -> Result<ActionReply, ErrorBody> {
+        let erased = self.store.audit_erase(clock::now(), name, by.name.clone()).await;
+        let erased = erased.map_err(|it| store_error(&it))?;
+        Ok(ActionReply { message: trail::erased(erased), by: by.name, run: None, after: None })
+    }
+
     async fn metrics(&self) -> String {
         let Ok(overview) = self.overview().await else { return String::new() };
         let live = overview.live.len();
@@ -356,6 +372,7 @@ impl Backend for Desk {
             ready: self.readiness().ready,
             journal_writable: self.flags.writable.load(Ordering::Relaxed),
             store_bytes: self.store.bytes().await.unwrap_or_default(),
+            audit: trail::facts(&self.store, &self.flags).await,
         };
         self.metrics.render(&snapshot).unwrap_or_else(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");

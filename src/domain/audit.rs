@@ -338,15 +338,34 @@ impl AuditRecord {
         fields.end()
     }
 
-    /// The line of an export. Only what is written exactly like this is accepted again.
+    /// The line of an export: JSON in ASCII, so that no terminal obeys it. Only what is written exactly like this is
+    /// accepted again.
     pub fn to_line(&self) -> String {
-        serde_json::to_string(self).expect("a record has string keys and a JSON form")
+        let json = serde_json::to_string(self).expect("a record has string keys and a JSON form");
+        if json.bytes().all(|it| (b' '..=b'~').contains(&it)) {
+            return json;
+        }
+        let mut line = String::with_capacity(json.len() * 2);
+        for found in json.chars() {
+            if (' '..='~').contains(&found) {
+                line.push(found);
+            } else {
+                for unit in found.encode_utf16(&mut [0; 2]) {
+                    line.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+        line
     }
 
     /// Reads a line of an export. It must be what [`to_line`](Self::to_line) writes, to the byte: a line with two
     /// values of one key would be read differently by different programs.
     pub fn from_line(line: &str) -> Result<Self, String> {
         let record: Self = serde_json::from_str(line).map_err(|it| it.to_string())?;
-        if record.to_line() == line { Ok(record) } else { Err("it is not written as it was exported".to_owned()) }
+        if record.to_line() == line {
+            Ok(record)
+        } else {
+            Err("it is not written as it was exported".to_owned())
+        }
     }
 }

@@ -86,18 +86,20 @@ pub(super) fn append(db: &Connection, at: Timestamp, drafts: Vec<AuditDraft>) ->
 }
 
 pub(super) fn insert(db: &Connection, record: &AuditRecord) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(params![
-        count(record.seq),
-        nanos(record.at),
-        record.action,
-        record.object,
-        record.commit.as_ref().map(CommitHash::as_str),
-        record.run.map(|it| count(it.0)),
-        record.detail.to_string(),
-        json(&record.personal),
-        record.prev.0,
-        record.hash.0,
-    ])?;
+    db.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(
+        params![
+            count(record.seq),
+            nanos(record.at),
+            record.action,
+            record.object,
+            record.commit.as_ref().map(CommitHash::as_str),
+            record.run.map(|it| count(it.0)),
+            record.detail.to_string(),
+            json(&record.personal),
+            record.prev.0,
+            record.hash.0,
+        ],
+    )?;
     Ok(())
 }
 
@@ -203,8 +205,8 @@ pub(super) fn state(db: &Connection) -> Result<AuditState, StoreError> {
         .and_then(|mut it| it.query_row((), |row| row.get(0).map(AuditHash)).optional())
         .map_err(failed())?;
     let key: Option<String> = db
-        .prepare_cached("SELECT detail FROM audit WHERE action = ?1 ORDER BY seq DESC LIMIT 1")
-        .and_then(|mut it| it.query_row([AuditAction::KeyUsed.as_str()], |row| row.get(0)).optional())
+        .prepare_cached("SELECT detail FROM audit WHERE action = 'key_used' ORDER BY seq DESC LIMIT 1")
+        .and_then(|mut it| it.query_row((), |row| row.get(0)).optional())
         .map_err(failed())?;
     let key = key.and_then(|it| serde_json::from_str::<serde_json::Value>(&it).ok());
     let checkpoint = db

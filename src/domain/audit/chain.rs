@@ -81,7 +81,10 @@ impl fmt::Display for Fault {
         match self {
             Self::Unreadable { seq, what } => write!(f, "record {seq} cannot be read: {what}"),
             Self::Number { expected, found } => {
-                write!(f, "record {found} stands where record {expected} should: some are missing, added or moved")
+                write!(
+                    f,
+                    "record {found} stands where record {expected} should: some are missing, added or moved"
+                )
             }
             Self::Link { seq } => write!(f, "record {seq} does not follow on the one before it"),
             Self::Altered { seq } => write!(f, "record {seq} was altered"),

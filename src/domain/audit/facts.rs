@@ -46,7 +46,9 @@ pub fn runs_of(event: &Event, decisions: &[Decision]) -> BTreeSet<RunId> {
     };
     let of_decisions = decisions.iter().filter_map(|it| match it {
         Decision::Stop { run, .. } => Some(*run),
-        Decision::Answer { run, refusal, .. } => (refusal.is_some() || asked_first(event, *run).is_some()).then_some(*run),
+        Decision::Answer { run, refusal, .. } => {
+            (refusal.is_some() || asked_first(event, *run).is_some()).then_some(*run)
+        }
         _ => None,
     });
     of_event.into_iter().chain(of_decisions).collect()

@@ -59,7 +59,10 @@ fn the_hash_of_a_record_stays_what_it_is() {
     assert_eq!(AuditRecord::from_line(&chain[1].to_line()).unwrap(), chain[1]);
     let note = checkpoint(&chain, &key(1)).to_note(&key(1).public());
     assert_eq!(note.lines().count(), 6, "{note}");
-    assert_eq!(key(1).public().to_string(), "driftless-audit+583baf34+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c");
+    assert_eq!(
+        key(1).public().to_string(),
+        "driftless-audit+583baf34+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
+    );
 }
 
 const HASH_OF_THE_SECOND: &str = "a5eafb5ff85b27fe8ad6202da4ece8f6efa208d7a7b97a67e2278fe0611ea976";
@@ -167,9 +170,8 @@ fn spec() -> RunSpec {
 fn a_run_is_recorded_from_its_request_to_its_end() {
     let spec = spec();
     let run = spec.run;
-    let recap = [("h1", 3), ("h2", 0)].map(|(host, changed)| {
-        (HostName::new(host), HostStats { changed, ..HostStats::default() })
-    });
+    let recap = [("h1", 3), ("h2", 0)]
+        .map(|(host, changed)| (HostName::new(host), HostStats { changed, ..HostStats::default() }));
     let known = AuditedRun {
         stack: spec.stack.clone(),
         commit: spec.revision.commit.clone(),
@@ -186,7 +188,10 @@ fn a_run_is_recorded_from_its_request_to_its_end() {
     let made = records_of(&event, &[start], &AuditContext::default());
     let words: Vec<_> = made.iter().map(|it| (it.action.as_str(), it.object.as_str(), it.run)).collect();
     assert_eq!(words, [("apply_requested", "infra/web", None), ("run_started", "infra/web", Some(run))]);
-    assert_eq!((&made[0].personal["actor"], &made[1].personal["why"]), (&"alice".to_owned(), &"alice asked for it".to_owned()));
+    assert_eq!(
+        (&made[0].personal["actor"], &made[1].personal["why"]),
+        (&"alice".to_owned(), &"alice asked for it".to_owned())
+    );
     let detail = made[1].detail.to_string();
     assert!(detail.contains(r#""variables":["token"]"#) && !detail.contains("hunter2"), "{detail}");
 
@@ -202,13 +207,20 @@ fn a_run_is_recorded_from_its_request_to_its_end() {
     let asked = Event::HostsAsked { run, question: question(None) };
     let allowed = &records_of(&asked, &answer(None), &context)[0];
     assert_eq!(allowed.detail.to_string(), r#"{"hosts":2,"names":["h1","h2"]}"#);
-    assert!(records_of(&Event::HostsAsked { run, question: question(Some(1)) }, &answer(None), &context).is_empty());
+    assert!(
+        records_of(&Event::HostsAsked { run, question: question(Some(1)) }, &answer(None), &context)
+            .is_empty()
+    );
     let airbag = RefusalCause::Airbag { comparison: "2 of 9 hosts".to_owned() };
     let refused = &records_of(&asked, &answer(Some(airbag)), &context)[0];
-    assert_eq!((refused.action, refused.detail["cause"].as_str()), (AuditAction::HostsRefused, Some("airbag")));
+    assert_eq!(
+        (refused.action, refused.detail["cause"].as_str()),
+        (AuditAction::HostsRefused, Some("airbag"))
+    );
     assert_eq!(runs_of(&asked, &answer(None)).into_iter().collect::<Vec<_>>(), [run]);
 
-    let ends = BTreeMap::from([(HostName::new("h1"), HostEnd::Converged), (HostName::new("h2"), HostEnd::Failed)]);
+    let ends =
+        BTreeMap::from([(HostName::new("h1"), HostEnd::Converged), (HostName::new("h2"), HostEnd::Failed)]);
     let ending = Ending::plain(Outcome::Failed);
     let over = Event::RunFinished { run, ending, hosts: ends, findings: Box::default() };
     assert_eq!(

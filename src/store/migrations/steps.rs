@@ -64,13 +64,14 @@ const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
         stack TEXT NOT NULL, task TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (stack, task)
     ) STRICT, WITHOUT ROWID"];
 
-const AUDIT: [&str; 2] = [
+const AUDIT: [&str; 3] = [
     // Only ever appended to, but for `personal`, of which text can be erased. Retention leaves it alone.
     "CREATE TABLE audit (
         seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,
         commit_hash TEXT, run INTEGER, detail TEXT NOT NULL, personal TEXT NOT NULL,
         prev BLOB NOT NULL, hash BLOB NOT NULL
     ) STRICT",
+    "CREATE INDEX audit_keys ON audit (seq) WHERE action = 'key_used'",
     "CREATE TABLE audit_checkpoints (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, note TEXT NOT NULL) STRICT",
 ];
 

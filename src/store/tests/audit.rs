@@ -2,10 +2,11 @@
 
 mod tampering;
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::fixture::*;
-use crate::domain::audit::{AuditKey, AuditRecord, Checkpoint, daemon_started, key_used};
+use crate::domain::audit::{AuditKey, AuditRecord, Checkpoint, Fault, daemon_started, key_used};
 use crate::domain::*;
 use crate::store::{AuditDatabase, AuditFilter, RetentionPolicy, Store};
 
@@ -26,7 +27,10 @@ async fn lived(store: &Store, runs: u64) {
         store.journal(at(second), &asked, &[start(run, "web", mode)], &[]).await.expect("asked");
         let ended = finished(run, Ending::plain(Outcome::Changed));
         store.journal(at(second + 1), &ended, &[], &[]).await.expect("ended");
-        store.journal(at(second + 2), &Event::Suspended { stack: stack("web"), by }, &[], &[]).await.expect("kept");
+        store
+            .journal(at(second + 2), &Event::Suspended { stack: stack("web"), by }, &[], &[])
+            .await
+            .expect("kept");
     }
 }
 
@@ -58,16 +62,22 @@ async fn acts_and_runs_are_records_of_a_chain_that_holds() {
     assert_eq!(found[0].as_ref().expect("a record").action, "run_ended");
     // Also while the daemon uses it, and after.
     let path = dir.path().join("driftless.db");
-    let look = || {
-        let database = AuditDatabase::open(&path).expect("opened");
+    let look = |path: &Path| {
+        let database = AuditDatabase::open(path).expect("opened");
         assert!(database.verify(vec![checkpoint.clone()], None).expect("read").is_ok());
         assert_eq!(database.state().expect("read").head, checkpoint.head);
     };
-    look();
+    look(&path);
+    let copy = dir.path().join("copy?#%.db");
+    store.backup(copy.clone()).await.expect("a copy");
     store.close().await;
     drop(store);
-    look();
-    assert!(!dir.path().join("driftless.db-wal").exists(), "reading leaves nothing beside it");
+    look(&path);
+    look(&copy);
+    let names = std::fs::read_dir(dir.path()).expect("a directory");
+    let beside =
+        names.filter(|it| it.as_ref().is_ok_and(|it| it.file_name().as_encoded_bytes().starts_with(b"copy")));
+    assert_eq!(beside.count(), 1, "reading leaves nothing beside a copy");
 }
 
 #[tokio::test]
@@ -114,6 +124,24 @@ async fn a_name_can_be_erased_and_the_chain_holds() {
     // Nobody is left to erase.
     assert_eq!(store.audit_erase(at(501), "alice".to_owned(), "carol".to_owned()).await.expect("erased"), 0);
     assert_eq!(store.audit_erase(at(501), "bo".to_owned(), "carol".to_owned()).await.expect("erased"), 0);
+}
+
+/// Beside the chain are checkpoints, too: who cuts it off and leaves them is seen.
+#[tokio::test]
+async fn a_careless_cut_is_seen_without_a_checkpoint_from_elsewhere() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    lived(&store, 2).await;
+    let signed = checkpoint(&store).await;
+    let (size, note) = (signed.head.size, signed.to_note(&key().public()));
+    store.audit_checkpointed(size, at(99), note).await.expect("kept");
+    let state = store.audit_state().await.expect("the state");
+    assert_eq!(state.checkpoint, Some((size, at(99))));
+    assert_eq!(store.audit_verify(Vec::new(), None).await.expect("read").expect("it holds").vouched, 0);
+    let other = rusqlite::Connection::open(dir.path().join("driftless.db")).expect("a connection");
+    other.execute("DELETE FROM audit WHERE seq >= 9", ()).expect("cut");
+    let faults = store.audit_verify(Vec::new(), None).await.expect("read").expect_err("it is cut");
+    assert_eq!(faults.faults, [Fault::CutOff { size: 8, checkpoint: size }]);
 }
 
 #[tokio::test]
