@@ -33,8 +33,9 @@ pub(crate) fn audit(wanted: &AuditCommand, global: &Global) -> ExitCode {
 }
 
 fn open(path: &Path) -> Result<AuditDatabase, ErrorBody> {
-    // A directory is a state directory, as people have it at hand.
-    let file = if path.is_dir() { path.join("driftless.db") } else { path.to_owned() };
+    // A state directory, or the directory of the store in it: what people have at hand.
+    let inside = [path.join("store/driftless.db"), path.join("driftless.db")];
+    let file = inside.into_iter().find(|it| it.exists()).unwrap_or_else(|| path.to_owned());
     if let Err(error) = std::fs::File::open(&file) {
         let code = match error.kind() {
             std::io::ErrorKind::PermissionDenied => ErrorCode::NotPermitted,

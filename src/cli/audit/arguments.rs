@@ -103,8 +103,8 @@ pub struct AuditVerify {
     /// A file that `audit export` wrote
     #[arg(value_name = "FILE", conflicts_with = "database")]
     pub file: Option<PathBuf>,
-    /// Read this database instead of asking the daemon, which need not run: `driftless.db` of a state directory, or
-    /// a copy of it
+    /// Read this database instead of asking the daemon, which need not run: a state directory, or a copy of
+    /// `driftless.db`
     #[arg(long, value_name = "PATH")]
     pub database: Option<PathBuf>,
     /// Checkpoints that were kept elsewhere; may be given more than once
