@@ -97,7 +97,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     if let Err(error) = auditing.begin().await {
         tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
     }
-    let auditing = tokio::spawn(auditing.keep());
+    let auditing = tokio::spawn(auditing.keep(stop.subscribe()));
     let attic = Arc::clone(&tools.attic);
     let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
@@ -120,10 +120,12 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     main_loop.turn().await;
     listening.abort();
     housekeeping.abort();
-    auditing.abort();
     emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;
+    if let Err(error) = auditing.await {
+        tracing::error!(%error, "the end of the audit chain is not signed");
+    }
     tools.git.close_connections().await;
     tools.store.close().await;
     tracing::info!("stopped");

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::config::{AuditConfig, SecretSource};
@@ -92,37 +93,49 @@ impl Auditing {
                 drafts.push(key_used(state.first.as_ref(), previous, &public));
             }
         }
-        drafts.push(daemon_started(env!("CARGO_PKG_VERSION")));
+        let config = self.tools.config();
+        drafts.push(daemon_started(env!("CARGO_PKG_VERSION"), Some(&config.settings)));
         self.tools.store.audit(now(), drafts).await?;
         self.begun = true;
         Ok(())
     }
 
-    /// Has checkpoints signed and the chain verified, until it is dropped.
-    pub(super) async fn keep(mut self) {
+    /// Has checkpoints signed and the chain verified, until the daemon stops: then what is new is signed once more.
+    pub(super) async fn keep(mut self, mut stop: watch::Receiver<bool>) {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut verifications = tokio::time::interval(VERIFY_EVERY);
         verifications.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let mut last = false;
             let done = tokio::select! {
-                _ = looks.tick() => self.look().await,
+                _ = looks.tick() => self.look(false).await,
                 _ = verifications.tick() => self.verify().await,
+                // An error means that the daemon is gone, which is a stop as well.
+                _ = stop.wait_for(|it| *it) => {
+                    last = true;
+                    self.look(true).await
+                }
             };
             if let Err(error) = done {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the audit chain has to wait");
             }
+            if last {
+                return;
+            }
         }
     }
 
-    async fn look(&mut self) -> Result<(), StoreError> {
+    /// Has the end of the chain signed, if that is due, or if it is the last occasion.
+    async fn look(&mut self, last: bool) -> Result<(), StoreError> {
         if !self.begun {
             self.begin().await?;
         }
         let Some(keys) = &self.keys else { return Ok(()) };
         let state = self.tools.store.audit_state().await?;
         let config = self.tools.config();
-        if !is_due(&state, &config.audit, self.signed.elapsed()) {
+        let waited = if last { Duration::MAX } else { self.signed.elapsed() };
+        if !is_due(&state, &config.audit, waited) {
             return Ok(());
         }
         let Some(first) = &state.first else { return Ok(()) };

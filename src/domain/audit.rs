@@ -13,7 +13,7 @@ mod key;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -351,7 +351,7 @@ impl AuditRecord {
                 line.push(found);
             } else {
                 for unit in found.encode_utf16(&mut [0; 2]) {
-                    line.push_str(&format!("\\u{unit:04x}"));
+                    write!(line, "\\u{unit:04x}").ok(); // Writing to a string cannot fail.
                 }
             }
         }

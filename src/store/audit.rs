@@ -166,18 +166,17 @@ fn record(row: &Row<'_>, seq: u64) -> Result<AuditRecord, String> {
     if seq_column < 1 || run.is_some_and(|it| it < 0) {
         return Err(strange(if seq_column < 1 { "seq" } else { "run" }));
     }
-    let commit = match row.get_ref(4) {
-        Ok(ValueRef::Null) => None,
-        _ => {
-            let written = text(4, "commit")?;
-            let commit = written.parse().ok().filter(|it: &CommitHash| it.as_str() == written);
-            Some(commit.ok_or_else(|| strange("commit"))?)
-        }
+    let commit = if matches!(row.get_ref(4), Ok(ValueRef::Null)) {
+        None
+    } else {
+        let written = text(4, "commit")?;
+        let commit = written.parse().ok().filter(|it: &CommitHash| it.as_str() == written);
+        Some(commit.ok_or_else(|| strange("commit"))?)
     };
     let (detail, personal) = (text(6, "detail")?, text(7, "personal")?);
     let detail = serde_json::from_str(&detail)
         .ok()
-        .filter(|it: &serde_json::Value| it.to_string() == detail)
+        .filter(|it: &serde_json::Value| json(it) == detail)
         .ok_or_else(|| strange("detail"))?;
     let personal = serde_json::from_str(&personal)
         .ok()
@@ -230,9 +229,17 @@ pub(super) fn keep_checkpoint(
     at: Timestamp,
     note: &str,
 ) -> Result<(), StoreError> {
+    let failed = || StoreError::database("record a checkpoint of the audit chain");
     db.prepare_cached("INSERT OR REPLACE INTO audit_checkpoints VALUES (?1, ?2, ?3)")
         .and_then(|mut it| it.execute(params![count(size), nanos(at), note]))
-        .map_err(StoreError::database("record a checkpoint of the audit chain"))?;
+        .map_err(failed())?;
+    // They vouch for nothing, so the last thousand are enough.
+    db.prepare_cached(
+        "DELETE FROM audit_checkpoints WHERE size < (SELECT min(size) FROM
+            (SELECT size FROM audit_checkpoints ORDER BY size DESC LIMIT 1000))",
+    )
+    .and_then(|mut it| it.execute(()))
+    .map_err(failed())?;
     Ok(())
 }
 

@@ -72,7 +72,7 @@ enum Audited {
     /// This, whatever the database holds.
     Known(Vec<AuditDraft>),
     /// What follows from these once the runs that they are about are looked up, in the transaction.
-    OfRuns(BTreeSet<RunId>, Event, Vec<Decision>),
+    OfRuns(BTreeSet<RunId>, Box<Event>, Vec<Decision>),
 }
 
 impl Audited {
@@ -91,7 +91,7 @@ impl Audited {
             },
             other => other.clone(),
         };
-        Self::OfRuns(runs, event, decisions.to_vec())
+        Self::OfRuns(runs, Box::new(event), decisions.to_vec())
     }
 
     fn write(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {

@@ -261,8 +261,11 @@ impl Verification {
         let checkpoints = std::mem::take(&mut self.checkpoints);
         let beside = std::mem::take(&mut self.beside);
         let (trusted, named) = (std::mem::take(&mut self.trusted), std::mem::take(&mut self.named));
-        checkpoints.iter().for_each(|it| self.compare(it, &trusted));
-        beside.iter().for_each(|it| self.compare(it, &named));
+        for (checkpoints, keys) in [(&checkpoints, trusted), (&beside, named)] {
+            for checkpoint in checkpoints {
+                self.compare(checkpoint, &keys);
+            }
+        }
         let vouched = checkpoints.iter().map(|it| it.head.size).max().unwrap_or(0);
         let undeclared: Vec<_> = self.erased.difference(&self.declared).cloned().collect();
         for (seq, field) in undeclared {

@@ -61,10 +61,11 @@ pub fn records_of(event: &Event, decisions: &[Decision], context: &AuditContext)
     of_event(event, context).into_iter().chain(decided).collect()
 }
 
-/// The daemon started.
-pub fn daemon_started(version: &str) -> AuditDraft {
+/// The daemon started, with these settings.
+pub fn daemon_started(version: &str, settings: Option<&Settings>) -> AuditDraft {
     let mut draft = AuditDraft::new(AuditAction::DaemonStarted, DAEMON);
-    draft.detail = json!({ "version": version });
+    draft.detail = settings.map_or_else(|| json!({}), configured);
+    draft.detail["version"] = json!(version);
     draft
 }
 
@@ -216,10 +217,15 @@ fn started(spec: &RunSpec, reason: &str) -> AuditDraft {
 
 fn reconfigured(settings: &Settings) -> AuditDraft {
     let mut draft = AuditDraft::new(AuditAction::Reconfigured, DAEMON);
+    draft.detail = configured(settings);
+    draft
+}
+
+/// Which sources, and a digest of all that the core decides by.
+fn configured(settings: &Settings) -> Value {
     let sources: Value = settings.sources.iter().map(|it| it.name.as_str()).collect();
     let digest = AuditHash(Sha256::digest(json!(settings).to_string()).into());
-    draft.detail = json!({ "sources": sources, "settings": digest });
-    draft
+    json!({ "sources": sources, "settings": digest })
 }
 
 /// The end of a run, with what changed where. A check lists what would change; an apply also hosts without a change,

@@ -32,7 +32,7 @@ fn chain(length: usize) -> Vec<AuditRecord> {
 fn checkpoint(chain: &[AuditRecord], signer: &AuditKey) -> Checkpoint {
     let note = Checkpoint::sign(signer, &chain[0].hash, chain.last().unwrap().head(), at(99));
     let read = Checkpoint::read_all(&note.to_note(&signer.public())).unwrap();
-    assert_eq!(read, [note.clone()]);
+    assert_eq!(read, std::slice::from_ref(&note));
     note
 }
 
@@ -81,7 +81,7 @@ fn every_edit_of_a_line_is_seen() {
             assert!(verify(&edited, Vec::new(), None).is_err(), "bit {bit} of byte {at}: {line}");
         }
     }
-    for twice in [r#"{"seq":9,"#, r#"{"detail":{"a":1,"a":1},"#, r#"{ "#] {
+    for twice in [r#"{"seq":9,"#, r#"{"detail":{"a":1,"a":1},"#, "{ "] {
         assert!(AuditRecord::from_line(&line.replacen('{', twice, 1)).is_err(), "{twice}");
     }
 }

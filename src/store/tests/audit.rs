@@ -16,7 +16,7 @@ fn key() -> AuditKey {
 
 /// Some runs and some acts of persons, after the key.
 async fn lived(store: &Store, runs: u64) {
-    let begun = vec![key_used(None, None, &key().public()), daemon_started("0.1.0")];
+    let begun = vec![key_used(None, None, &key().public()), daemon_started("0.1.0", None)];
     store.audit(at(0), begun).await.expect("begun");
     for run in 1..=runs {
         let second = i64::try_from(run).expect("few") * 10;
@@ -151,8 +151,8 @@ async fn the_key_of_the_state_directory_is_made_once_and_for_nobody_else() {
     let (store, _) = open(&dir);
     let made = store.audit_key().expect("made").public();
     assert_eq!(store.audit_key().expect("read").public(), made);
-    let mode = std::fs::metadata(dir.path().join("audit.key")).expect("a file").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let permissions = std::fs::metadata(dir.path().join("audit.key")).expect("a file").permissions();
+    assert_eq!(permissions.mode() & 0o777, 0o600);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn records_per_second() {
     lived(&store, 1).await;
     let made = Instant::now();
     for _ in 0..100 {
-        let drafts = vec![daemon_started("0.1.0"); 1_000];
+        let drafts = vec![daemon_started("0.1.0", None); 1_000];
         store.audit(at(1), drafts).await.expect("written");
     }
     let (written, begun) = (made.elapsed(), Instant::now());

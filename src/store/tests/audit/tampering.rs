@@ -82,7 +82,7 @@ async fn evidence() -> Evidence {
         if size == 0 {
             lived(&store, 6).await;
         } else {
-            let acts = vec![crate::domain::audit::daemon_started("0.1.0"); 3];
+            let acts = vec![crate::domain::audit::daemon_started("0.1.0", None); 3];
             store.audit(super::at(5_000), acts).await.expect("written");
         }
         let kept = checkpoint(&store).await;
@@ -235,7 +235,7 @@ fn reorder(db: &Connection, one: u64, other: u64) -> Option<String> {
 
 /// Appends as the daemon does.
 fn go_on(db: &Connection, records: u64) {
-    let draft = crate::domain::audit::daemon_started("0.1.0");
+    let draft = crate::domain::audit::daemon_started("0.1.0", None);
     let drafts = vec![draft; usize::try_from(records).expect("few")];
     append(db, super::at(7_000), drafts).expect("appended");
 }
@@ -293,11 +293,11 @@ async fn whatever_is_done_to_the_database_is_found() {
         }
     }
     for class in Class::ALL {
-        let (done, seen) = found.get(&class).copied().unwrap_or_default();
-        eprintln!("{class:?}: {done} done, {done} found with a checkpoint, {seen} without");
+        let (done, shown) = found.get(&class).copied().unwrap_or_default();
+        eprintln!("{class:?}: {done} done, {done} found with a checkpoint, {shown} without");
         assert!(rounds < 500 || done != 0);
         // The honest limit, held by a test so that no page promises more. (A chain without its first record has
         // another key, which `--key` shows.)
-        assert!(class.shows_by_itself() || rounds < 500 || seen < done, "{class:?}");
+        assert!(class.shows_by_itself() || rounds < 500 || shown < done, "{class:?}");
     }
 }
