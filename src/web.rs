@@ -21,9 +21,10 @@ pub use open_routes::open_router;
 
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, PlanBody, RunFilter, RunList, RunView, Status,
+    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
+    RunView, Status,
 };
-use crate::domain::{DriftReport, RunId, SourceName, StackId, StackStatus};
+use crate::domain::{DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
 ///
@@ -103,6 +104,16 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
     /// Erases the name of a person from the audit chain.
     fn erase(&self, name: String, by: Person) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// The merge requests that are followed.
+    fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
+    /// Records a request for a live preview.
+    fn preview(
+        &self,
+        source: SourceName,
+        number: MergeRequestNumber,
+        body: PreviewBody,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;
     /// Whether the loop turns; else a sentence.

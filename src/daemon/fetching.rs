@@ -48,7 +48,7 @@ async fn attempt(
     if let (Err(failure), true) = (&declaration, fetched.lineage != Lineage::Same) {
         tracing::warn!(%source, revision = %fetched.revision.short(), "what is declared cannot be used: {failure}");
     }
-    Ok(Tip { revision: fetched.revision, lineage: fetched.lineage, declaration })
+    Ok(Tip { revision: fetched.revision, lineage: fetched.lineage, declaration, line: Vec::new() })
 }
 
 /// What is declared at a revision, merged with what the operator says now.

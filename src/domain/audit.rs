@@ -23,7 +23,7 @@ use super::{CommitHash, RunId, Timestamp};
 
 pub use chain::{Fault, Faults, Verification, Verified, verify};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use facts::{AuditContext, AuditedRun, daemon_started, key_used, records_of, runs_of};
+pub use facts::{AuditContext, AuditedRun, admitted_by, daemon_started, key_used, records_of, runs_of};
 pub use key::{AuditKey, AuditPublicKey, KeyError};
 
 /// What separates hashes of records from all other hashes, and this form of a record from later ones.
@@ -189,7 +189,13 @@ actions! {
     /// A person asked for a check.
     CheckRequested "check_requested",
     /// A person accepted a revision that did not descend from the one before.
+    HistoryApproved "history_approved",
+    /// A person approved of what a revision would do.
     RevisionApproved "revision_approved",
+    /// A person asked for a live preview of a merge request.
+    PreviewRequested "preview_requested",
+    /// A revision was admitted: what merged it, and who approved of that.
+    RevisionAdmitted "revision_admitted",
     /// A person accepted the hosts or the changes of an apply that was held.
     HostsApproved "hosts_approved",
     /// A person wanted a run ended.

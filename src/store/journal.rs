@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::columns::{count, json, nanos, timestamp, uncount};
 use super::seal::Seal;
 use super::{StoreError, audit, runs};
-use crate::domain::audit::{AuditContext, AuditDraft, records_of, runs_of};
+use crate::domain::audit::{AuditContext, AuditDraft, admitted_by, records_of, runs_of};
 use crate::domain::{Decision, Ending, Event, Fact, Lineage, RunId, RunSpec, Timestamp};
 
 /// One line of the journal. Pasted into a scenario, it replays.
@@ -44,9 +44,11 @@ impl JournalEntry {
 ///
 /// It is not written, so that idle sources cost no sync of the disk.
 pub(super) fn is_idle(event: &Event, decisions: &[Decision], facts: &[Fact]) -> bool {
-    let polls = decisions.iter().all(|it| matches!(it, Decision::Fetch { .. }));
+    let polls = decisions.iter().all(|it| matches!(it, Decision::Fetch { .. } | Decision::AskForge { .. }));
     let quiet = match event {
-        Event::Tick | Event::Hinted { .. } => true,
+        Event::Tick | Event::Hinted { .. } | Event::MergeRequestsSeen { .. } | Event::ForgeFailed { .. } => {
+            true
+        }
         Event::Fetched { tip, .. } => tip.lineage == Lineage::Same,
         _ => false,
     };
@@ -76,10 +78,11 @@ enum Audited {
 }
 
 impl Audited {
-    fn new(event: &Event, decisions: &[Decision]) -> Self {
+    fn new(event: &Event, decisions: &[Decision], facts: &[Fact]) -> Self {
         let runs = runs_of(event, decisions);
         if runs.is_empty() {
-            return Self::Known(records_of(event, decisions, &AuditContext::default()));
+            let context = AuditContext { admitted: admitted_by(event, facts), ..AuditContext::default() };
+            return Self::Known(records_of(event, decisions, &context));
         }
         // Findings may be large, and are not in the chain.
         let event = match event {
@@ -129,7 +132,7 @@ impl Entry {
             seal,
             starts: starts.collect(),
             end,
-            audited: Audited::new(event, decisions),
+            audited: Audited::new(event, decisions, facts),
         }
     }
 
@@ -178,6 +181,15 @@ fn learn(db: &Connection, fact: &Fact, seal: &Seal) -> rusqlite::Result<usize> {
         Fact::Task { stack, task, facts: None } => db
             .prepare_cached("DELETE FROM task_facts WHERE stack = ?1 AND task = ?2")?
             .execute((stack.to_string(), task.as_str())),
+        Fact::MergeRequest { source, number, facts: Some(facts) } => db
+            .prepare_cached(
+                "INSERT INTO merge_requests VALUES (?1, ?2, ?3)
+                    ON CONFLICT DO UPDATE SET facts = excluded.facts",
+            )?
+            .execute((source.as_str(), count(number.0), seal.json(facts))),
+        Fact::MergeRequest { source, number, facts: None } => db
+            .prepare_cached("DELETE FROM merge_requests WHERE source = ?1 AND number = ?2")?
+            .execute((source.as_str(), count(number.0))),
         Fact::NextRun { run } => db
             .prepare_cached(
                 "INSERT INTO meta VALUES ('next_run', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",

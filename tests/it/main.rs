@@ -8,6 +8,7 @@ mod crash;
 mod drift;
 mod execution;
 mod fleet;
+mod forge;
 mod gated;
 mod guardian;
 mod handshake;

@@ -45,6 +45,13 @@ fn row(record: &AuditRecord, now: Timestamp) -> Vec<Piece> {
 /// What else there is to say, in few words: the sentence if there is one, and what changed where.
 fn detail(record: &AuditRecord) -> String {
     let mut parts: Vec<String> = record.text("why").map(str::to_owned).into_iter().collect();
+    let people = record.personal.iter().filter(|(field, _)| !["actor", "why"].contains(&field.as_str()));
+    parts.extend(people.map(|(field, it)| {
+        // `approved_by.12.1` is the first who approved of merge request 12.
+        let (what, of) = field.split_once('.').unwrap_or((field, ""));
+        let of = of.split('.').next().unwrap_or_default();
+        format!("{} {of}: {}", what.replace('_', " "), it.text.as_deref().unwrap_or("(erased)"))
+    }));
     if let Value::Object(fields) = &record.detail {
         for (name, value) in fields {
             let name = name.replace('_', " ");
@@ -55,8 +62,8 @@ fn detail(record: &AuditRecord) -> String {
                     Some(format!("{name}: {}", counts.collect::<Vec<_>>().join(", ")))
                 }
                 Value::Array(names) => {
-                    let names = names.iter().filter_map(Value::as_str);
-                    Some(format!("{name}: {}", names.collect::<Vec<_>>().join(", ")))
+                    let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+                    (!names.is_empty()).then(|| format!("{name}: {}", names.join(", ")))
                 }
                 Value::String(text) => Some(format!("{name} {text}")),
                 Value::Number(number) => Some(format!("{name} {number}")),

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{AuditAction, AuditDraft, AuditHash, AuditKey, AuditPublicKey};
 use crate::domain::{
-    CommitHash, Decision, Ending, Event, HostEnd, HostName, Mode, Question, Recap, RefusalCause, Request,
-    RunId, RunSpec, Settings, StackId, Trigger,
+    CommitHash, Decision, Ending, Event, Fact, HostEnd, HostName, Lineage, MergeRequestState, Mode, Question,
+    Recap, RefusalCause, Request, RunId, RunSpec, Settings, SourceName, StackId, Tip, Trigger,
 };
 
 /// What the daemon itself is called as the object of a record.
@@ -36,6 +36,20 @@ pub struct AuditedRun {
 pub struct AuditContext {
     /// The runs of [`runs_of`], as far as they are recorded.
     pub runs: BTreeMap<RunId, AuditedRun>,
+    /// The commit that the event made the admitted one of its source, if it did.
+    pub admitted: Option<CommitHash>,
+}
+
+/// The commit that an event made the admitted one of its source, told by the facts that it changed.
+pub fn admitted_by(event: &Event, facts: &[Fact]) -> Option<CommitHash> {
+    let Event::Fetched { source, tip } = event else { return None };
+    let admits = |it: &Fact| match it {
+        Fact::Source { name, facts } => {
+            name == source && facts.admitted.as_ref() == Some(&tip.revision.commit)
+        }
+        _ => false,
+    };
+    (tip.lineage != Lineage::Same && facts.iter().any(admits)).then(|| tip.revision.commit.clone())
 }
 
 /// The runs that must be known to tell [`records_of`] the same event and decisions.
@@ -85,7 +99,7 @@ fn of_event(event: &Event, context: &AuditContext) -> Option<AuditDraft> {
     let act = |action, object: String, by: &str| AuditDraft::new(action, object).personal("actor", by);
     Some(match event {
         Event::Approved { source, commit, by } => {
-            let draft = act(AuditAction::RevisionApproved, source.to_string(), by);
+            let draft = act(AuditAction::HistoryApproved, source.to_string(), by);
             AuditDraft { commit: Some(commit.clone()), ..draft }
         }
         Event::RunRequested { stack, request } => requested(stack, request),
@@ -100,6 +114,19 @@ fn of_event(event: &Event, context: &AuditContext) -> Option<AuditDraft> {
             draft.detail = json!({ "digest": digest });
             draft
         }
+        Event::RevisionApproved { stack, digest, by } => {
+            let mut draft = act(AuditAction::RevisionApproved, stack.to_string(), by);
+            draft.detail = json!({ "digest": digest });
+            draft
+        }
+        Event::PreviewRequested { source, number, head, by } => {
+            let mut draft = act(AuditAction::PreviewRequested, source.to_string(), by);
+            draft.detail = json!({ "merge_request": number });
+            AuditDraft { commit: Some(head.clone()), ..draft }
+        }
+        Event::Fetched { source, tip } if context.admitted.as_ref() == Some(&tip.revision.commit) => {
+            admitted(source, tip)
+        }
         Event::Suspended { stack, by } => act(AuditAction::Suspended, stack.to_string(), by),
         Event::Resumed { stack, by } => act(AuditAction::Resumed, stack.to_string(), by),
         Event::Reconfigured { settings } => reconfigured(settings),
@@ -108,6 +135,10 @@ fn of_event(event: &Event, context: &AuditContext) -> Option<AuditDraft> {
         | Event::Hinted { .. }
         | Event::Fetched { .. }
         | Event::FetchFailed { .. }
+        | Event::MergeRequestsSeen { .. }
+        | Event::ForgeFailed { .. }
+        | Event::Previewed { .. }
+        | Event::Reported { .. }
         | Event::HostsAsked { .. }
         | Event::Probed { .. } => return None,
     })
@@ -132,8 +163,12 @@ fn of_decision(event: &Event, decision: &Decision, context: &AuditContext) -> Op
             draft
         }
         Decision::Exit => AuditDraft::new(AuditAction::DaemonStopped, DAEMON),
-        // Neither touches a host: a probe only looks whether it answers.
-        Decision::Fetch { .. } | Decision::Probe { .. } => return None,
+        // None of them touches a host: a probe only looks whether it answers, a preview without keys cannot.
+        Decision::Fetch { .. }
+        | Decision::Probe { .. }
+        | Decision::AskForge { .. }
+        | Decision::Preview { .. }
+        | Decision::Report { .. } => return None,
     })
 }
 
@@ -158,6 +193,7 @@ fn cause(refusal: &RefusalCause) -> &'static str {
     match refusal {
         RefusalCause::Locked { .. } => "locked",
         RefusalCause::Airbag { .. } => "airbag",
+        RefusalCause::Approval { .. } => "approval",
         RefusalCause::Superseded => "superseded",
         RefusalCause::Moot => "moot",
     }
@@ -208,6 +244,9 @@ fn started(spec: &RunSpec, reason: &str) -> AuditDraft {
     set("playbook", json!(spec.playbook));
     set("inventory", json!(spec.inventory));
     set("reference", json!(spec.revision.reference));
+    if let Some(number) = spec.merge_request {
+        set("merge_request", json!(number));
+    }
     if !spec.extra_vars.is_empty() {
         // Names only: a repository may declare a password in the clear.
         set("variables", spec.extra_vars.keys().map(String::as_str).collect());
@@ -226,6 +265,30 @@ fn configured(settings: &Settings) -> Value {
     let sources: Value = settings.sources.iter().map(|it| it.name.as_str()).collect();
     let digest = AuditHash(Sha256::digest(json!(settings).to_string()).into());
     json!({ "sources": sources, "settings": digest })
+}
+
+/// A revision, with the merge requests that brought it: who wrote, merged and approved of each.
+fn admitted(source: &SourceName, tip: &Tip) -> AuditDraft {
+    let mut draft = AuditDraft::new(AuditAction::RevisionAdmitted, source.to_string());
+    let mut merged = Vec::new();
+    for landing in &tip.line {
+        let Some(request) = &landing.merge_request else { continue };
+        let number = request.number;
+        merged.push(json!({
+            "number": number, "commit": landing.commit, "head": request.head, "as_proposed": landing.as_proposed,
+        }));
+        draft = draft.personal(&format!("author.{number}"), &request.author);
+        if let MergeRequestState::Merged { by: Some(by), .. } = &request.state {
+            draft = draft.personal(&format!("merged_by.{number}"), by);
+        }
+        for (at, approval) in request.approvals.iter().enumerate() {
+            draft = draft.personal(&format!("approved_by.{number}.{}", at + 1), &approval.by);
+        }
+    }
+    let pushed = tip.line.len() - merged.len();
+    draft.detail =
+        json!({ "reference": tip.revision.reference, "merge_requests": merged, "commits_without": pushed });
+    AuditDraft { commit: Some(tip.revision.commit.clone()), ..draft }
 }
 
 /// The end of a run, with what changed where. A check lists what would change; an apply also hosts without a change,

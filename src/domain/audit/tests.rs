@@ -180,7 +180,7 @@ fn a_run_is_recorded_from_its_request_to_its_end() {
         hosts: recap.into(),
         ended: false,
     };
-    let mut context = AuditContext { runs: BTreeMap::from([(run, known)]) };
+    let mut context = AuditContext { runs: BTreeMap::from([(run, known)]), admitted: None };
     let start = Decision::Start { spec: Box::new(spec.clone()), reason: "alice asked for it".to_owned() };
     let request =
         Request { mode: Mode::Apply, by: "alice".to_owned(), revision: None, limit: None, tags: Vec::new() };
@@ -236,4 +236,53 @@ fn a_run_is_recorded_from_its_request_to_its_end() {
 fn polling_leaves_no_record() {
     let fetch = Decision::Fetch { source: "infra".parse().unwrap(), admitted: None };
     assert!(records_of(&Event::Tick, &[fetch], &AuditContext::default()).is_empty());
+}
+
+#[test]
+fn a_revision_that_is_admitted_tells_who_merged_and_who_approved() {
+    let commit = |digit: &str| digit.repeat(40).parse::<CommitHash>().unwrap();
+    let merged = MergeRequestState::Merged { commit: Some(commit("a")), by: Some("bob".to_owned()) };
+    let request = MergeRequest {
+        number: MergeRequestNumber(12),
+        title: "@everybody".to_owned(),
+        author: "alice".to_owned(),
+        head: commit("b"),
+        target: "main".parse().unwrap(),
+        fork: false,
+        draft: false,
+        state: merged,
+        approvals: ["carol", "dave"]
+            .map(|by| Approval { by: by.to_owned(), commit: Some(commit("b")) })
+            .into(),
+        url: String::new(),
+        updated_at: at(0),
+    };
+    let landing = |digit, merge_request| Landing { commit: commit(digit), merge_request, as_proposed: true };
+    let tip = Tip {
+        revision: format!("main@sha1:{}", "a".repeat(40)).parse().unwrap(),
+        lineage: Lineage::Descendant { of: commit("c") },
+        declaration: Ok(Declaration::default()),
+        line: vec![landing("a", Some(Box::new(request))), landing("d", None)],
+    };
+    let source: SourceName = "infra".parse().unwrap();
+    let event = Event::Fetched { source: source.clone(), tip };
+    let fact = |admitted| Fact::Source {
+        name: source.clone(),
+        facts: SourceFacts { admitted, ..SourceFacts::default() },
+    };
+    let told = |facts: &[Fact]| {
+        let context = AuditContext { admitted: admitted_by(&event, facts), ..AuditContext::default() };
+        records_of(&event, &[], &context)
+    };
+    assert_eq!(told(&[fact(Some(commit("c")))]), [], "it waits");
+    let record = told(&[fact(Some(commit("a")))]).pop().unwrap();
+    assert_eq!((record.action, record.object.as_str()), (AuditAction::RevisionAdmitted, "infra"));
+    let people: Vec<_> = record.personal.iter().map(|(field, by)| format!("{field}={by}")).collect();
+    assert_eq!(
+        people,
+        ["approved_by.12.1=carol", "approved_by.12.2=dave", "author.12=alice", "merged_by.12=bob"]
+    );
+    assert_eq!(record.detail["commits_without"], 1);
+    assert_eq!(record.detail["merge_requests"][0]["number"], 12);
+    assert!(!record.detail.to_string().contains("everybody"), "a title is anybody's text");
 }

@@ -18,7 +18,8 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
             name: "what is known of tasks, and details of results",
             statements: DRIFT.to_vec(),
         },
-        Step { number: 4, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
+        Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
+        Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
     ]
 });
 
@@ -74,6 +75,10 @@ const AUDIT: [&str; 3] = [
     "CREATE INDEX audit_keys ON audit (seq) WHERE action = 'key_used'",
     "CREATE TABLE audit_checkpoints (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, note TEXT NOT NULL) STRICT",
 ];
+
+const MERGE_REQUESTS: [&str; 1] = ["CREATE TABLE merge_requests (
+        source TEXT NOT NULL, number INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (source, number)
+    ) STRICT, WITHOUT ROWID"];
 
 const TOTALS: [&str; 6] = [
     "ALTER TABLE runs ADD COLUMN results_left_out INTEGER NOT NULL DEFAULT 0",
