@@ -22,6 +22,7 @@ mod recorded;
 mod room;
 mod running;
 mod runtime;
+mod sandboxed;
 mod served;
 mod sshd;
 mod tidy;
