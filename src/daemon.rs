@@ -10,8 +10,11 @@ mod attic;
 mod auditing;
 mod cleaning;
 pub mod clock;
+mod comment_input;
+mod confined;
 mod desk;
 mod fetching;
+mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
@@ -20,11 +23,14 @@ pub mod logging;
 mod narrowing;
 mod places;
 mod preparing;
+mod previewing;
 mod probing;
 mod record;
 mod recovery;
 mod reload;
+mod reporting;
 mod running;
+mod sandboxing;
 mod trail;
 mod turning;
 
@@ -54,6 +60,7 @@ use crate::web::{self, Accounts, SocketSettings};
 
 use auditing::Auditing;
 use desk::{Desk, Flags};
+use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
 use places::Places;
@@ -229,6 +236,9 @@ fn tools(
         config: RwLock::new(Arc::new(config)),
         live: Mutex::new(HashMap::new()),
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
+        previews: Semaphore::new(hands::PREVIEWS_AT_ONCE),
+        forges: Forges::default(),
+        sandboxes: tokio::sync::OnceCell::new(),
         places,
     }))
 }

@@ -13,6 +13,7 @@ mod gated;
 mod guardian;
 mod handshake;
 mod inside;
+mod merge_requests;
 mod modules;
 mod monitoring;
 mod narrowed;
