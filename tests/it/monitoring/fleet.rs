@@ -39,6 +39,7 @@ impl Fleet {
         let snapshot = Snapshot {
             sources,
             merge_requests: BTreeMap::new(),
+            audit: Some(AuditFacts { records: 44, holds: Some(false), last_checkpoint: Some(now()) }),
             stacks: vec![stack("drifting"), stack("failing"), held(stack("held"))],
             drift: vec![drift("drifting", looks), drift("failing", looks), caught(drift("held", looks))],
             totals: Some(totals(looks)),
