@@ -6,11 +6,13 @@
 mod act;
 mod apply;
 mod approve;
+mod audit;
 mod client;
 mod command;
 mod console;
 mod drift;
 mod escape;
+mod merge_requests;
 mod page;
 mod progress;
 mod render;
@@ -18,6 +20,7 @@ mod render;
 mod tests;
 mod when;
 
+pub use audit::{AuditCommand, AuditShow, AuditVerify, audit_key, audit_verdict};
 pub use client::{Client, ClientError, EventStream};
 pub use command::{
     Arguments, CheckConfig, ClientCommand, ColorWanted, Command, Demo, Global, Init, OutputWanted, Schema,

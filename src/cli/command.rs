@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::AuditCommand;
+use super::drift::DriftArguments;
 use crate::api::{NameWanted, RevisionAsked, check_limit, check_tag};
-use crate::domain::{RunId, SourceName};
+use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
 /// Where the daemon of a service listens.
 const SOCKET: &str = "/run/driftless/driftless.sock";
@@ -247,13 +249,33 @@ pub enum ClientCommand {
         /// The stack: `source/stack`, or only its name where that is unique
         stack: NameWanted,
     },
+    /// Show, verify or export the audit chain: who did what, what ran and changed where
+    #[command(display_order = 18, subcommand)]
+    Audit(AuditCommand),
     /// Check a stack now, wait for it, and show what differs; changes nothing
     #[command(display_order = 19)]
     Plan(PlanArguments),
     /// Apply a stack now, wait for it, and end as the run ended
     #[command(display_order = 20, after_long_help = APPLY_RULES)]
     Apply(ApplyArguments),
-    /// Accept what waits for a person: rewritten history, or an apply that looks wrong
+    /// List the merge requests that are followed, and where their previews stand
+    #[command(display_order = 18)]
+    MergeRequests {
+        /// Only those of this source
+        source: Option<SourceName>,
+    },
+    /// Show what a merge request would do, as far as its preview went
+    #[command(display_order = 18)]
+    Preview {
+        /// The source
+        source: SourceName,
+        /// The number of the merge request
+        number: MergeRequestNumber,
+        /// Check the head that it has now with the real keys; this executes what it says
+        #[arg(long)]
+        live: bool,
+    },
+    /// Accept what waits for a person: rewritten history, a revision, or an apply that looks wrong
     #[command(display_order = 21)]
     Approve {
         /// The source, or the stack as `source/stack`
@@ -284,35 +306,6 @@ pub enum ClientCommand {
         /// The stack
         stack: NameWanted,
     },
-}
-
-/// Arguments of `drift`.
-#[derive(Debug, Args)]
-pub struct DriftArguments {
-    /// Only this stack
-    pub stack: Option<NameWanted>,
-    /// Only this host
-    #[arg(long, value_name = "HOST")]
-    pub host: Option<String>,
-    /// Only this class: intended, corrective, recurring or flapping
-    #[arg(long, value_name = "CLASS")]
-    pub class: Option<ClassWanted>,
-    /// Show the differences themselves
-    #[arg(long)]
-    pub diff: bool,
-}
-
-/// Whose doing a difference is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ClassWanted {
-    /// Git moved, and the host does not have it yet.
-    Intended,
-    /// Somebody changed the host.
-    Corrective,
-    /// The same, again.
-    Recurring,
-    /// The task reports a change each time.
-    Flapping,
 }
 
 /// Arguments of `plan`.

@@ -7,16 +7,20 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::{Access, Credentials, Lender};
+use super::audit::AuditConfig;
 use super::check::Findings;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
+use super::forge::ForgeConfig;
+use super::merge_requests::merge_request_policy;
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
+use super::retention::Retention;
 use super::value::Value;
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Settings, SourceName, SourcePolicy,
-    Span, StackName,
+    AdmissionPolicy, AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, RewindPolicy,
+    Settings, SourceName, SourcePolicy, Span, StackName,
 };
 
 /// What others know better: the parts that talk to Git and run Ansible own these rules.
@@ -56,6 +60,8 @@ pub struct Config {
     /// The one name of each machine that inventories call or reach in different ways. The keys are written as
     /// [`LockKey::address`](crate::domain::LockKey::address) writes them.
     pub aliases: BTreeMap<String, String>,
+    /// The audit chain.
+    pub audit: AuditConfig,
     /// What is kept out of records, beside what is always.
     pub redact: Redact,
     /// How many hosts have metrics of their own.
@@ -92,6 +98,8 @@ pub struct SourceConfig {
     pub credentials: Credentials,
     /// How the hosts of all its stacks are reached.
     pub access: Access,
+    /// Where its merge requests are.
+    pub forge: Option<ForgeConfig>,
     /// What outranks the repository, by stack.
     pub stacks: BTreeMap<StackName, StackOverride>,
 }
@@ -111,6 +119,8 @@ impl SourceConfig {
 pub struct StackOverride {
     /// When revisions are applied.
     pub apply: Option<ApplyPolicy>,
+    /// Who has to approve of them.
+    pub approval: ApprovalPolicy,
     /// Whether drift is corrected.
     pub heal: Option<HealPolicy>,
     /// How often drift is looked for.
@@ -183,19 +193,6 @@ pub struct RunLimits {
     pub open_files: Option<u64>,
     /// Size of each file that is written, in bytes.
     pub file_size: Option<u64>,
-}
-
-/// How long records are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retention {
-    /// Runs.
-    pub age: Span,
-    /// All records together, in bytes.
-    pub size: u64,
-    /// The journal of events and decisions.
-    pub journal: Span,
-    /// Raw logs.
-    pub raw_log: Span,
 }
 
 impl Config {
@@ -292,9 +289,10 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         listen: value.text("listen")?.parse().ok()?,
         admin_group: value.owned("admin_group")?,
         limits: build_limits(limits)?,
-        retention: build_retention(value.get("retention")?)?,
+        retention: Retention::of(value.get("retention")?)?,
         raw_log: value.switch("raw_log")?,
         aliases: aliases(value),
+        audit: AuditConfig::of(value.get("audit")?, lender)?,
         redact: Redact::of(value.get("redact")?),
         host_metrics: value.get("metrics")?.count("hosts")?,
         warnings: Report::new("", "", &[], Vec::new()),
@@ -306,6 +304,7 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
     for (name, value) in value.named("stacks") {
         stacks.insert(name.text.parse().ok()?, stack(value, lender));
     }
+    let credentials = lender.credentials(value.get("credentials")?);
     Some(SourceConfig {
         policy: SourcePolicy {
             name,
@@ -315,10 +314,13 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
                 "follow" => RewindPolicy::Follow,
                 _ => RewindPolicy::Ask,
             },
+            admission: AdmissionPolicy { approvals: value.count("approvals") },
+            merge_requests: merge_request_policy(value),
         },
         url: value.owned("url")?,
         run_as: value.owned("run_as"),
-        credentials: lender.credentials(value.get("credentials")?),
+        forge: ForgeConfig::of(value, &credentials, lender),
+        credentials,
         access: lender.access(value.get("access")?),
         stacks,
     })
@@ -327,6 +329,10 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
 fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
     StackOverride {
         apply: value.text("apply").map(apply_policy),
+        approval: match value.text("approval") {
+            Some("person") => ApprovalPolicy::Person,
+            _ => ApprovalPolicy::None,
+        },
         heal: value.text("heal").map(heal_policy),
         check: value.get("check").and_then(check_schedule),
         daily_heals: value.count("daily_heals"),
@@ -373,14 +379,5 @@ fn build_limits(value: &Value) -> Option<Limits> {
             open_files: run.count("open_files"),
             file_size: run.size("file_size"),
         },
-    })
-}
-
-fn build_retention(value: &Value) -> Option<Retention> {
-    Some(Retention {
-        age: value.duration("age")?,
-        size: value.size("size")?,
-        journal: value.duration("journal")?,
-        raw_log: value.duration("raw_log")?,
     })
 }

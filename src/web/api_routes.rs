@@ -13,12 +13,13 @@ use serde_json::{Map, Value};
 
 use super::Backend;
 use super::accounts::{Permission, Person};
+use super::audit_routes::{audit, erase};
 use super::events::events;
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
-    Listener, Method, NameWanted, PREFIX, PlanBody, ROUTES, Route, RunFilter, RunList, RunView, StackList,
-    Status, resolve_stack,
+    Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, ROUTES, Route, RunFilter,
+    RunList, RunView, StackList, Status, resolve_stack,
 };
 use crate::domain::{DriftReport, RunId, SourceName, StackId};
 
@@ -57,7 +58,11 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/runs/{run}") => get(run::<B>),
         (Method::Get, "/runs/{run}/events") => get(events::<B>),
         (Method::Post, "/runs/{run}/cancel") => post(cancel::<B>),
+        (Method::Get, "/merge-requests") => get(merge_requests::<B>),
+        (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => post(preview::<B>),
         (Method::Post, "/sources/{source}/approve") => post(approve::<B>),
+        (Method::Get, "/audit") => get(audit::<B>),
+        (Method::Post, "/audit/erase") => post(erase::<B>),
         _ => return None,
     })
 }
@@ -130,10 +135,10 @@ async fn explain<B: Backend>(State(backend): State<B>, Stack(stack): Stack) -> A
 }
 
 /// A body: a JSON object. It may be left out, which means all defaults.
-type Wanted = Result<Option<Json<Map<String, Value>>>, JsonRejection>;
+pub(super) type Wanted = Result<Option<Json<Map<String, Value>>>, JsonRejection>;
 
 /// Reads a body. Only an object is one: a list of values without names would be read by their order.
-fn body<T: DeserializeOwned>(wanted: Wanted) -> Result<T, Refusal> {
+pub(super) fn body<T: DeserializeOwned>(wanted: Wanted) -> Result<T, Refusal> {
     let fields = wanted?.map(|Json(it)| it).unwrap_or_default();
     serde_json::from_value(Value::Object(fields))
         .map_err(|error| ErrorBody::bad_request(format!("the body is refused: {error}")).into())
@@ -226,6 +231,21 @@ async fn cancel<B: Backend>(
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     answer(backend.cancel(run, body::<CancelBody>(wanted)?, by).await)
+}
+
+async fn merge_requests<B: Backend>(State(backend): State<B>) -> Answer<MergeRequestList> {
+    answer(backend.merge_requests().await)
+}
+
+async fn preview<B: Backend>(
+    State(backend): State<B>,
+    Path((source, number)): Path<(String, String)>,
+    Extension(by): Extension<Person>,
+    wanted: Wanted,
+) -> Answer<ActionReply> {
+    let refused = |it: crate::domain::NameError| Refusal::from(it);
+    let (source, number) = (source.parse().map_err(refused)?, number.parse().map_err(refused)?);
+    answer(backend.preview(source, number, body::<PreviewBody>(wanted)?, by).await)
 }
 
 async fn approve<B: Backend>(

@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use driftless::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
-    Explanation, PlanBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status,
-    StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
+    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter,
+    RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
-    DriftReport, Ending, HostName, HostStats, Mode, Outcome, Run, RunEvent, RunEventKind, RunId, RunSpec,
-    RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp, Trigger,
+    DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent, RunEventKind,
+    RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp,
+    Trigger,
 };
 use driftless::web::{Backend, Person};
 
@@ -117,6 +118,7 @@ fn spec() -> RunSpec {
         revision: format!("main@sha1:{}", "ab".repeat(20)).parse().expect("a revision"),
         mode: Mode::Apply,
         trigger: Trigger::Person,
+        merge_request: None,
         requested_by: Some("ann".to_owned()),
         failures_before: 0,
         selection: Selection::Full,
@@ -207,6 +209,20 @@ impl Backend for Memory {
         Ok(self.act(&by, &format!("plans {stack} on {:?}", body.limit)))
     }
 
+    async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
+        Ok(MergeRequestList { merge_requests: Vec::new() })
+    }
+
+    async fn preview(
+        &self,
+        source: SourceName,
+        number: MergeRequestNumber,
+        body: PreviewBody,
+        by: Person,
+    ) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("previews {source} {number} {}", body.head.short())))
+    }
+
     async fn approve_hosts(
         &self,
         stack: StackId,
@@ -237,6 +253,14 @@ impl Backend for Memory {
         by: Person,
     ) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("approves {} of {source}", body.commit)))
+    }
+
+    async fn audit(&self, _query: AuditQuery) -> Result<AuditList, ErrorBody> {
+        Ok(AuditList::default())
+    }
+
+    async fn erase(&self, name: String, by: Person) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("erases {name}")))
     }
 
     async fn metrics(&self) -> String {
