@@ -24,6 +24,7 @@ mod suggest;
 mod tree;
 mod units;
 mod value;
+mod webhook;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
@@ -38,6 +39,7 @@ pub use schema::{operator_schema, repository_schema};
 pub use starter::{operator_starter, starter};
 pub use tree::{FileKind, RepositoryFiles};
 pub use units::{show_size, show_span};
+pub use webhook::Webhook;
 
 /// The name of the repository's file, at its root.
 pub const REPOSITORY_FILE: &str = "driftless.yml";

@@ -5,6 +5,7 @@
 //! Labels hold configured names and fixed words only, never a revision, a task or a run. The `_info` series are the
 //! exception for revisions, those of single hosts for hosts, of which there are only so many.
 
+mod deliveries;
 mod drift;
 mod gauges;
 mod page;
@@ -20,6 +21,7 @@ use prometheus::{Encoder as _, HistogramVec, IntCounterVec, Registry, TextEncode
 
 use crate::domain::{
     DriftFacts, LastEnd, Mode, Outcome, SourceName, SourceStatus, StackId, StackStatus, Timestamp, Total,
+    WebhookProvider,
 };
 
 pub use table::{Kind, METRICS, Metric};
@@ -34,6 +36,8 @@ pub struct MetricsError(#[from] prometheus::Error);
 pub struct Snapshot {
     /// All sources.
     pub sources: Vec<SourceStatus>,
+    /// The sources with a receiver of webhooks, and who sends there.
+    pub receivers: Vec<(SourceName, WebhookProvider)>,
     /// All stacks.
     pub stacks: Vec<StackStatus>,
     /// The drift of these stacks and what their hosts are owed.
@@ -63,6 +67,7 @@ pub struct Metrics {
     run_seconds: HistogramVec,
     start_seconds: HistogramVec,
     fetches: IntCounterVec,
+    deliveries: IntCounterVec,
     known: Mutex<Known>,
     /// As they were last read. A total that went back to zero would be counted again by `increase()`.
     totals: Mutex<Option<Vec<Total>>>,
@@ -73,6 +78,7 @@ pub struct Metrics {
 #[derive(Default)]
 struct Known {
     sources: BTreeSet<SourceName>,
+    receivers: BTreeSet<(SourceName, WebhookProvider)>,
     stacks: BTreeSet<StackId>,
 }
 
@@ -87,6 +93,7 @@ impl Metrics {
                 table::opts("driftless_git_fetches_total"),
                 table::labels("driftless_git_fetches_total"),
             )?,
+            deliveries: deliveries::counter()?,
             registry,
             known: Mutex::default(),
             totals: Mutex::default(),
@@ -95,6 +102,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.run_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.start_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.fetches.clone()))?;
+        metrics.registry.register(Box::new(metrics.deliveries.clone()))?;
         metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(metrics)
     }
@@ -151,6 +159,7 @@ impl Metrics {
     fn prepare(&self, snapshot: &Snapshot) {
         let now = Known {
             sources: snapshot.sources.iter().map(|it| it.name.clone()).collect(),
+            receivers: snapshot.receivers.iter().cloned().collect(),
             stacks: snapshot.stacks.iter().map(|it| it.id.clone()).collect(),
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,6 +177,7 @@ impl Metrics {
                 self.fetches.with_label_values(&[source.as_str(), result]);
             }
         }
+        deliveries::prepare(&self.deliveries, &known.receivers, &now.receivers);
         *known = now;
     }
 

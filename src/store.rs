@@ -13,6 +13,7 @@
 mod backup;
 mod columns;
 mod connection;
+mod deliveries;
 mod error;
 pub mod events;
 mod frames;
@@ -49,6 +50,7 @@ use self::space::Ballast;
 use self::writer::{Command, Job, WAITING, Writer};
 use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
 
+pub use self::deliveries::RecordedDelivery;
 pub use self::error::StoreError;
 pub use self::events::{EventLog, EventReader};
 pub use self::journal::JournalEntry;

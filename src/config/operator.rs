@@ -13,10 +13,11 @@ use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
 use super::value::Value;
+use super::webhook::Webhook;
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Settings, SourceName, SourcePolicy,
-    Span, StackName,
+    AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Secret, Settings, SourceName,
+    SourcePolicy, Span, StackName, WebhookProvider,
 };
 
 /// What others know better: the parts that talk to Git and run Ansible own these rules.
@@ -26,6 +27,8 @@ pub struct Checks {
     pub url: fn(&str, bool) -> Result<(), String>,
     /// Refuses the name of an environment variable with what to do about it.
     pub env_name: fn(&str) -> Result<(), String>,
+    /// Refuses the secret of a receiver with what to do about it.
+    pub webhook_secret: fn(WebhookProvider, &Secret) -> Result<(), String>,
 }
 
 impl fmt::Debug for Checks {
@@ -60,6 +63,8 @@ pub struct Config {
     pub redact: Redact,
     /// How many hosts have metrics of their own.
     pub host_metrics: u32,
+    /// The largest body of a webhook that is read, in bytes.
+    pub webhook_body_limit: u64,
     /// What somebody should look at, though the file is valid. Often empty.
     pub warnings: Report,
 }
@@ -92,6 +97,8 @@ pub struct SourceConfig {
     pub credentials: Credentials,
     /// How the hosts of all its stacks are reached.
     pub access: Access,
+    /// Who may tell that it moved.
+    pub webhook: Option<Webhook>,
     /// What outranks the repository, by stack.
     pub stacks: BTreeMap<StackName, StackOverride>,
 }
@@ -297,6 +304,7 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         aliases: aliases(value),
         redact: Redact::of(value.get("redact")?),
         host_metrics: value.get("metrics")?.count("hosts")?,
+        webhook_body_limit: value.get("webhooks")?.size("body_limit")?,
         warnings: Report::new("", "", &[], Vec::new()),
     })
 }
@@ -320,6 +328,7 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
         run_as: value.owned("run_as"),
         credentials: lender.credentials(value.get("credentials")?),
         access: lender.access(value.get("access")?),
+        webhook: Webhook::of(value, lender),
         stacks,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::shape::{self, Key, Presence, Shape};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
+use super::webhook::{WEBHOOK, WEBHOOKS};
 
 const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Required, about }
@@ -57,6 +58,7 @@ pub(super) static OPERATOR: &[Key] = &[
     ),
     optional("redact", Shape::Group(REDACT), "What is kept out of records, beside what is always."),
     optional("metrics", Shape::Group(METRICS), "What Prometheus is told."),
+    optional("webhooks", Shape::Group(WEBHOOKS), "What holds for the webhooks of all sources."),
     with_default(
         "state_dir",
         PATH,
@@ -112,6 +114,11 @@ static SOURCE: &[Key] = &[
         "The user on this machine that runs of this source belong to. Needed when driftless runs as a service; give each source its own.",
     ),
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
+    optional(
+        "webhook",
+        Shape::Group(WEBHOOK),
+        "Who may tell that the repository moved, so that driftless looks at once.",
+    ),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
     optional(
         "stacks",

@@ -10,6 +10,7 @@ use super::operator::Checks;
 use super::report::Diagnostic;
 use super::units::show_span;
 use super::value::{Content, Pointer, Value};
+use super::webhook;
 use super::yaml::Name;
 
 /// Keys whose path is to exist already. Secrets are looked at by themselves.
@@ -33,6 +34,7 @@ impl Rules<'_> {
         let sources = value.named("sources");
         for (_, source) in sources {
             self.source(source);
+            webhook::check(self.findings, source, self.checks, self.credentials_dir);
         }
         self.users(sources);
         self.aliases(value.named("aliases"));

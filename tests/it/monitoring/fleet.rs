@@ -36,6 +36,7 @@ impl Fleet {
             self.metrics.fetched(&source.name, false);
         }
         let snapshot = Snapshot {
+            receivers: Vec::new(),
             sources,
             stacks: vec![stack("drifting"), stack("failing"), held(stack("held"))],
             drift: vec![drift("drifting", looks), drift("failing", looks), caught(drift("held", looks))],

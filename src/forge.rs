@@ -1,0 +1,3 @@
+//! Forges: the servers where repositories and merge requests are. They tell through webhooks.
+
+pub mod webhook;
