@@ -40,7 +40,7 @@ pub(super) static WEBHOOK: &[Key] = &[
         name: "secret",
         shape: Shape::Secret,
         presence: Presence::Required,
-        about: "The secret that the forge was told as well. Without one, or with an empty one, driftless does not start. Of GitLab either the secret token or, beginning with `whsec_`, the signing token. A changed secret counts after a reload.",
+        about: "The secret that the forge was told as well. Without one, or with an empty one, driftless does not start. Of GitLab either the secret token or, beginning with `whsec_`, the signing token. A changed file counts after a reload, a changed credential after a restart.",
     },
 ];
 

@@ -1,6 +1,7 @@
 //! The store on real files: what was acknowledged is there, whatever happens.
 
 mod crash;
+mod deliveries;
 mod events;
 mod fixture;
 mod full_disk;

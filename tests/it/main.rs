@@ -10,6 +10,8 @@ mod fleet;
 mod gated;
 mod guardian;
 mod handshake;
+mod hooked;
+mod https;
 mod inside;
 mod modules;
 mod monitoring;
