@@ -43,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(rest)
 
-    do_GET = do_POST = answer  # noqa: N815
+    do_GET = do_POST = answer
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""

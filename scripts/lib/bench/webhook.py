@@ -19,7 +19,7 @@ from world import GIT, Daemon, Repository, many_files
 
 SIZES = {"small": (200, 200), "large": (10_000, 10_000)}  # files, commits
 GOAL = 500  # milliseconds, for 95 of 100
-SECRET = "It's a Secret to Everybody"  # noqa: S105
+SECRET = "It's a Secret to Everybody"
 
 
 def measure(room: Path, program: Path, ansible: Path, pairs: int) -> list[Row]:
@@ -91,7 +91,7 @@ def deliver(daemon: Daemon, repository: Repository, source: str, number: str) ->
     status = connection.getresponse().status
     answered = time.monotonic() - begun
     connection.close()
-    if status != 202:  # noqa: PLR2004
+    if status != 202:
         raise RuntimeError(f"a delivery was answered with {status}:\n{daemon.logged()[-2000:]}")
     wait_for("a run", lambda: daemon.ended_runs() > before)
     started = daemon.run_of(commit)["started_at"]

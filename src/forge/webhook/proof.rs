@@ -56,10 +56,9 @@ impl Proof {
         if text.chars().any(char::is_control) {
             return Err(WebhookSecretError::Control);
         }
-        let signing = match text.strip_prefix(SIGNING_KEY) {
-            Some(rest) => Some(STANDARD.decode(rest).map_err(|_| WebhookSecretError::SigningKey)),
-            None => None,
-        };
+        let signing = text
+            .strip_prefix(SIGNING_KEY)
+            .map(|rest| STANDARD.decode(rest).map_err(|_| WebhookSecretError::SigningKey));
         let plain = text.as_bytes();
         Ok(match (provider, signing) {
             (WebhookProvider::Gitlab | WebhookProvider::Generic, Some(key)) => {
