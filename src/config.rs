@@ -6,9 +6,12 @@
 
 mod access;
 mod check;
+mod checks;
 mod drift;
+mod forge;
 mod inferred;
 mod mask;
+mod merge_requests;
 mod operator;
 mod operator_keys;
 mod operator_rules;
@@ -19,6 +22,7 @@ mod repository_keys;
 mod repository_rules;
 mod schema;
 mod shape;
+mod stack_keys;
 mod starter;
 mod suggest;
 mod tree;
@@ -28,9 +32,11 @@ mod webhook;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
+pub use checks::Checks;
 pub use drift::{AirbagOverride, Redact};
+pub use forge::ForgeConfig;
 pub use operator::{
-    Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
+    Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
 };
 pub use reference::{operator_reference, repository_reference};
 pub use report::{Diagnostic, Finding, Report, Severity};

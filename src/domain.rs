@@ -18,6 +18,8 @@ pub mod latency;
 pub mod lock;
 pub mod merge_request;
 pub mod outcome;
+pub mod prediction;
+pub mod preview;
 pub mod recap;
 pub mod run;
 pub mod run_event;
@@ -43,9 +45,16 @@ pub use impact::{FileChange, HostsImpact, Impact, LeftBehind, PlayImpact, StackI
 pub use latency::{Latencies, Latency};
 pub use ledger::HostLedger;
 pub use lock::{AirbagHold, AirbagPolicy, AskedPlay, LockKey, Question, RefusalCause};
-pub use merge_request::{Approval, MergeRequest, MergeRequestNumber, MergeRequestState};
+pub use merge_request::{
+    Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
+};
 pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
+pub use prediction::{PredictedChange, Prediction, PredictionReport};
+pub use preview::{
+    AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy,
+    MergeRequestStatus, PreviewFacts, PreviewLevel, PreviewRequest, Previewed, SandboxedStack,
+};
 pub use recap::{HostEnd, HostStats, Recap, Tally};
 pub use revision::{CommitHash, Reference, Revision};
 pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
@@ -55,10 +64,13 @@ pub use run_event::{
 };
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
-pub use source::{Declaration, Head, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip};
+pub use source::{
+    AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
+};
 pub use stack::{
-    ApplyPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold, Interruption, LockFacts, NarrowPlan,
-    OwedVerify, ProbeFacts, Request, StackFacts, StackPolicy,
+    ApplyPolicy, ApprovalFacts, ApprovalPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold,
+    Interruption, LockFacts, NarrowPlan, OwedVerify, PredictionTotals, ProbeFacts, Request, StackFacts,
+    StackPolicy,
 };
 pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,

@@ -25,9 +25,9 @@ pub use webhooks::WebhookAnswer;
 
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
-    Explanation, PlanBody, RunFilter, RunList, RunView, Status,
+    Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList, RunView, Status,
 };
-use crate::domain::{DriftReport, RunId, SourceName, StackId, StackStatus};
+use crate::domain::{DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
 ///
@@ -115,6 +115,16 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = WebhookAnswer> + Send;
     /// A delivery of a webhook was not read to its end.
     fn webhook_unread(&self, source: &str);
+    /// The merge requests that are followed.
+    fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
+    /// Records a request for a live preview.
+    fn preview(
+        &self,
+        source: SourceName,
+        number: MergeRequestNumber,
+        body: PreviewBody,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;
     /// Whether the loop turns; else a sentence.

@@ -1,14 +1,16 @@
 //! The operator's file as values.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::{Access, Credentials, Lender};
 use super::check::Findings;
+use super::checks::Checks;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
+use super::forge::ForgeConfig;
+use super::merge_requests::merge_request_policy;
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
@@ -16,26 +18,9 @@ use super::value::Value;
 use super::webhook::Webhook;
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Secret, Settings, SourceName,
-    SourcePolicy, Span, StackName, WebhookProvider,
+    AdmissionPolicy, AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, RewindPolicy,
+    Settings, SourceName, SourcePolicy, Span, StackName,
 };
-
-/// What others know better: the parts that talk to Git and run Ansible own these rules.
-#[derive(Clone, Copy)]
-pub struct Checks {
-    /// Refuses a URL with what to do about it; the flag says whether repositories on this machine are allowed.
-    pub url: fn(&str, bool) -> Result<(), String>,
-    /// Refuses the name of an environment variable with what to do about it.
-    pub env_name: fn(&str) -> Result<(), String>,
-    /// Refuses the secret of a receiver with what to do about it.
-    pub webhook_secret: fn(WebhookProvider, &Secret) -> Result<(), String>,
-}
-
-impl fmt::Debug for Checks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Checks")
-    }
-}
 
 /// All that the operator says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +84,8 @@ pub struct SourceConfig {
     pub access: Access,
     /// Who may tell that it moved.
     pub webhook: Option<Webhook>,
+    /// Where its merge requests are.
+    pub forge: Option<ForgeConfig>,
     /// What outranks the repository, by stack.
     pub stacks: BTreeMap<StackName, StackOverride>,
 }
@@ -118,6 +105,8 @@ impl SourceConfig {
 pub struct StackOverride {
     /// When revisions are applied.
     pub apply: Option<ApplyPolicy>,
+    /// Who has to approve of them.
+    pub approval: ApprovalPolicy,
     /// Whether drift is corrected.
     pub heal: Option<HealPolicy>,
     /// How often drift is looked for.
@@ -314,6 +303,7 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
     for (name, value) in value.named("stacks") {
         stacks.insert(name.text.parse().ok()?, stack(value, lender));
     }
+    let credentials = lender.credentials(value.get("credentials")?);
     Some(SourceConfig {
         policy: SourcePolicy {
             name,
@@ -323,10 +313,13 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
                 "follow" => RewindPolicy::Follow,
                 _ => RewindPolicy::Ask,
             },
+            admission: AdmissionPolicy { approvals: value.count("approvals") },
+            merge_requests: merge_request_policy(value),
         },
         url: value.owned("url")?,
         run_as: value.owned("run_as"),
-        credentials: lender.credentials(value.get("credentials")?),
+        forge: ForgeConfig::of(value, &credentials, lender),
+        credentials,
         access: lender.access(value.get("access")?),
         webhook: Webhook::of(value, lender),
         stacks,
@@ -336,6 +329,10 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
 fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
     StackOverride {
         apply: value.text("apply").map(apply_policy),
+        approval: match value.text("approval") {
+            Some("person") => ApprovalPolicy::Person,
+            _ => ApprovalPolicy::None,
+        },
         heal: value.text("heal").map(heal_policy),
         check: value.get("check").and_then(check_schedule),
         daily_heals: value.count("daily_heals"),

@@ -1,22 +1,30 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::forge::FORGE;
+use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
+use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
 use super::webhook::{WEBHOOK, WEBHOOKS};
 
-const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
+pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Required, about }
 }
 
-const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
+pub(super) const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Optional, about }
 }
 
-const fn with_default(name: &'static str, shape: Shape, default: &'static str, about: &'static str) -> Key {
+pub(super) const fn with_default(
+    name: &'static str,
+    shape: Shape,
+    default: &'static str,
+    about: &'static str,
+) -> Key {
     Key { name, shape, presence: Presence::Default(default), about }
 }
 
-const PATH: Shape = Shape::Text(&shape::ABSOLUTE);
+pub(super) const PATH: Shape = Shape::Text(&shape::ABSOLUTE);
 
 /// The top of the file.
 pub(super) static OPERATOR: &[Key] = &[
@@ -113,6 +121,16 @@ static SOURCE: &[Key] = &[
         Shape::Text(&shape::USER),
         "The user on this machine that runs of this source belong to. Needed when driftless runs as a service; give each source its own.",
     ),
+    optional(
+        "merge_requests",
+        Shape::Group(MERGE_REQUESTS),
+        "How merge requests are previewed. Needs `forge`.",
+    ),
+    optional(
+        "approvals",
+        Shape::Count(1, 100),
+        "Admit only commits that were merged through a merge request which so many people approved of, its author not counted. Needs `forge`. Absent: what is pushed is admitted.",
+    ),
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
     optional(
         "webhook",
@@ -120,6 +138,11 @@ static SOURCE: &[Key] = &[
         "Who may tell that the repository moved, so that driftless looks at once.",
     ),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
+    optional(
+        "forge",
+        Shape::Group(FORGE),
+        "Where the merge requests of the repository are. Absent: none are looked at.",
+    ),
     optional(
         "stacks",
         Shape::Named(&shape::STACK_NAME, &Shape::Group(STACK), false),
@@ -155,7 +178,7 @@ static CREDENTIALS: &[Key] = &[
     ),
 ];
 
-static ACCESS: &[Key] = &[
+pub(super) static ACCESS: &[Key] = &[
     optional("ssh_key", Shape::Secret, "A private key without a passphrase."),
     optional("ssh_agent", PATH, "The socket of an ssh agent, for hardware keys and keys with a passphrase."),
     optional(
@@ -189,77 +212,6 @@ static ACCESS: &[Key] = &[
         PATH,
         "The Python that managed runtimes of this source are built with, instead of the top-level `python`.",
     ),
-];
-
-static STACK: &[Key] = &[
-    optional(
-        "apply",
-        Shape::Choice(&["on_commit", "manual"]),
-        "When new revisions are applied: as soon as they are admitted, or when a person asks.",
-    ),
-    optional(
-        "heal",
-        Shape::Choice(&["never", "corrective"]),
-        "Whether drift is corrected, or only reported.",
-    ),
-    optional("check", Shape::OneOf(OVERRIDDEN_CHECK), "When check mode looks for drift: `every` or `cron`."),
-    optional("daily_heals", DAILY_HEALS, "As `limits.daily_heals`, for this stack."),
-    optional(
-        "airbag",
-        Shape::Group(OVERRIDDEN_AIRBAG),
-        "What of this stack is held. Key by key it outranks `limits.airbag`.",
-    ),
-    optional("max_task_time", MAX_TASK_TIME, "As `limits.max_task_time`, for this stack."),
-    optional(
-        "timeout",
-        Shape::Duration(SECOND, 7 * DAY),
-        "A run that takes longer is ended. May be longer than `limits.timeout`.",
-    ),
-    optional("forks", Shape::Count(1, 500), "How many hosts Ansible works on at once."),
-    optional(
-        "access",
-        Shape::Group(ACCESS),
-        "How the hosts of this stack are reached. Key by key it outranks the `access` of the source.",
-    ),
-];
-
-static OVERRIDDEN_CHECK: &[Key] = &[
-    optional(
-        "every",
-        Shape::Interval(MINUTE, 90 * DAY),
-        "The time from one check to the next, with a little jitter; `never` checks only when somebody asks.",
-    ),
-    optional(
-        "cron",
-        Shape::Text(&shape::CRON),
-        "The times of checks: minute, hour, day, month and weekday, in UTC.",
-    ),
-];
-
-const DAILY_HEALS: Shape = Shape::Count(0, 1000);
-const MAX_TASK_TIME: Shape = Shape::Duration(SECOND, 7 * DAY);
-const MAX_HOSTS: Shape = Shape::Count(1, 1_000_000);
-const MORE_CHANGES: Shape = Shape::Count(2, 1000);
-
-static AIRBAG: &[Key] = &[
-    with_default(
-        "fewer",
-        Shape::Percent,
-        "30%",
-        "An apply that has fewer hosts than the last one, by more than this; one host less is never held. `100%` holds only an apply without any host.",
-    ),
-    optional("max_hosts", MAX_HOSTS, "An apply to more hosts than this. Absent: there is no limit."),
-    optional(
-        "more_changes",
-        MORE_CHANGES,
-        "An apply after a check that predicts more than so many times the changes that are usual. Absent: none is held.",
-    ),
-];
-
-static OVERRIDDEN_AIRBAG: &[Key] = &[
-    optional("fewer", Shape::Percent, "As `limits.airbag.fewer`, for this stack."),
-    optional("max_hosts", MAX_HOSTS, "As `limits.airbag.max_hosts`, for this stack."),
-    optional("more_changes", MORE_CHANGES, "As `limits.airbag.more_changes`, for this stack."),
 ];
 
 static REDACT: &[Key] = &[

@@ -4,9 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::check::Findings;
+use super::checks::Checks;
 use super::drift::alias_key;
+use super::forge;
 use super::mask::{for_display, one_line};
-use super::operator::Checks;
 use super::report::Diagnostic;
 use super::units::show_span;
 use super::value::{Content, Pointer, Value};
@@ -70,6 +71,7 @@ impl Rules<'_> {
         {
             self.findings.error("this URL is refused", &url.place, one_line(&for_display(&help, &[])));
         }
+        forge::complete(source, self.findings);
         let stacks = source.named("stacks").iter().filter_map(|(_, it)| it.get("access"));
         for access in source.get("access").into_iter().chain(stacks) {
             for (name, _) in access.named("environment") {

@@ -15,8 +15,8 @@ use super::tree::{FileKind, RepositoryFiles};
 use super::value::Value;
 use super::{LARGEST_FILE, REPOSITORY_FILE, yaml};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, Declaration, Failure, RuntimeSpec, SourceName, Span, StackId, StackName,
-    StackPolicy,
+    AirbagPolicy, ApplyPolicy, ApprovalPolicy, Declaration, Failure, RuntimeSpec, SourceName, Span, StackId,
+    StackName, StackPolicy,
 };
 
 /// Keys that people look for in a repository, but that only the operator may set: they lend credentials or set limits.
@@ -167,6 +167,7 @@ fn stack(id: StackId, value: &Value, runtime: RuntimeSpec) -> Option<StackPolicy
         extra_vars: value.variables("extra_vars"),
         forks: value.count("forks"),
         apply: apply_policy(value.text("apply")?),
+        approval: ApprovalPolicy::None,
         heal: heal_policy(value.text("heal")?),
         check: check_schedule(value.get("check")?)?,
         daily_heals: StackPolicy::DAILY_HEALS,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::access::{Lender, SecretSource};
 use super::check::Findings;
-use super::operator::Checks;
+use super::checks::Checks;
 use super::shape::{Key, Presence, Shape};
 use super::units::{KIB, MIB};
 use super::value::{Pointer, Value};

@@ -1,5 +1,6 @@
 //! Answers those who ask over the API. Reads come from the core and the store; wishes become events.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,12 +10,12 @@ use tokio::sync::Notify;
 
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, EventChunk,
-    EventPosition, Explanation, PlanBody, Readiness, RevisionAsked, RunFilter, RunList, RunView, ServiceMode,
-    Status, StoreState,
+    EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RevisionAsked, RunFilter,
+    RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    CommitHash, DriftReport, Event, Failure, Mode, Request, Revision, RunId, SourceName, SourceStatus,
-    StackId, StackStatus, Timestamp,
+    DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
+    SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
@@ -24,7 +25,7 @@ use crate::web::{Backend, Person, WebhookAnswer};
 
 use super::inbox::{Inbox, Stopping};
 use super::receiving::Receiving;
-use super::record;
+use super::{approving, commits, record};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -70,6 +71,8 @@ struct Overview {
     stacks: Vec<StackStatus>,
     run_limit: u32,
     live: Vec<RunId>,
+    /// How many merge requests are open, by the sources that name a forge.
+    merge_requests: BTreeMap<SourceName, u32>,
 }
 
 impl Desk {
@@ -80,11 +83,12 @@ impl Desk {
                 stacks: core.stacks(now),
                 run_limit: core.settings().max_live_runs,
                 live: core.live_runs().iter().map(|it| it.run).collect(),
+                merge_requests: core.open_merge_requests(),
             })
             .await
     }
 
-    async fn stack(&self, id: &StackId) -> Result<StackStatus, ErrorBody> {
+    pub(super) async fn stack(&self, id: &StackId) -> Result<StackStatus, ErrorBody> {
         let stacks = self.stacks().await?;
         stacks
             .into_iter()
@@ -93,7 +97,12 @@ impl Desk {
     }
 
     /// Records a wish and says what follows from it.
-    async fn wish(&self, event: Event, by: &Person, message: String) -> Result<ActionReply, ErrorBody> {
+    pub(super) async fn wish(
+        &self,
+        event: Event,
+        by: &Person,
+        message: String,
+    ) -> Result<ActionReply, ErrorBody> {
         let after = record::newest(&self.store).await.map_err(|it| store_error(&it))?;
         self.inbox.record(event).await?.map_err(ErrorBody::unavailable)?;
         Ok(ActionReply { message, by: by.name.clone(), run: None, after })
@@ -108,7 +117,7 @@ impl Desk {
             .and_then(|it| it.admitted)
             .ok_or_else(|| ErrorBody::refused(format!("nothing of source {source} was admitted yet")))?;
         let git = Arc::clone(&self.git);
-        let commit = tokio::task::spawn_blocking(move || find_commit(&git, &source, &asked, &admitted))
+        let commit = tokio::task::spawn_blocking(move || commits::find(&git, &source, &asked, &admitted))
             .await
             .map_err(|_| ErrorBody::new(ErrorCode::Internal, "the look into the repository broke off"))??;
         Ok(Revision { reference: stack.head.reference.clone(), commit })
@@ -135,37 +144,6 @@ impl Desk {
         }
         Readiness { ready: because.is_empty(), because }
     }
-}
-
-/// The commit that is meant, if it is the admitted one or an ancestor of it.
-fn find_commit(
-    git: &Git,
-    source: &SourceName,
-    asked: &RevisionAsked,
-    admitted: &CommitHash,
-) -> Result<CommitHash, ErrorBody> {
-    let failed = |failure: Failure| ErrorBody::from_failure(ErrorCode::Refused, failure);
-    let commit = match asked {
-        RevisionAsked::Revision(revision) => revision.commit.clone(),
-        RevisionAsked::Commit(commit) => commit.clone(),
-        RevisionAsked::Beginning(beginning) => {
-            let found = git.find_by_prefix(source, beginning).map_err(|it| failed(it.into()))?;
-            found.ok_or_else(|| {
-                ErrorBody::not_found(format!(
-                    "no commit of {source}, or more than one, begins with {beginning}"
-                ))
-                .remedy("give more of its hash")
-            })?
-        }
-    };
-    if git.is_ancestor(source, &commit, admitted).map_err(|it| failed(it.into()))? {
-        return Ok(commit);
-    }
-    Err(ErrorBody::refused(format!(
-        "{} is not the admitted revision of {source} nor an ancestor of it",
-        commit.short()
-    ))
-    .remedy("only what was admitted may run; push it to the followed branch"))
 }
 
 fn refuse_suspended(stack: &StackId, status: &StackStatus) -> Result<(), ErrorBody> {
@@ -284,19 +262,22 @@ impl Backend for Desk {
         body: ApproveHostsBody,
         by: Person,
     ) -> Result<ActionReply, ErrorBody> {
-        let status = self.stack(&stack).await?;
-        match status.airbag.filter(|it| it.approved_by.is_none()) {
-            None => Err(ErrorBody::refused(format!("no apply of {stack} waits for a person"))),
-            Some(hold) if hold.digest != body.digest => {
-                Err(ErrorBody::refused(format!("{} does not wait; {} does", body.digest, hold.digest))
-                    .remedy("look at what waits now, and approve that"))
-            }
-            Some(hold) => {
-                let message = format!("{} is applied to {stack} all the same", hold.revision.short());
-                let event = Event::AirbagApproved { stack, digest: body.digest, by: by.name.clone() };
-                self.wish(event, &by, message).await
-            }
-        }
+        approving::approve_what_waits(self, stack, body, by).await
+    }
+
+    async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
+        let merge_requests = self.inbox.ask(|core, _| core.merge_requests()).await?;
+        Ok(MergeRequestList { merge_requests })
+    }
+
+    async fn preview(
+        &self,
+        source: SourceName,
+        number: MergeRequestNumber,
+        body: PreviewBody,
+        by: Person,
+    ) -> Result<ActionReply, ErrorBody> {
+        approving::preview(self, source, number, body, by).await
     }
 
     async fn suspend(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
@@ -366,6 +347,7 @@ impl Backend for Desk {
             sources: overview.sources,
             receivers: self.receiving.sources(),
             stacks: overview.stacks,
+            merge_requests: overview.merge_requests,
             drift: self.inbox.ask(|core, _| core.drift_facts()).await.unwrap_or_default(),
             totals: self.store.totals().await.ok(),
             last_ends: self.store.last_ends().await.unwrap_or_default(),

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, HostName, LastCheck, Latencies, LockKey,
-    Mode, NarrowingRefusal, Outcome, Quarantine, Revision, RunId, RunSpec, RuntimeSpec, Span, StackId,
-    StackName, Timestamp, Trigger,
+    AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, Coverage, HostName, LastCheck, Latencies,
+    LockKey, Mode, NarrowingRefusal, Outcome, Quarantine, Revision, RunId, RunSpec, RuntimeSpec, Span,
+    StackId, StackName, Timestamp, Trigger,
 };
 
 /// When a new revision is applied.
@@ -52,6 +52,17 @@ impl HealPolicy {
     }
 }
 
+/// Who has to approve of a revision before it is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalPolicy {
+    /// Nobody.
+    #[default]
+    None,
+    /// A person who was shown what it would change on which hosts.
+    Person,
+}
+
 /// A stack as declared, outranked by what the operator says of it. Nothing in it is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackPolicy {
@@ -78,6 +89,9 @@ pub struct StackPolicy {
     pub forks: Option<u32>,
     /// When new revisions are applied.
     pub apply: ApplyPolicy,
+    /// Who has to approve of a revision before.
+    #[serde(default)]
+    pub approval: ApprovalPolicy,
     /// What happens to drift.
     pub heal: HealPolicy,
     /// When check mode looks for drift.
@@ -127,6 +141,7 @@ impl StackPolicy {
             extra_vars: BTreeMap::new(),
             forks: None,
             apply: ApplyPolicy::OnCommit,
+            approval: ApprovalPolicy::None,
             heal: HealPolicy::Never,
             check: CheckSchedule::default(),
             daily_heals: Self::DAILY_HEALS,
@@ -265,6 +280,32 @@ pub struct CheckFacts {
     pub narrowing: Option<(CommitHash, Vec<NarrowingRefusal>)>,
 }
 
+/// What a revision would do, for a person who has to approve of it. The approval is bound to all of it: it lapses
+/// when a newer look finds something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalFacts {
+    /// The revision.
+    pub revision: Revision,
+    /// The check run that looked.
+    pub run: RunId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// Digest of the predicted changes and the hosts: what a person approves.
+    pub digest: String,
+    /// How many changes are predicted.
+    pub changes: u64,
+    /// The hosts.
+    pub hosts: BTreeSet<HostName>,
+    /// How much the check could see.
+    pub coverage: Coverage,
+    /// Who approved of it, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<(String, Timestamp)>,
+    /// Whether an approval lapsed because this look found something else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapsed: bool,
+}
+
 /// What is kept of the hosts that a stack has locked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -297,6 +338,22 @@ pub struct ProbeFacts {
     pub back_at: Option<Timestamp>,
 }
 
+/// Changes of applies that a preview had promised something about, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PredictionTotals {
+    /// They happened as predicted.
+    pub as_predicted: u64,
+    /// They did not happen.
+    pub missing: u64,
+    /// Something else was changed there.
+    pub different: u64,
+    /// They were not predicted.
+    pub extra: u64,
+    /// The preview could not say anything about them.
+    pub not_predictable: u64,
+}
+
 /// What is kept of a stack across restarts. The applied revision is not here: it is derived from the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StackFacts {
@@ -323,6 +380,12 @@ pub struct StackFacts {
     /// Looking for drift.
     #[serde(default)]
     pub check: CheckFacts,
+    /// What waits for the approval of a person, or has it.
+    #[serde(default)]
+    pub approval: Option<Box<ApprovalFacts>>,
+    /// How often applies did what previews of merge requests had promised, and how often not.
+    #[serde(default)]
+    pub predictions: PredictionTotals,
     /// Correcting it.
     #[serde(default)]
     pub heal: HealFacts,

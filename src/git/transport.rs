@@ -86,6 +86,14 @@ impl Transport {
         self.fetch_commit_into(&self.cache.path(), commit).await
     }
 
+    /// Fetches one reference of the other side into one of ours.
+    pub(super) async fn fetch_reference(&self, reference: &str, into: &str) -> Result<(), GitError> {
+        let git_dir = self.cache.path();
+        let refspec = format!("+{reference}:{into}");
+        let command = GitCommand::fetch_refspec(&self.surroundings, &git_dir, &self.remote.url, &refspec);
+        self.fetch_with(&command.map_err(refused)?, &git_dir).await
+    }
+
     /// Packs the packs, so that reading stays fast. A failure costs nothing but time.
     pub(super) async fn repack(&self) {
         let command = GitCommand::repack(&self.surroundings, &self.cache.path());

@@ -4,14 +4,10 @@ use std::collections::BTreeSet;
 
 use prometheus::IntCounterVec;
 
-use super::{Metrics, table};
+use super::Metrics;
 use crate::domain::{DeliveryResult, SourceName, WebhookProvider};
 
-const NAME: &str = "driftless_webhook_deliveries_total";
-
-pub(super) fn counter() -> Result<IntCounterVec, prometheus::Error> {
-    IntCounterVec::new(table::opts(NAME), table::labels(NAME))
-}
+pub(super) const NAME: &str = "driftless_webhook_deliveries_total";
 
 /// The labels of a receiver. What somebody wrote into a path is never one: without a receiver they are empty.
 fn labels(receiver: Option<&(SourceName, WebhookProvider)>) -> [&str; 2] {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CommitHash, Declaration, Failure, Head, Lineage, RewindPolicy, SourceFacts, SourceName, SourcePolicy,
-    StackId, StackName, StackPolicy, Timestamp, Tip,
+    CommitHash, Declaration, Failure, Head, Lineage, Revision, RewindPolicy, SourceFacts, SourceName,
+    SourcePolicy, StackId, StackName, StackPolicy, Timestamp, Tip,
 };
 
+use super::admission;
 use super::backoff::Jitter;
 use super::fetch::{Fetches, Flight};
+use super::merge_requests::MergeRequests;
 use super::stack::Stack;
 
 /// A source with its stacks: those that its head declares, and the facts of those it declared once.
@@ -19,6 +21,9 @@ pub(super) struct Source {
     pub(super) facts: SourceFacts,
     pub(super) stacks: BTreeMap<StackName, Stack>,
     pub(super) fetches: Fetches,
+    pub(super) requests: MergeRequests,
+    /// A tip that lacks what the operator asks for, and what that is. Found again by the next fetch.
+    pub(super) refused: Option<(Revision, Failure)>,
     /// A tip that does not descend from the admitted commit. Found again by the next fetch after a restart.
     pub(super) waiting: Option<Tip>,
     /// What is wrong with the declaration of the admitted commit, if anything is.
@@ -36,6 +41,8 @@ impl Source {
             facts,
             stacks: BTreeMap::new(),
             fetches: Fetches::new(now),
+            requests: MergeRequests::new(now),
+            refused: None,
             waiting: None,
             broken: None,
             seen: None,
@@ -75,7 +82,11 @@ impl Source {
         }
         let salt = u64::try_from(now.as_millisecond()).unwrap_or(0);
         self.fetches.succeeded(now, jitter.around(policy.poll_every, policy.name.as_str(), salt));
-        if matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask {
+        self.refused = admission::refusal(policy.admission, policy.rewinds, admitted.as_ref(), &tip)
+            .map(|lack| (tip.revision.clone(), lack));
+        if self.refused.is_some() {
+            self.requests.asks.hint();
+        } else if matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask {
             self.waiting = Some(tip);
         } else {
             self.admit(now, tip);
@@ -101,6 +112,7 @@ impl Source {
             self.seen = Some((tip.revision.commit.clone(), now));
         }
         self.waiting = None;
+        self.remember_line(&tip);
         if self.facts.admitted.as_ref() != Some(&tip.revision.commit) {
             self.facts.admitted = Some(tip.revision.commit.clone());
             self.changed = true;
@@ -116,6 +128,25 @@ impl Source {
             // The stacks stay as known, at the head that was valid.
             Err(failure) => self.broken = Some(failure),
         }
+        self.land(now);
+    }
+
+    /// Keeps the newest commits of the first-parent line, for what was merged by them.
+    fn remember_line(&mut self, tip: &Tip) {
+        if self.facts.recent.first() == Some(&tip.revision.commit) {
+            return;
+        }
+        let mut recent: Vec<CommitHash> = tip.line.iter().map(|it| it.commit.clone()).collect();
+        if recent.is_empty() {
+            recent.push(tip.revision.commit.clone());
+        }
+        // What is not on the line that is followed now is forgotten.
+        if matches!(tip.lineage, Lineage::Descendant { .. } | Lineage::Same) {
+            recent.append(&mut self.facts.recent);
+        }
+        recent.truncate(SourceFacts::RECENT_MAX);
+        self.facts.recent = recent;
+        self.changed = true;
     }
 
     fn move_head(&mut self, head: Head) {
@@ -136,10 +167,13 @@ impl Source {
         if reference(&self.policy) != reference(&policy) {
             self.waiting = None;
             self.broken = None;
+            self.refused = None;
+            self.facts.recent.clear();
             self.fetches.problem = None;
         }
         self.policy = policy;
         self.fetches.reconfigured();
+        self.requests.asks.reconfigured();
         for stack in self.stacks.values_mut() {
             stack.reconfigured(now);
         }

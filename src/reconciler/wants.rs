@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    AirbagHold, ApplyPolicy, CommitHash, Head, Hold, HostName, LockKey, Mode, Outcome, Request, Revision,
-    RunId, StackName, StackPolicy, Timestamp, Trigger,
+    AirbagHold, ApplyPolicy, ApprovalFacts, CommitHash, Head, Hold, HostName, LockKey, MergeRequestNumber,
+    Mode, Outcome, Request, Revision, RunId, StackName, StackPolicy, Timestamp, Trigger,
 };
 
 use super::backoff::Jitter;
@@ -37,6 +37,8 @@ pub(super) struct Want<'a> {
     pub(super) request: Option<&'a Request>,
     /// The hosts that it is narrowed to.
     pub(super) hosts: Option<BTreeSet<HostName>>,
+    /// The merge request that it previews.
+    pub(super) merge_request: Option<MergeRequestNumber>,
 }
 
 impl Want<'_> {
@@ -63,6 +65,13 @@ pub(super) enum Waiting<'a> {
     Held(&'a Hold),
     /// Its hosts or its changes are not what they were: a person has to look.
     Airbag(&'a AirbagHold),
+    /// A person has to approve of what it would do.
+    Approval {
+        /// What was found out about that.
+        looked: Option<&'a ApprovalFacts>,
+        /// Whether it has to be looked (again) first.
+        look: bool,
+    },
     /// Nothing is owed.
     Settled,
     /// The last apply did not succeed and is tried again then.
@@ -129,8 +138,12 @@ impl Source {
         let want = match &stack.facts.request {
             Some(request) => {
                 let want = stack.asked(request, head, world.now)?;
-                self.may_apply(&want, stack, policy, head)?;
-                want
+                match self.may_apply(&want, stack, policy, (head, world.now)) {
+                    Ok(()) => want,
+                    Err(waiting) => {
+                        stack.approval_check(want.revision, &waiting, world.now).ok_or(waiting)?
+                    }
+                }
             }
             None => self.unasked(stack, head, policy, world)?,
         };
@@ -175,17 +188,23 @@ impl Source {
     ) -> Result<Want<'a>, Waiting<'a>> {
         let apply = stack
             .apply_due(head, policy, world.now)
-            .and_then(|want| self.may_apply(&want, stack, policy, head).map(|()| want));
+            .and_then(|want| self.may_apply(&want, stack, policy, (head, world.now)).map(|()| want));
         let waiting = match apply {
             Ok(want) => return Ok(want),
             Err(waiting) => waiting,
         };
         if let Some(want) = stack.heal_due(policy, world.now)
-            && self.may_apply(&want, stack, policy, head).is_ok()
+            && self.may_apply(&want, stack, policy, (head, world.now)).is_ok()
         {
             return Ok(want);
         }
+        if let Some(want) = stack.approval_check(&head.revision, &waiting, world.now) {
+            return Ok(want);
+        }
         if let Some(want) = stack.check_due(policy, world) {
+            return Ok(want);
+        }
+        if let Some(want) = self.preview_due(&policy.id.stack) {
             return Ok(want);
         }
         Err(match waiting {
@@ -200,7 +219,7 @@ impl Source {
         want: &Want<'_>,
         stack: &'a Stack,
         policy: &'a StackPolicy,
-        head: &Head,
+        (head, now): (&Head, Timestamp),
     ) -> Result<(), Waiting<'a>> {
         if want.mode == Mode::Check {
             return Ok(());
@@ -212,7 +231,7 @@ impl Source {
         if want.revision.commit == head.revision.commit {
             self.bases_are_ready(policy, &head.revision.commit)?;
         }
-        Ok(())
+        stack.lacks_approval(want, policy, now)
     }
 
     /// Each stack it depends on attempted this commit, and no host of it that answered failed.
@@ -255,7 +274,7 @@ impl Stack {
         }
         let revision = request.revision.as_ref().unwrap_or(&head.revision);
         let (mode, trigger) = (request.mode, Trigger::Person);
-        Ok(Want { mode, trigger, revision, request: Some(request), hosts: None })
+        Ok(Want { mode, trigger, revision, request: Some(request), hosts: None, merge_request: None })
     }
 
     /// Why an apply of the head is due, or why not.
@@ -275,7 +294,8 @@ impl Stack {
         }
         let trigger = self.due(&head.revision.commit, now)?;
         self.not_just_refused(now)?;
-        let want = Want { mode: Mode::Apply, trigger, revision: &head.revision, request: None, hosts: None };
+        let (mode, revision) = (Mode::Apply, &head.revision);
+        let want = Want { mode, trigger, revision, request: None, hosts: None, merge_request: None };
         Ok(if trigger == Trigger::OwedHosts { self.catch_up(want, policy) } else { want })
     }
 

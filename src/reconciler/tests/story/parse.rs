@@ -1,10 +1,10 @@
 //! The words of a story: what they mean.
 
-use super::found;
+use super::{forge, found};
 use crate::domain::{
-    ApplyPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings, HealPolicy, HostEnd,
-    HostName, Mode, Outcome, Reason, Request, Retry, Revision, RewindPolicy, RunId, Settings, SourceName,
-    SourcePolicy, Span, StackId, StackPolicy,
+    ApplyPolicy, ApprovalPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings,
+    HealPolicy, HostEnd, HostName, Mode, Outcome, Reason, Request, Retry, Revision, RewindPolicy, RunId,
+    Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy,
 };
 
 pub(super) fn given(settings: &mut Settings, words: &[&str]) {
@@ -17,6 +17,10 @@ pub(super) fn given(settings: &mut Settings, words: &[&str]) {
         ["drain", span] => settings.drain_timeout = seconds(span),
         ["rewinds", "follow"] => settings.sources[0].rewinds = RewindPolicy::Follow,
         ["branch", name] => settings.sources[0].reference = name.parse().expect("a branch"),
+        ["approvals", number] => {
+            settings.sources[0].admission.approvals = Some(number.parse().expect("a number"));
+        }
+        ["forge", rest @ ..] => settings.sources[0].merge_requests = Some(forge::policy(rest)),
         ["poll", span] => settings.sources[0].poll_every = seconds(span),
         ["sources", names @ ..] => settings.sources = names.iter().map(|it| source(it)).collect(),
         _ => panic!("nothing that can be given: {words:?}"),
@@ -24,12 +28,7 @@ pub(super) fn given(settings: &mut Settings, words: &[&str]) {
 }
 
 pub(super) fn source(name: &str) -> SourcePolicy {
-    SourcePolicy {
-        name: name.parse().expect("a name"),
-        reference: "main".parse().expect("a branch"),
-        poll_every: Span::from_mins(1),
-        rewinds: RewindPolicy::Ask,
-    }
+    SourcePolicy::new(name.parse().expect("a name"), "main".parse().expect("a branch"))
 }
 
 /// `other: …` names another source than infra.
@@ -59,6 +58,7 @@ pub(super) fn stack(text: &str) -> StackPolicy {
         rest = after;
         match (*word, after) {
             ("manual", _) => policy.apply = ApplyPolicy::Manual,
+            ("approved", _) => policy.approval = ApprovalPolicy::Person,
             ("heals", _) => policy.heal = HealPolicy::Corrective,
             ("limit", [limit, after @ ..]) => (policy.limit, rest) = (Some((*limit).to_owned()), after),
             ("check", [span, after @ ..]) => {
