@@ -6,6 +6,7 @@
 
 mod accounts;
 mod api_routes;
+mod audit_routes;
 mod events;
 mod listen;
 mod open_routes;
@@ -24,8 +25,9 @@ pub use open_routes::open_router;
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
-    Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList, RunView, Status,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
+    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
+    RunView, Status,
 };
 use crate::domain::{DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 
@@ -115,6 +117,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = WebhookAnswer> + Send;
     /// A delivery of a webhook was not read to its end.
     fn webhook_unread(&self, source: &str);
+    /// Records of the audit chain.
+    fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
+    /// Erases the name of a person from the audit chain.
+    fn erase(&self, name: String, by: Person) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// The merge requests that are followed.
     fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
     /// Records a request for a live preview.

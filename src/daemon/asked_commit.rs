@@ -1,4 +1,4 @@
-//! The commit that a person means.
+//! Which commit a person means.
 
 use crate::api::{ErrorBody, ErrorCode, RevisionAsked};
 use crate::domain::{CommitHash, Failure, SourceName};
