@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::api::{
@@ -20,10 +21,11 @@ use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::reconciler::intersect_limits;
 use crate::store::Store;
-use crate::web::{Backend, Person};
+use crate::web::{Backend, Person, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
+use super::receiving::Receiving;
 use super::{approving, asked_commit, clock, record, trail};
 
 /// What the desk and the loop both look at.
@@ -52,6 +54,7 @@ pub(super) struct Desk {
     pub(super) inbox: Inbox,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
+    pub(super) receiving: Arc<Receiving>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) flags: Arc<Flags>,
     pub(super) started_at: Timestamp,
@@ -332,6 +335,18 @@ impl Backend for Desk {
         }
     }
 
+    fn webhook_body_limit(&self) -> usize {
+        self.receiving.body_limit()
+    }
+
+    async fn webhook(&self, source: &str, headers: HeaderMap, body: Vec<u8>) -> WebhookAnswer {
+        self.receiving.receive(source, headers, body).await
+    }
+
+    fn webhook_unread(&self, source: &str) {
+        self.receiving.unread(source);
+    }
+
     async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
         trail::list(&self.store, query).await.map_err(|it| store_error(&it))
     }
@@ -349,6 +364,7 @@ impl Backend for Desk {
             live_runs: u32::try_from(live).unwrap_or(u32::MAX),
             run_limit: overview.run_limit,
             sources: overview.sources,
+            receivers: self.receiving.sources(),
             stacks: overview.stacks,
             merge_requests: overview.merge_requests,
             drift: self.inbox.ask(|core, _| core.drift_facts()).await.unwrap_or_default(),

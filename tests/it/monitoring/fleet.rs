@@ -37,6 +37,7 @@ impl Fleet {
             self.metrics.fetched(&source.name, false);
         }
         let snapshot = Snapshot {
+            receivers: Vec::new(),
             sources,
             merge_requests: BTreeMap::new(),
             audit: Some(AuditFacts { records: 44, holds: Some(false), last_checkpoint: Some(now()) }),
