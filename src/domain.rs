@@ -6,6 +6,7 @@ pub mod name;
 pub mod revision;
 pub mod secret;
 
+pub mod signature;
 pub mod source;
 pub mod stack;
 
@@ -22,6 +23,7 @@ pub mod run;
 pub mod run_event;
 pub mod schedule;
 pub mod verdict;
+pub mod window;
 
 pub mod ledger;
 pub mod status;
@@ -53,6 +55,7 @@ pub use run_event::{
 };
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
+pub use signature::{Sighting, SignaturePolicy, SignatureRules};
 pub use source::{Declaration, Head, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip};
 pub use stack::{
     ApplyPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold, Interruption, LockFacts, NarrowPlan,
@@ -64,6 +67,7 @@ pub use status::{
 };
 pub use total::{LastEnd, Total};
 pub use verdict::{Coverage, Verdict};
+pub use window::{Freeze, Window, WindowState, Windows, Zone, ZoneError};
 
 /// A point in wall-clock time. Always an argument of the core, never read inside it.
 pub use jiff::Timestamp;

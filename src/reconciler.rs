@@ -24,6 +24,7 @@ mod locks;
 mod probes;
 mod recovery;
 mod report;
+mod sightings;
 mod source;
 mod spec;
 mod stack;

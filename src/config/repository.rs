@@ -172,6 +172,7 @@ fn stack(id: StackId, value: &Value, runtime: RuntimeSpec) -> Option<StackPolicy
         daily_heals: StackPolicy::DAILY_HEALS,
         airbag: AirbagPolicy::default(),
         max_task_time: StackPolicy::MAX_TASK_TIME,
+        windows: Windows::default(),
         // Nothing declared: the operator's limit takes its place below.
         timeout: value.duration("timeout").unwrap_or(Span::MAX),
         depends_on: depends_on.ok()?,

@@ -124,6 +124,7 @@ mod tests {
             trigger: Trigger::NewRevision,
             requested_by: None,
             failures_before: 0,
+            outside_window: None,
             selection: Selection::Full,
             playbook: "site.yml".to_owned(),
             inventory: "hosts".to_owned(),

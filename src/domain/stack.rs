@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, HostName, LastCheck, Latencies, LockKey,
     Mode, NarrowingRefusal, Outcome, Quarantine, Revision, RunId, RunSpec, RuntimeSpec, Span, StackId,
-    StackName, Timestamp, Trigger,
+    StackName, Timestamp, Trigger, Windows,
 };
 
 /// When a new revision is applied.
@@ -92,6 +92,9 @@ pub struct StackPolicy {
     /// How long a task can go on at a host after its connection broke.
     #[serde(default = "max_task_time")]
     pub max_task_time: Span,
+    /// When applies may start. The operator's word alone.
+    #[serde(default, skip_serializing_if = "Windows::is_empty")]
+    pub windows: Windows,
     /// A run that takes longer is ended.
     pub timeout: Span,
     /// Stacks of the same source that must have attempted a revision before this one applies it.
@@ -132,6 +135,7 @@ impl StackPolicy {
             daily_heals: Self::DAILY_HEALS,
             airbag: AirbagPolicy::default(),
             max_task_time: Self::MAX_TASK_TIME,
+            windows: Windows::default(),
             timeout: Span::MAX,
             depends_on: Vec::new(),
             runtime: RuntimeSpec::System,
@@ -183,6 +187,9 @@ pub struct Request {
     /// Only tasks with these tags, instead of the tags of the stack.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// Why it must not wait for a window: the person's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside_window: Option<String>,
 }
 
 /// Runs of a stack that were interrupted, one after the other. Not failures of what they ran, so counted apart, but

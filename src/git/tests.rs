@@ -11,5 +11,6 @@ mod https;
 mod policy;
 mod ssh;
 mod stall;
+mod trust;
 mod url;
 mod watch;

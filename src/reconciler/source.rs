@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CommitHash, Declaration, Failure, Head, Lineage, RewindPolicy, SourceFacts, SourceName, SourcePolicy,
-    StackId, StackName, StackPolicy, Timestamp, Tip,
+    CommitHash, Declaration, Failure, Head, Lineage, RewindPolicy, Revision, SourceFacts, SourceName,
+    SourcePolicy, StackId, StackName, StackPolicy, Timestamp, Tip,
 };
 
 use super::backoff::Jitter;
@@ -21,6 +21,8 @@ pub(super) struct Source {
     pub(super) fetches: Fetches,
     /// A tip that does not descend from the admitted commit. Found again by the next fetch after a restart.
     pub(super) waiting: Option<Tip>,
+    /// The tip that is not accepted because of its signatures, and why. Found again like the one that waits.
+    pub(super) refused: Option<(Revision, Failure)>,
     /// What is wrong with the declaration of the admitted commit, if anything is.
     pub(super) broken: Option<Failure>,
     /// The commit that was admitted last, and when; since this daemon started.
@@ -37,6 +39,7 @@ impl Source {
             stacks: BTreeMap::new(),
             fetches: Fetches::new(now),
             waiting: None,
+            refused: None,
             broken: None,
             seen: None,
             changed: false,
@@ -75,7 +78,16 @@ impl Source {
         }
         let salt = u64::try_from(now.as_millisecond()).unwrap_or(0);
         self.fetches.succeeded(now, jitter.around(policy.poll_every, policy.name.as_str(), salt));
-        if matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask {
+        let asks = matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask;
+        self.sight(now, &tip);
+        if let Err(failure) = tip.trust {
+            // What waited before is not what the reference names any more.
+            self.waiting = None;
+            self.refused = Some((tip.revision, failure));
+            return;
+        }
+        self.refused = None;
+        if asks {
             self.waiting = Some(tip);
         } else {
             self.admit(now, tip);
@@ -135,6 +147,7 @@ impl Source {
         let reference = |it: &Option<SourcePolicy>| it.as_ref().map(|it| it.reference.clone());
         if reference(&self.policy) != reference(&policy) {
             self.waiting = None;
+            self.refused = None;
             self.broken = None;
             self.fetches.problem = None;
         }
@@ -162,6 +175,11 @@ impl Source {
                 stack.policy_changed(stack_policy);
             }
         }
+    }
+
+    /// Why nothing of a commit may run, although it was admitted once: its signatures do not count any more.
+    pub(super) fn distrusts(&self, commit: &CommitHash) -> Option<&Failure> {
+        self.refused.as_ref().filter(|(it, _)| it.commit == *commit).map(|(_, failure)| failure)
     }
 
     /// When a commit was admitted, if this daemon saw it.

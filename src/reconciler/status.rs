@@ -28,7 +28,14 @@ impl Reconciler {
             head: source.head().map(|it| it.revision.clone()),
             admitted: admitted.cloned(),
             waiting,
-            problem: source.fetches.problem.clone().or(rewound).or_else(|| source.broken.clone()),
+            refused: source.refused.as_ref().map(|(revision, _)| revision.clone()),
+            problem: source
+                .fetches
+                .problem
+                .clone()
+                .or_else(|| source.refused.as_ref().map(|(_, failure)| failure.clone()))
+                .or(rewound)
+                .or_else(|| source.broken.clone()),
             fetch_failures: source.fetches.failures,
             fetched_at: source.fetches.fetched_at,
             next_fetch: source.fetches.due_at().filter(|_| self.drain.is_none()),

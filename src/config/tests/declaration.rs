@@ -34,6 +34,7 @@ fn the_smallest_declaration_takes_every_default() {
         daily_heals: StackPolicy::DAILY_HEALS,
         airbag: AirbagPolicy::default(),
         max_task_time: StackPolicy::MAX_TASK_TIME,
+        windows: Windows::default(),
         timeout: Span::from_hours(1),
         depends_on: Vec::new(),
         runtime: RuntimeSpec::System,

@@ -24,6 +24,7 @@ fn spec() -> RunSpec {
         trigger: Trigger::NewRevision,
         requested_by: None,
         failures_before: 0,
+        outside_window: None,
         selection: Selection::Full,
         playbook: "site.yml".to_owned(),
         inventory: "hosts".to_owned(),

@@ -71,7 +71,13 @@ async fn idle_polling_writes_nothing_and_everything_else_is_written() {
     let (store, _) = open(&dir);
     let source: SourceName = "infra".parse().expect("a name");
     let fetch = Decision::Fetch { source: source.clone(), admitted: None };
-    let tip = |lineage| Tip { revision: revision('c'), lineage, declaration: Ok(Declaration::default()) };
+    let tip = |lineage| Tip {
+        revision: revision('c'),
+        lineage,
+        declaration: Ok(Declaration::default()),
+        tag: None,
+        trust: Ok(()),
+    };
     let same = Event::Fetched { source: source.clone(), tip: tip(Lineage::Same) };
     let idle: [(&Event, &[Decision]); 4] = [
         (&Event::Tick, &[]),

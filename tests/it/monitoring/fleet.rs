@@ -70,6 +70,7 @@ fn broken_source(name: &str) -> SourceStatus {
         head: Some(revision()),
         admitted: Some(revision().commit),
         waiting: None,
+        refused: None,
         problem: Some(Failure::soon("it does not answer")),
         fetch_failures: 3,
         fetched_at: Some(ago(2)),

@@ -119,6 +119,7 @@ fn spec() -> RunSpec {
         trigger: Trigger::Person,
         requested_by: Some("ann".to_owned()),
         failures_before: 0,
+        outside_window: None,
         selection: Selection::Full,
         playbook: "site.yml".to_owned(),
         inventory: "hosts".to_owned(),

@@ -368,7 +368,7 @@ impl Life {
             Some(base) if base == revision => Lineage::Same,
             Some(base) => Lineage::Descendant { of: base.commit },
         };
-        let tip = Tip { revision, lineage, declaration: Ok(Fleet::declaration()) };
+        let tip = Tip { revision, lineage, declaration: Ok(Fleet::declaration()), tag: None, trust: Ok(()) };
         self.feed(Event::Fetched { source: source(), tip });
     }
 

@@ -116,7 +116,13 @@ impl Remote {
             Some(base) if self.descends(self.tip(), base) => Lineage::Descendant { of: base.clone() },
             Some(base) => Lineage::Rewound { from: base.clone() },
         };
-        Tip { revision: revision(self.tip()), lineage, declaration: self.declaration() }
+        Tip {
+            revision: revision(self.tip()),
+            lineage,
+            declaration: self.declaration(),
+            tag: None,
+            trust: Ok(()),
+        }
     }
 
     fn declaration(&self) -> Result<Declaration, Failure> {
