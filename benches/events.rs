@@ -213,6 +213,7 @@ fn spec() -> RunSpec {
         revision: format!("main@sha1:{}", "a".repeat(40)).parse().expect("a revision"),
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
+        merge_request: None,
         requested_by: None,
         failures_before: 0,
         outside_window: None,

@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use driftless::domain::{
-    Decision, Declaration, Ending, Event, HostEnd, HostName, Lineage, Memory, Outcome, Revision,
-    RewindPolicy, RunId, Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy, Timestamp, Tip,
-    later,
+    Decision, Declaration, Ending, Event, HostEnd, HostName, Lineage, Memory, Outcome, Revision, RunId,
+    Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy, Timestamp, Tip, later,
 };
 use driftless::reconciler::Reconciler;
 use serde_json::json;
@@ -135,7 +134,13 @@ impl World {
                     self.step("fetched", Event::Fetched { source, tip });
                 }
                 Decision::Start { spec, .. } => self.live.push(spec.run),
-                Decision::Stop { .. } | Decision::Exit | Decision::Answer { .. } | Decision::Probe { .. } => {
+                Decision::Stop { .. }
+                | Decision::Exit
+                | Decision::Answer { .. }
+                | Decision::Probe { .. }
+                | Decision::AskForge { .. }
+                | Decision::Preview { .. }
+                | Decision::Report { .. } => {
                     unreachable!("nothing asks for it")
                 }
             }
@@ -161,7 +166,17 @@ impl World {
         let revision: Revision = format!("main@sha1:{commit}").parse().expect("a revision");
         let stacks = (0..self.size / SOURCES).map(|number| stack(&name, number)).collect();
         let declaration = Declaration { stacks, inferred: false, notes: Vec::new() };
-        (name, Tip { revision, lineage: Lineage::Same, declaration: Ok(declaration), tag: None, trust: Ok(()) })
+        (
+            name,
+            Tip {
+                revision,
+                lineage: Lineage::Same,
+                declaration: Ok(declaration),
+                line: Vec::new(),
+                tag: None,
+                trust: Ok(()),
+            },
+        )
     }
 }
 
@@ -175,10 +190,8 @@ fn name(number: usize) -> SourceName {
 
 fn source(number: usize) -> SourcePolicy {
     SourcePolicy {
-        name: name(number),
-        reference: "main".parse().expect("a branch"),
         poll_every: Span::from_hours(24),
-        rewinds: RewindPolicy::Ask,
+        ..SourcePolicy::new(name(number), "main".parse().expect("a branch"))
     }
 }
 

@@ -8,7 +8,9 @@ mod access;
 mod check;
 mod drift;
 mod inferred;
+mod limit_keys;
 mod mask;
+mod merge_requests;
 mod operator;
 mod operator_keys;
 mod operator_rules;
@@ -17,27 +19,32 @@ mod report;
 mod repository;
 mod repository_keys;
 mod repository_rules;
+mod retention;
 mod schema;
 mod shape;
+mod signatures;
 mod starter;
 mod suggest;
 mod tree;
 mod units;
 mod value;
+mod windows;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
 pub use drift::{AirbagOverride, Redact};
 pub use operator::{
-    Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
+    Checks, Config, FetchLimits, Limits, Paths, RunLimits, SourceConfig, StackOverride, TreeLimits,
 };
 pub use reference::{operator_reference, repository_reference};
 pub use report::{Diagnostic, Finding, Report, Severity};
 pub use repository::repository_declaration;
+pub use retention::Retention;
 pub use schema::{operator_schema, repository_schema};
 pub use starter::{operator_starter, starter};
 pub use tree::{FileKind, RepositoryFiles};
 pub use units::{show_size, show_span};
+pub use windows::WindowsOverride;
 
 /// The name of the repository's file, at its root.
 pub const REPOSITORY_FILE: &str = "driftless.yml";

@@ -6,6 +6,7 @@ pub mod name;
 pub mod revision;
 pub mod secret;
 
+pub mod request;
 pub mod signature;
 pub mod source;
 pub mod stack;
@@ -18,6 +19,8 @@ pub mod latency;
 pub mod lock;
 pub mod merge_request;
 pub mod outcome;
+pub mod prediction;
+pub mod preview;
 pub mod recap;
 pub mod run;
 pub mod run_event;
@@ -43,10 +46,18 @@ pub use impact::{FileChange, HostsImpact, Impact, LeftBehind, PlayImpact, StackI
 pub use latency::{Latencies, Latency};
 pub use ledger::HostLedger;
 pub use lock::{AirbagHold, AirbagPolicy, AskedPlay, LockKey, Question, RefusalCause};
-pub use merge_request::{Approval, MergeRequest, MergeRequestNumber, MergeRequestState};
+pub use merge_request::{
+    Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
+};
 pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
+pub use prediction::{PredictedChange, Prediction, PredictionReport};
+pub use preview::{
+    AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy,
+    MergeRequestStatus, PreviewFacts, PreviewLevel, PreviewRequest, Previewed, SandboxedStack,
+};
 pub use recap::{HostEnd, HostStats, Recap, Tally};
+pub use request::Request;
 pub use revision::{CommitHash, Reference, Revision};
 pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
 pub use run_event::{
@@ -56,10 +67,12 @@ pub use run_event::{
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
 pub use signature::{Sighting, SignaturePolicy, SignatureRules};
-pub use source::{Declaration, Head, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip};
+pub use source::{
+    AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
+};
 pub use stack::{
-    ApplyPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold, Interruption, LockFacts, NarrowPlan,
-    OwedVerify, ProbeFacts, Request, StackFacts, StackPolicy,
+    ApplyPolicy, ApprovalFacts, ApprovalPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold,
+    Interruption, LockFacts, NarrowPlan, OwedVerify, PredictionTotals, ProbeFacts, StackFacts, StackPolicy,
 };
 pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,

@@ -13,6 +13,8 @@ mod diagnose;
 mod error;
 mod history;
 mod local;
+mod merge;
+mod merge_request;
 mod policy;
 mod process;
 mod signature;

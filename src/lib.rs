@@ -10,6 +10,7 @@ pub mod reconciler;
 pub mod ansible;
 pub mod api;
 pub mod config;
+pub mod forge;
 pub mod git;
 pub mod metrics;
 pub mod narrowing;

@@ -8,7 +8,9 @@
 //! each [`Decision::Start`] by one `RunFinished`, whatever happens to source or stack meanwhile; and after a restart,
 //! each run of [`Reconciler::live_runs`] by a `RunFinished` as soon as nothing is left of it.
 
+mod admission;
 mod airbag;
+mod approval;
 mod backoff;
 mod checks;
 mod drain;
@@ -21,6 +23,8 @@ mod latency;
 mod ledger;
 mod limit;
 mod locks;
+mod merge_requests;
+mod previews;
 mod probes;
 mod recovery;
 mod report;
@@ -28,6 +32,7 @@ mod sightings;
 mod source;
 mod spec;
 mod stack;
+mod standing;
 mod status;
 mod wants;
 mod words;
@@ -35,8 +40,8 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Decision, Ending, Event, Fact, Findings, Head, HostEnd, HostName, Mode, RunId, RunSpec, Settings,
-    SourceFacts, SourceName, SourcePolicy, Span, StackId, StackPolicy, Timestamp, Trigger,
+    Decision, Ending, Event, Fact, Findings, Head, HostEnd, HostName, Mode, PreviewRequest, RunId, RunSpec,
+    Settings, SourceFacts, SourceName, SourcePolicy, Span, StackId, StackPolicy, Timestamp, Trigger,
 };
 
 pub use limit::intersect_limits;
@@ -100,6 +105,7 @@ impl Reconciler {
             if std::mem::take(&mut source.changed) {
                 facts.push(Fact::Source { name: name.clone(), facts: source.facts.clone() });
             }
+            facts.extend(source.requests.take_facts(name));
             for (stack_name, stack) in &mut source.stacks {
                 let id = || StackId { source: name.clone(), stack: stack_name.clone() };
                 if std::mem::take(&mut stack.changed) {
@@ -135,7 +141,10 @@ impl Reconciler {
         let jitter = self.jitter;
         match event {
             Event::Tick => {}
-            Event::Hinted { source } => self.with_source(&source, |it| it.fetches.hint()),
+            Event::Hinted { source } => self.with_source(&source, |it| {
+                it.fetches.hint();
+                it.requests.asks.hint();
+            }),
             Event::Fetched { source, tip } => self.with_source(&source, |it| it.fetched(now, tip, jitter)),
             Event::FetchFailed { source, failure } => {
                 self.with_source(&source, |it| it.fetch_failed(now, failure, jitter));
@@ -169,6 +178,24 @@ impl Reconciler {
             }
             Event::AirbagApproved { stack, digest, by } => {
                 self.with_stack(&stack, |it| it.airbag_approved(&digest, by));
+            }
+            Event::RevisionApproved { stack, digest, by } => {
+                self.with_stack(&stack, |it| it.revision_approved(now, &digest, by));
+            }
+            Event::MergeRequestsSeen { source, merge_requests } => {
+                self.with_source(&source, |it| it.merge_requests_seen(now, merge_requests, jitter));
+            }
+            Event::ForgeFailed { source, failure } => {
+                self.with_source(&source, |it| it.forge_failed(now, failure, jitter));
+            }
+            Event::Previewed { source, number, head, target, made } => {
+                self.with_source(&source, |it| it.previewed(now, number, (head, target), made, jitter));
+            }
+            Event::PreviewRequested { source, number, head, by } => {
+                self.with_source(&source, |it| it.preview_requested(number, PreviewRequest { by, head }));
+            }
+            Event::Reported { source, number, version, failure } => {
+                self.with_source(&source, |it| it.reported(now, (number, version), failure.as_ref(), jitter));
             }
             Event::Reconfigured { settings } => self.reconfigured(now, settings),
             Event::ShutdownRequested => {
@@ -220,7 +247,12 @@ impl Reconciler {
             max_task_time: policy.map_or(StackPolicy::MAX_TASK_TIME, |it| it.max_task_time),
         };
         let ended = Ended { now, ending, hosts, findings, head: head.as_ref().map(|it| &it.revision) };
+        let spec = stack.facts.live.clone();
         stack.finished(&ended, &pace);
+        if let (Some(source), Some(spec)) = (self.sources.get_mut(&id.source), spec) {
+            source.live_preview_finished(&spec, ending.outcome, hosts, findings);
+            source.merge_requests_applied(&spec, ending.outcome, findings);
+        }
         self.measure_applied(now, &id);
     }
 
@@ -250,6 +282,7 @@ impl Reconciler {
         if self.drain.is_some() {
             self.order_drain(now);
         }
+        self.sources.values_mut().for_each(Source::stop_stale_previews);
         self.pass_on_stops(&mut decisions);
         decisions.append(&mut self.answers);
         if self.drain.is_some() {
@@ -257,6 +290,7 @@ impl Reconciler {
             self.exit_once(&mut decisions);
         } else {
             self.start_fetches(now, &mut decisions);
+            self.follow_merge_requests(now, &mut decisions);
             // Who finds hosts taken may let others go that somebody else waits for.
             for _ in 0..ROUNDS {
                 self.look_at_locks(now);
@@ -276,6 +310,14 @@ impl Reconciler {
             let admitted = source.facts.admitted.clone();
             source.fetches.began(admitted.clone());
             decisions.push(Decision::Fetch { source: name.clone(), admitted });
+        }
+    }
+
+    fn follow_merge_requests(&mut self, now: Timestamp, decisions: &mut Vec<Decision>) {
+        for (name, source) in &mut self.sources {
+            source.ask_forge(now, name, decisions);
+            source.forget_merge_requests(now);
+            source.order_previews(now, name, decisions);
         }
     }
 
@@ -350,7 +392,8 @@ impl Reconciler {
 
     fn next_fetch(&self) -> Option<Timestamp> {
         let configured = self.sources.values().filter(|it| it.policy.is_some());
-        configured.filter_map(|it| it.fetches.due_at()).filter(|it| self.decided_at < *it).min()
+        let due = configured.flat_map(|it| it.fetches.due_at().into_iter().chain(it.preview_deadlines()));
+        due.filter(|it| self.decided_at < *it).min()
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {

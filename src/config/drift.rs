@@ -97,6 +97,7 @@ pub(super) fn outrank(
         note("apply", apply.as_str().to_owned(), stack.apply.as_str().to_owned());
         stack.apply = apply;
     }
+    stack.approval = operator.approval;
     if let Some(heal) = operator.heal {
         note("heal", heal.as_str().to_owned(), stack.heal.as_str().to_owned());
         stack.heal = heal;

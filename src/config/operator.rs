@@ -9,14 +9,18 @@ use std::path::{Path, PathBuf};
 use super::access::{Access, Credentials, Lender};
 use super::check::Findings;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
+use super::merge_requests::merge_request_policy;
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
+use super::retention::{Retention, build_retention};
+use super::signatures::signature_rules;
 use super::value::Value;
+use super::windows::{WindowsOverride, windows_of};
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Settings, SourceName, SourcePolicy,
-    Span, StackName,
+    AdmissionPolicy, AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, RewindPolicy,
+    Settings, SignatureRules, SourceName, SourcePolicy, Span, StackName, Windows,
 };
 
 /// What others know better: the parts that talk to Git and run Ansible own these rules.
@@ -88,6 +92,10 @@ pub struct SourceConfig {
     pub url: String,
     /// The user that its runs belong to.
     pub run_as: Option<String>,
+    /// What has to be signed, and by whom.
+    pub signatures: SignatureRules,
+    /// When applies of its stacks may start.
+    pub windows: Windows,
     /// How it is reached.
     pub credentials: Credentials,
     /// How the hosts of all its stacks are reached.
@@ -111,6 +119,8 @@ impl SourceConfig {
 pub struct StackOverride {
     /// When revisions are applied.
     pub apply: Option<ApplyPolicy>,
+    /// Who has to approve of them.
+    pub approval: ApprovalPolicy,
     /// Whether drift is corrected.
     pub heal: Option<HealPolicy>,
     /// How often drift is looked for.
@@ -125,6 +135,8 @@ pub struct StackOverride {
     pub timeout: Option<Span>,
     /// Ansible's `--forks`.
     pub forks: Option<u32>,
+    /// When its applies may start.
+    pub windows: WindowsOverride,
     /// How its hosts are reached.
     pub access: Access,
 }
@@ -183,19 +195,6 @@ pub struct RunLimits {
     pub open_files: Option<u64>,
     /// Size of each file that is written, in bytes.
     pub file_size: Option<u64>,
-}
-
-/// How long records are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retention {
-    /// Runs.
-    pub age: Span,
-    /// All records together, in bytes.
-    pub size: u64,
-    /// The journal of events and decisions.
-    pub journal: Span,
-    /// Raw logs.
-    pub raw_log: Span,
 }
 
 impl Config {
@@ -315,9 +314,13 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
                 "follow" => RewindPolicy::Follow,
                 _ => RewindPolicy::Ask,
             },
+            admission: AdmissionPolicy { approvals: value.count("approvals") },
+            merge_requests: merge_request_policy(value),
         },
         url: value.owned("url")?,
         run_as: value.owned("run_as"),
+        signatures: signature_rules(value),
+        windows: windows_of(value),
         credentials: lender.credentials(value.get("credentials")?),
         access: lender.access(value.get("access")?),
         stacks,
@@ -327,6 +330,10 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
 fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
     StackOverride {
         apply: value.text("apply").map(apply_policy),
+        approval: match value.text("approval") {
+            Some("person") => ApprovalPolicy::Person,
+            _ => ApprovalPolicy::None,
+        },
         heal: value.text("heal").map(heal_policy),
         check: value.get("check").and_then(check_schedule),
         daily_heals: value.count("daily_heals"),
@@ -334,6 +341,7 @@ fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
         max_task_time: value.duration("max_task_time"),
         timeout: value.duration("timeout"),
         forks: value.count("forks"),
+        windows: WindowsOverride::of(value),
         access: value.get("access").map(|it| lender.access(it)).unwrap_or_default(),
     }
 }
@@ -373,14 +381,5 @@ fn build_limits(value: &Value) -> Option<Limits> {
             open_files: run.count("open_files"),
             file_size: run.size("file_size"),
         },
-    })
-}
-
-fn build_retention(value: &Value) -> Option<Retention> {
-    Some(Retention {
-        age: value.duration("age")?,
-        size: value.size("size")?,
-        journal: value.duration("journal")?,
-        raw_log: value.duration("raw_log")?,
     })
 }

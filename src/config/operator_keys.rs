@@ -1,17 +1,26 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::limit_keys::{CHECKOUT, FETCH, RETENTION, RETRY, RUN};
+use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
-use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
+use super::signatures::SIGNATURES;
+use super::units::{DAY, MIB, MINUTE, SECOND, TIB};
+use super::windows::{FREEZE, WINDOW};
 
-const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
+pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Required, about }
 }
 
-const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
+pub(super) const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Optional, about }
 }
 
-const fn with_default(name: &'static str, shape: Shape, default: &'static str, about: &'static str) -> Key {
+pub(super) const fn with_default(
+    name: &'static str,
+    shape: Shape,
+    default: &'static str,
+    about: &'static str,
+) -> Key {
     Key { name, shape, presence: Presence::Default(default), about }
 }
 
@@ -93,7 +102,12 @@ static SOURCE: &[Key] = &[
         Shape::Text(&shape::URL),
         "Where the repository is: `https://…`, `ssh://…`, `user@host:path`, or a repository on this machine as an absolute path or `file:///…`. No password in it.",
     ),
-    with_default("reference", Shape::Text(&shape::BRANCH), "main", "The branch that is followed."),
+    with_default(
+        "reference",
+        Shape::Text(&shape::REFERENCE),
+        "main",
+        "The branch that is followed, or a tag as `refs/tags/` and its name.",
+    ),
     with_default(
         "poll",
         Shape::Duration(SECOND, DAY),
@@ -106,10 +120,31 @@ static SOURCE: &[Key] = &[
         "ask",
         "What happens when the branch moves to something that does not descend from the last admitted commit: wait for a person (`driftless approve`), or follow.",
     ),
+    optional("signatures", Shape::Group(SIGNATURES), "What has to be signed, and by whom."),
+    optional(
+        "windows",
+        Shape::List(&Shape::Group(WINDOW)),
+        "When applies may start: each with `cron`, `for` and `timezone`. Absent: at all times.",
+    ),
+    optional(
+        "freezes",
+        Shape::List(&Shape::Group(FREEZE)),
+        "When no apply starts, whatever window is open: each with `from`, `to`, `timezone` and `reason`.",
+    ),
     optional(
         "run_as",
         Shape::Text(&shape::USER),
         "The user on this machine that runs of this source belong to. Needed when driftless runs as a service; give each source its own.",
+    ),
+    optional(
+        "merge_requests",
+        Shape::Group(MERGE_REQUESTS),
+        "How merge requests are previewed. Needs `forge`.",
+    ),
+    optional(
+        "approvals",
+        Shape::Count(1, 100),
+        "Admit only commits that were merged through a merge request which so many people approved of, its author not counted. Needs `forge`. Absent: what is pushed is admitted.",
     ),
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
@@ -190,12 +225,28 @@ static STACK: &[Key] = &[
         Shape::Choice(&["on_commit", "manual"]),
         "When new revisions are applied: as soon as they are admitted, or when a person asks.",
     ),
+    with_default(
+        "approval",
+        Shape::Choice(&["none", "person"]),
+        "none",
+        "Whether a person has to approve of a new revision, having seen what it would change on which hosts (`driftless approve`).",
+    ),
     optional(
         "heal",
         Shape::Choice(&["never", "corrective"]),
         "Whether drift is corrected, or only reported.",
     ),
     optional("check", Shape::OneOf(OVERRIDDEN_CHECK), "When check mode looks for drift: `every` or `cron`."),
+    optional(
+        "windows",
+        Shape::List(&Shape::Group(WINDOW)),
+        "The windows of this stack, in the place of those of its source.",
+    ),
+    optional(
+        "freezes",
+        Shape::List(&Shape::Group(FREEZE)),
+        "Freezes of this stack, beside those of its source.",
+    ),
     optional("daily_heals", DAILY_HEALS, "As `limits.daily_heals`, for this stack."),
     optional(
         "airbag",
@@ -321,64 +372,5 @@ static LIMITS: &[Key] = &[
         "run",
         Shape::Group(RUN),
         "What the processes of one run may use. Absent: no limit beyond that of the unit.",
-    ),
-];
-
-static RETRY: &[Key] = &[
-    with_default(
-        "base",
-        Shape::Duration(SECOND, DAY),
-        "30s",
-        "The pause before the first retry; it doubles with each further one.",
-    ),
-    with_default("max", Shape::Duration(SECOND, 7 * DAY), "1h", "The longest pause."),
-];
-
-static FETCH: &[Key] = &[
-    with_default("connect", Shape::Duration(SECOND, 10 * MINUTE), "10s", "Until the server answers."),
-    with_default("stall", Shape::Duration(SECOND, HOUR), "30s", "Without any progress."),
-    with_default("total", Shape::Duration(SECOND, DAY), "10m", "All in all."),
-];
-
-static CHECKOUT: &[Key] = &[
-    with_default("files", Shape::Count(1, 10_000_000), "200000", "Files and directories."),
-    with_default("size", Shape::Size(KIB, TIB), "2GiB", "All files together."),
-];
-
-static RUN: &[Key] = &[
-    optional("memory", Shape::Size(64 * MIB, TIB), "Address space of each process."),
-    optional(
-        "processes",
-        Shape::Count(16, 1_000_000),
-        "Processes and threads of the user that the run belongs to.",
-    ),
-    optional("open_files", Shape::Count(64, 1_000_000), "Open files of each process."),
-    optional("file_size", Shape::Size(MIB, TIB), "Size of each file that is written."),
-];
-
-static RETENTION: &[Key] = &[
-    with_default(
-        "age",
-        Shape::Duration(HOUR, 3650 * DAY),
-        "90d",
-        "Runs older than this are deleted. The last one of each stack is kept.",
-    ),
-    with_default(
-        "size",
-        Shape::Size(64 * MIB, 64 * TIB),
-        "5GiB",
-        "All records together; the oldest are deleted first.",
-    ),
-    with_default(
-        "journal",
-        Shape::Duration(HOUR, 3650 * DAY),
-        "30d",
-        "How long the journal of events and decisions goes back.",
-    ),
-    with_default(
-        "raw_log",
-        Shape::Duration(HOUR, 3650 * DAY),
-        "14d",
-        "How long raw logs are kept, where `raw_log` is on.",
     ),
 ];

@@ -15,8 +15,8 @@ use super::tree::{FileKind, RepositoryFiles};
 use super::value::Value;
 use super::{LARGEST_FILE, REPOSITORY_FILE, yaml};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, Declaration, Failure, RuntimeSpec, SourceName, Span, StackId, StackName,
-    StackPolicy,
+    AirbagPolicy, ApplyPolicy, ApprovalPolicy, Declaration, Failure, RuntimeSpec, SourceName, Span, StackId,
+    StackName, StackPolicy, Windows,
 };
 
 /// Keys that people look for in a repository, but that only the operator may set: they lend credentials or set limits.
@@ -35,6 +35,9 @@ const OPERATORS: &[&str] = &[
     "daily_heals",
     "airbag",
     "max_task_time",
+    "signatures",
+    "windows",
+    "freezes",
     "aliases",
     "redact",
 ];
@@ -52,7 +55,12 @@ impl Config {
         let nothing = BTreeMap::new();
         let overrides = self.sources.get(source).map_or(&nothing, |it| &it.stacks);
         let mut declaration = repository_declaration(source, files)?;
+        let windows = self.sources.get(source).map(|it| it.windows.clone()).unwrap_or_default();
         for stack in &mut declaration.stacks {
+            stack.windows = match overrides.get(&stack.id.stack) {
+                Some(it) => it.windows.over(&windows),
+                None => windows.clone(),
+            };
             outrank(stack, overrides.get(&stack.id.stack), &self.limits, &mut declaration.notes);
         }
         let names = || declaration.stacks.iter().map(|it| it.id.stack.as_str());
@@ -167,6 +175,7 @@ fn stack(id: StackId, value: &Value, runtime: RuntimeSpec) -> Option<StackPolicy
         extra_vars: value.variables("extra_vars"),
         forks: value.count("forks"),
         apply: apply_policy(value.text("apply")?),
+        approval: ApprovalPolicy::None,
         heal: heal_policy(value.text("heal")?),
         check: check_schedule(value.get("check")?)?,
         daily_heals: StackPolicy::DAILY_HEALS,

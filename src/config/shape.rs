@@ -122,12 +122,13 @@ rules! {
     STACK_NAME: "a name of a stack", "<stack>", NAME, name;
     /// Checked further by those who talk to Git.
     URL: "the URL of a Git repository", "", "^[^-].*$", url;
-    BRANCH: "a branch name", "", "^[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", branch;
+    REFERENCE: "a name of a branch or a tag", "", "^[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", reference;
     ABSOLUTE: "an absolute path", "", "^/", absolute;
     USER: "a name of a user on this machine", "", "^[a-z_][a-z0-9_-]{0,30}$", user;
     GROUP: "a name of a group on this machine", "", "^[a-z_][a-z0-9_-]{0,30}$", user;
     REMOTE_USER: "a name of a user on the hosts", "", "^[A-Za-z0-9_][A-Za-z0-9._@\\\\-]{0,63}$", remote_user;
     HTTPS_USER: "a user name", "", "^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$", https_user;
+    ACCOUNT: "a name of an account", "", "^[A-Za-z0-9_][A-Za-z0-9._@+\\[\\]-]{0,127}$", account;
     LISTENER: "an address and a port", "", "^(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+):[0-9]{1,5}$", listener;
     VAULT_ID: "a vault id", "<vault id>", "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$", vault_id;
     /// Checked further by those who run Ansible.
@@ -168,9 +169,9 @@ fn url(text: &str) -> Result<(), String> {
     )
 }
 
-fn branch(text: &str) -> Result<(), String> {
+fn reference(text: &str) -> Result<(), String> {
     text.parse::<Reference>().map(|_| ()).map_err(|_| {
-        "use letters, digits, `.`, `_`, `-` and `/`, not beginning with `-`, `.` or `/`; tags and hashes cannot be followed".to_owned()
+        "use letters, digits, `.`, `_`, `-` and `/`, not beginning with `-`, `.` or `/`; a tag is written `refs/tags/v1`, and hashes cannot be followed".to_owned()
     })
 }
 
@@ -208,6 +209,11 @@ fn https_user(text: &str) -> Result<(), String> {
         128,
         "use letters, digits, `.`, `_`, `-`, `@` and `+`, beginning with a letter or a digit",
     )
+}
+
+fn account(text: &str) -> Result<(), String> {
+    let help = "write the name of the account as the forge shows it, without `@` before it";
+    word(text, "._@+-[]", 128, help)
 }
 
 fn vault_id(text: &str) -> Result<(), String> {

@@ -82,6 +82,7 @@ impl Hands {
             Decision::Probe { spec, .. } => {
                 drop(tokio::spawn(super::probing::probe(Arc::clone(&self.tools), *spec)));
             }
+            Decision::AskForge { .. } | Decision::Preview { .. } | Decision::Report { .. } => {}
             Decision::Exit => self.exit_asked = true,
         }
     }

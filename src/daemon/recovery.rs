@@ -122,6 +122,7 @@ mod tests {
             revision: format!("main@sha1:{}", "ab".repeat(20)).parse().unwrap(),
             mode: Mode::Apply,
             trigger: Trigger::NewRevision,
+            merge_request: None,
             requested_by: None,
             failures_before: 0,
             outside_window: None,

@@ -156,6 +156,13 @@ impl Loop {
             Decision::Answer { run, question, refusal: None } => tracing::debug!(%run, question, "go on"),
             Decision::Answer { run, refusal: Some(why), .. } => tracing::info!(%run, "refused: {why}"),
             Decision::Probe { spec, reason, .. } => tracing::info!(stack = %spec.stack, "probe: {reason}"),
+            Decision::AskForge { source, .. } => tracing::debug!(%source, "ask the forge"),
+            Decision::Preview { source, number, head, level, .. } => {
+                tracing::info!(%source, %number, head = head.short(), level = level.as_str(), "preview");
+            }
+            Decision::Report { source, number, version, .. } => {
+                tracing::debug!(%source, %number, version, "report");
+            }
             Decision::Exit => tracing::info!("exit: nothing is live any more"),
         }
         self.hands.perform(decision);

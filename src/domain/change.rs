@@ -1,6 +1,6 @@
 //! What differs, where, and of which class: the nouns of drift.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
@@ -189,6 +189,9 @@ pub struct Findings {
     pub in_flight: Vec<HostName>,
     /// Whether a task had begun.
     pub begun: bool,
+    /// Which of the tasks are handlers, by their place. They run because something else changed.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub handlers: BTreeSet<u32>,
     /// Why an apply of some of the hosts is not safe; `None` if nobody looked, empty if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub narrowing: Option<Vec<NarrowingRefusal>>,

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommitHash, Ending, Failure, Findings, HostEnd, HostLedger, HostName, Question, RefusalCause, Request,
-    RunId, RunSpec, SourceFacts, SourceName, SourcePolicy, Span, StackFacts, StackId, TaskFacts, TaskKey,
-    Tip,
+    CommitHash, Ending, Failure, Findings, HostEnd, HostLedger, HostName, MergeRequest, MergeRequestFacts,
+    MergeRequestNumber, PreviewLevel, Previewed, Question, RefusalCause, Request, RunId, RunSpec,
+    SourceFacts, SourceName, SourcePolicy, Span, StackFacts, StackId, StackPolicy, TaskFacts, TaskKey,
+    Timestamp, Tip,
 };
 
 /// What the operator says of the whole daemon, as far as the core decides by it.
@@ -112,6 +113,65 @@ pub enum Event {
         /// Who.
         by: String,
     },
+    /// A person approves of what a revision would do.
+    RevisionApproved {
+        /// The stack.
+        stack: StackId,
+        /// What was shown to the person; anything else is not approved by this.
+        digest: String,
+        /// Who.
+        by: String,
+    },
+    /// The forge told of merge requests.
+    MergeRequestsSeen {
+        /// The source.
+        source: SourceName,
+        /// All that are open, and those that were merged or closed lately.
+        merge_requests: Vec<MergeRequest>,
+    },
+    /// The forge could not be asked.
+    ForgeFailed {
+        /// The source.
+        source: SourceName,
+        /// What it means.
+        failure: Failure,
+    },
+    /// A preview without keys was made, or could not be.
+    Previewed {
+        /// The source.
+        source: SourceName,
+        /// The merge request.
+        number: MergeRequestNumber,
+        /// The head that it was made of.
+        head: CommitHash,
+        /// The commit that it was merged with.
+        target: CommitHash,
+        /// What it found.
+        made: Result<Box<Previewed>, Failure>,
+    },
+    /// A person asks for a live preview.
+    PreviewRequested {
+        /// The source.
+        source: SourceName,
+        /// The merge request.
+        number: MergeRequestNumber,
+        /// The head that was shown to the person; another one is not previewed by this.
+        head: CommitHash,
+        /// Who.
+        by: String,
+    },
+    /// The forge was told of a merge request, or could not be.
+    Reported {
+        /// The source.
+        source: SourceName,
+        /// The merge request.
+        number: MergeRequestNumber,
+        /// Which version of it.
+        version: u64,
+        /// Why it could not be told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+    },
     /// A person wants no more runs of a stack. A live one goes on.
     Suspended {
         /// The stack.
@@ -182,6 +242,41 @@ pub enum Decision {
         /// Why, as a sentence.
         reason: String,
     },
+    /// Ask the forge of a source for its merge requests.
+    AskForge {
+        /// The source.
+        source: SourceName,
+        /// Those that were open when it was last asked, and some that were merged and are not reported yet.
+        known: Vec<MergeRequestNumber>,
+        /// When it last answered.
+        since: Option<Timestamp>,
+    },
+    /// Preview a merge request without keys.
+    Preview {
+        /// The source.
+        source: SourceName,
+        /// The merge request.
+        number: MergeRequestNumber,
+        /// Its head; another one is not previewed by this.
+        head: CommitHash,
+        /// The admitted commit that it is merged with.
+        target: CommitHash,
+        /// How far: `static` or `sandboxed`.
+        level: PreviewLevel,
+        /// The stacks that the target declares.
+        stacks: Vec<StackPolicy>,
+    },
+    /// Tell the forge what is known of a merge request: the comment and the commit status.
+    Report {
+        /// The source.
+        source: SourceName,
+        /// The merge request.
+        number: MergeRequestNumber,
+        /// The version that is told.
+        version: u64,
+        /// What there is to tell.
+        facts: Box<MergeRequestFacts>,
+    },
     /// Nothing is live any more and a stop was asked for.
     Exit,
 }
@@ -191,7 +286,12 @@ impl Decision {
     /// something is carried out all the same.
     pub fn is_starting(&self) -> bool {
         match self {
-            Self::Fetch { .. } | Self::Start { .. } | Self::Probe { .. } => true,
+            Self::Fetch { .. }
+            | Self::Start { .. }
+            | Self::Probe { .. }
+            | Self::AskForge { .. }
+            | Self::Preview { .. }
+            | Self::Report { .. } => true,
             Self::Answer { refusal, .. } => refusal.is_none(),
             Self::Stop { .. } | Self::Exit => false,
         }
@@ -235,6 +335,15 @@ pub enum Fact {
         /// What; `None` if there is nothing to say about it any more.
         facts: Option<TaskFacts>,
     },
+    /// Of a merge request.
+    MergeRequest {
+        /// Its source.
+        source: SourceName,
+        /// Its number.
+        number: MergeRequestNumber,
+        /// What; `None` if nobody follows it any more.
+        facts: Option<Box<MergeRequestFacts>>,
+    },
     /// The number that the next run gets.
     NextRun {
         /// It.
@@ -253,6 +362,8 @@ pub struct Memory {
     pub hosts: BTreeMap<StackId, BTreeMap<HostName, HostLedger>>,
     /// Tasks that something is to be said about.
     pub tasks: BTreeMap<StackId, BTreeMap<TaskKey, TaskFacts>>,
+    /// Merge requests that are followed.
+    pub merge_requests: BTreeMap<SourceName, BTreeMap<MergeRequestNumber, MergeRequestFacts>>,
     /// The number of the next run.
     pub next_run: u64,
 }
@@ -276,6 +387,14 @@ impl Memory {
             Fact::Task { stack, task, facts: None } => {
                 if let Some(tasks) = self.tasks.get_mut(&stack) {
                     tasks.remove(&task);
+                }
+            }
+            Fact::MergeRequest { source, number, facts: Some(facts) } => {
+                self.merge_requests.entry(source).or_default().insert(number, *facts);
+            }
+            Fact::MergeRequest { source, number, facts: None } => {
+                if let Some(all) = self.merge_requests.get_mut(&source) {
+                    all.remove(&number);
                 }
             }
             Fact::NextRun { run } => self.next_run = run.0,

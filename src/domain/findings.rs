@@ -45,6 +45,7 @@ impl Gathering {
                 self.findings.begun = true;
                 self.task_started(*task, identity);
                 if *handler {
+                    self.findings.handlers.extend(self.places.get(task));
                     self.handlers.insert(*task);
                 }
             }

@@ -89,6 +89,11 @@ pub enum RefusalCause {
         /// What is different, as a sentence.
         comparison: String,
     },
+    /// The hosts are not those that a person approved of.
+    Approval {
+        /// What is different, as a sentence.
+        comparison: String,
+    },
     /// A newer revision came meanwhile.
     Superseded,
     /// The stack is not declared any more, suspended, or the daemon is stopping.
@@ -100,6 +105,9 @@ impl fmt::Display for RefusalCause {
         match self {
             Self::Locked { key, holder } => write!(f, "{key} is locked: {holder}"),
             Self::Airbag { comparison } => write!(f, "{comparison}; a person has to approve it"),
+            Self::Approval { comparison } => {
+                write!(f, "{comparison}; the approval does not hold any more")
+            }
             Self::Superseded => f.write_str("a newer revision came meanwhile"),
             Self::Moot => f.write_str("it is not wanted any more"),
         }

@@ -31,6 +31,120 @@ impl FromStr for MergeRequestNumber {
     }
 }
 
+/// What a forge is, as far as talking to it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForgeKind {
+    /// github.com and GitHub Enterprise Server.
+    Github,
+    /// gitlab.com and GitLab on a machine of one's own.
+    Gitlab,
+    /// Forgejo, for example codeberg.org.
+    Forgejo,
+    /// Gitea.
+    Gitea,
+}
+
+impl ForgeKind {
+    /// All there are, as they are written in the configuration.
+    pub const WORDS: &'static [&'static str] = &["github", "gitlab", "forgejo", "gitea"];
+
+    /// How it is written in configuration and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Forgejo => "forgejo",
+            Self::Gitea => "gitea",
+        }
+    }
+
+    /// How people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Github => "GitHub",
+            Self::Gitlab => "GitLab",
+            Self::Forgejo => "Forgejo",
+            Self::Gitea => "Gitea",
+        }
+    }
+
+    /// The reference in the target's repository that always points to the head of a merge request, also when that
+    /// is in a fork or its branch was deleted.
+    pub fn merge_request_ref(self, number: MergeRequestNumber) -> String {
+        match self {
+            Self::Gitlab => format!("refs/merge-requests/{number}/head"),
+            Self::Github | Self::Forgejo | Self::Gitea => format!("refs/pull/{number}/head"),
+        }
+    }
+
+    /// The longest comment that is accepted, in bytes. GitHub refuses more than 65,536 characters, GitLab more than
+    /// 1,000,000; Forgejo and Gitea name no limit, but MySQL's and a proxy's are there: they are treated as GitHub.
+    pub fn comment_limit(self) -> usize {
+        match self {
+            Self::Gitlab => 1_000_000,
+            Self::Github | Self::Forgejo | Self::Gitea => 65_536,
+        }
+    }
+
+    /// The longest description of a commit status, in characters: 140 at GitHub, 255 elsewhere.
+    pub fn status_description_limit(self) -> usize {
+        match self {
+            Self::Github => 140,
+            Self::Gitlab | Self::Forgejo | Self::Gitea => 255,
+        }
+    }
+}
+
+impl fmt::Display for ForgeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ForgeKind {
+    type Err = NameError;
+    fn from_str(given: &str) -> Result<Self, NameError> {
+        match given {
+            "github" => Ok(Self::Github),
+            "gitlab" => Ok(Self::Gitlab),
+            "forgejo" => Ok(Self::Forgejo),
+            "gitea" => Ok(Self::Gitea),
+            _ => Err(NameError {
+                given: given.escape_debug().to_string(),
+                rule: "a forge is `github`, `gitlab`, `forgejo` or `gitea`",
+            }),
+        }
+    }
+}
+
+/// What a forge shows beside a commit, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitState {
+    /// It is being looked at.
+    Pending,
+    /// All is well.
+    Success,
+    /// The change is not as it should be.
+    Failure,
+    /// It could not be looked at.
+    Error,
+}
+
+/// A verdict of ours beside a commit. One for each context: a later one takes the place of an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitStatus {
+    /// In one word.
+    pub state: CommitState,
+    /// Whose verdict it is, among all statuses of the commit: `driftless/infra`.
+    pub context: String,
+    /// In one line. What is beyond the limit of the forge is cut.
+    pub description: String,
+    /// Where more is said.
+    pub target_url: Option<String>,
+}
+
 /// Where a merge request is in its life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]

@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, HostName, HostStats, PendingHandler, Revision, RunId, Span, StackId, Timestamp};
+use super::{
+    Ending, HostName, HostStats, MergeRequestNumber, PendingHandler, Revision, RunId, Span, StackId,
+    Timestamp,
+};
 
 /// What Ansible calls check mode and normal mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,11 +48,15 @@ pub enum Trigger {
     Drift,
     /// A person asked.
     Person,
+    /// A person has to approve a revision: what would it do?
+    Approval,
+    /// A merge request proposes a change: what would it do?
+    MergeRequest,
 }
 
 impl Trigger {
     /// Every trigger, for tables and documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::NewRevision,
         Self::Retry,
         Self::OwedHosts,
@@ -57,6 +64,8 @@ impl Trigger {
         Self::Verify,
         Self::Drift,
         Self::Person,
+        Self::Approval,
+        Self::MergeRequest,
     ];
 
     /// The value of the metrics label `trigger`.
@@ -69,6 +78,8 @@ impl Trigger {
             Self::Verify => "verify",
             Self::Drift => "drift",
             Self::Person => "person",
+            Self::Approval => "approval",
+            Self::MergeRequest => "merge_request",
         }
     }
 }
@@ -135,6 +146,9 @@ pub struct RunSpec {
     /// Why it did not wait for a window: the words of the person who asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside_window: Option<String>,
+    /// The merge request that is previewed, where one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge_request: Option<MergeRequestNumber>,
     /// How often this revision was attempted before without success.
     #[serde(default)]
     pub failures_before: u32,

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitHash, Failure, Reference, Revision, Sighting, SourceName, Span, StackPolicy};
+use super::{
+    CommitHash, Failure, MergeRequest, MergeRequestPolicy, Reference, Revision, Sighting, SourceName, Span,
+    StackPolicy,
+};
 
 /// What happens when a followed branch moves to something that does not descend from `admitted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,6 +29,48 @@ pub struct SourcePolicy {
     pub poll_every: Span,
     /// What to do with rewritten history.
     pub rewinds: RewindPolicy,
+    /// What else a commit needs before it is admitted.
+    #[serde(default)]
+    pub admission: AdmissionPolicy,
+    /// How merge requests are followed, if they are.
+    #[serde(default)]
+    pub merge_requests: Option<MergeRequestPolicy>,
+}
+
+impl SourcePolicy {
+    /// A source of which nothing is said but its name and its branch: every default.
+    pub fn new(name: SourceName, reference: Reference) -> Self {
+        Self {
+            name,
+            reference,
+            poll_every: Span::from_mins(1),
+            rewinds: RewindPolicy::Ask,
+            admission: AdmissionPolicy::default(),
+            merge_requests: None,
+        }
+    }
+}
+
+/// What a commit needs before it is admitted, beside descending from what was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AdmissionPolicy {
+    /// Each commit since the admitted one was merged through a merge request that so many people approved of, its
+    /// author not counted. `None`: commits may also be pushed.
+    pub approvals: Option<u32>,
+}
+
+/// How one commit of the first-parent line came to the branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Landing {
+    /// The commit.
+    pub commit: CommitHash,
+    /// The merge request that it was merged through, as the forge tells it.
+    #[serde(default)]
+    pub merge_request: Option<Box<MergeRequest>>,
+    /// Whether the commit holds what merging that head makes, and nothing else.
+    #[serde(default)]
+    pub as_proposed: bool,
 }
 
 /// How a fetched tip relates to the revision that was admitted when the fetch was decided.
@@ -70,6 +115,10 @@ pub struct Tip {
     pub lineage: Lineage,
     /// What is declared there, or why that cannot be read.
     pub declaration: Result<Declaration, Failure>,
+    /// The first-parent line from the tip back to the admitted commit, newest first; the tip alone where nothing was
+    /// admitted or the line is too long to be told.
+    #[serde(default)]
+    pub line: Vec<Landing>,
     /// The tag object by which the reference names it, where an annotated tag is followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<CommitHash>,
@@ -102,4 +151,12 @@ pub struct SourceFacts {
     /// When tips were first seen: those that were admitted and are still of use, and the newest others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sightings: Vec<Sighting>,
+    /// The newest admitted commits of the first-parent line, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<CommitHash>,
+}
+
+impl SourceFacts {
+    /// How many of the newest admitted commits are kept.
+    pub const RECENT_MAX: usize = 300;
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, HostName, LastCheck, Latencies, LockKey,
-    Mode, NarrowingRefusal, Outcome, Quarantine, Revision, RunId, RunSpec, RuntimeSpec, Span, StackId,
-    StackName, Timestamp, Trigger, Windows,
+    AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, Coverage, HostName, LastCheck, Latencies,
+    LockKey, NarrowingRefusal, Outcome, Quarantine, Request, Revision, RunId, RunSpec, RuntimeSpec, Span,
+    StackId, StackName, Timestamp, Trigger, Windows,
 };
 
 /// When a new revision is applied.
@@ -52,6 +52,17 @@ impl HealPolicy {
     }
 }
 
+/// Who has to approve of a revision before it is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalPolicy {
+    /// Nobody.
+    #[default]
+    None,
+    /// A person who was shown what it would change on which hosts.
+    Person,
+}
+
 /// A stack as declared, outranked by what the operator says of it. Nothing in it is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackPolicy {
@@ -78,6 +89,9 @@ pub struct StackPolicy {
     pub forks: Option<u32>,
     /// When new revisions are applied.
     pub apply: ApplyPolicy,
+    /// Who has to approve of a revision before.
+    #[serde(default)]
+    pub approval: ApprovalPolicy,
     /// What happens to drift.
     pub heal: HealPolicy,
     /// When check mode looks for drift.
@@ -130,6 +144,7 @@ impl StackPolicy {
             extra_vars: BTreeMap::new(),
             forks: None,
             apply: ApplyPolicy::OnCommit,
+            approval: ApprovalPolicy::None,
             heal: HealPolicy::Never,
             check: CheckSchedule::default(),
             daily_heals: Self::DAILY_HEALS,
@@ -169,27 +184,6 @@ pub struct Hold {
     pub since: Timestamp,
     /// Why, as a sentence: who cancelled which run.
     pub reason: String,
-}
-
-/// A person's request for a run of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// Check or apply.
-    pub mode: Mode,
-    /// Who asked, as the operating system names them.
-    pub by: String,
-    /// Another revision than the head; it has been admitted before or is an ancestor of what was.
-    #[serde(default)]
-    pub revision: Option<Revision>,
-    /// Only these hosts: intersected with the limit of the stack.
-    #[serde(default)]
-    pub limit: Option<String>,
-    /// Only tasks with these tags, instead of the tags of the stack.
-    #[serde(default)]
-    pub tags: Vec<String>,
-    /// Why it must not wait for a window: the person's own words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outside_window: Option<String>,
 }
 
 /// Runs of a stack that were interrupted, one after the other. Not failures of what they ran, so counted apart, but
@@ -272,6 +266,32 @@ pub struct CheckFacts {
     pub narrowing: Option<(CommitHash, Vec<NarrowingRefusal>)>,
 }
 
+/// What a revision would do, for a person who has to approve of it. The approval is bound to all of it: it lapses
+/// when a newer look finds something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalFacts {
+    /// The revision.
+    pub revision: Revision,
+    /// The check run that looked.
+    pub run: RunId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// Digest of the predicted changes and the hosts: what a person approves.
+    pub digest: String,
+    /// How many changes are predicted.
+    pub changes: u64,
+    /// The hosts.
+    pub hosts: BTreeSet<HostName>,
+    /// How much the check could see.
+    pub coverage: Coverage,
+    /// Who approved of it, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<(String, Timestamp)>,
+    /// Whether an approval lapsed because this look found something else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapsed: bool,
+}
+
 /// What is kept of the hosts that a stack has locked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -304,6 +324,22 @@ pub struct ProbeFacts {
     pub back_at: Option<Timestamp>,
 }
 
+/// Changes of applies that a preview had promised something about, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PredictionTotals {
+    /// They happened as predicted.
+    pub as_predicted: u64,
+    /// They did not happen.
+    pub missing: u64,
+    /// Something else was changed there.
+    pub different: u64,
+    /// They were not predicted.
+    pub extra: u64,
+    /// The preview could not say anything about them.
+    pub not_predictable: u64,
+}
+
 /// What is kept of a stack across restarts. The applied revision is not here: it is derived from the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StackFacts {
@@ -330,6 +366,12 @@ pub struct StackFacts {
     /// Looking for drift.
     #[serde(default)]
     pub check: CheckFacts,
+    /// What waits for the approval of a person, or has it.
+    #[serde(default)]
+    pub approval: Option<Box<ApprovalFacts>>,
+    /// How often applies did what previews of merge requests had promised, and how often not.
+    #[serde(default)]
+    pub predictions: PredictionTotals,
     /// Correcting it.
     #[serde(default)]
     pub heal: HealFacts,

@@ -80,7 +80,8 @@ fn parse_tag(data: &[u8]) -> Option<Tag> {
 
 /// The signature stands at the end of the message, and is over all before it.
 fn tag_signature(data: &[u8]) -> Option<Signature> {
-    let starts = std::iter::once(0).chain(data.iter().enumerate().filter(|it| *it.1 == b'\n').map(|it| it.0 + 1));
+    let starts =
+        std::iter::once(0).chain(data.iter().enumerate().filter(|it| *it.1 == b'\n').map(|it| it.0 + 1));
     let (at, kind) = starts.filter_map(|at| Some((at, kind(&data[at..])?))).last()?;
     Some(Signature { kind, text: data[at..].to_vec(), payload: data[..at].to_vec() })
 }

@@ -8,6 +8,7 @@ mod fetch;
 mod heal;
 mod hostile;
 mod https;
+mod merge;
 mod policy;
 mod ssh;
 mod stall;

@@ -86,6 +86,14 @@ impl Transport {
         self.fetch_commit_into(&self.cache.path(), commit).await
     }
 
+    /// Fetches one reference of the other side into one of ours.
+    pub(super) async fn fetch_reference(&self, reference: &str, into: &str) -> Result<(), GitError> {
+        let git_dir = self.cache.path();
+        let refspec = format!("+{reference}:{into}");
+        let command = GitCommand::fetch_refspec(&self.surroundings, &git_dir, &self.remote.url, &refspec);
+        self.fetch_with(&command.map_err(refused)?, &git_dir).await
+    }
+
     /// Packs the packs, so that reading stays fast. A failure costs nothing but time.
     pub(super) async fn repack(&self) {
         let command = GitCommand::repack(&self.surroundings, &self.cache.path());
@@ -116,7 +124,12 @@ impl Transport {
         let RefValue::Is(tip) = local::read_branch(&common, &self.remote.reference) else { return Ok(None) };
         let known = self.cache.tip(&self.remote.reference).as_ref() == Some(&tip);
         // A tag names a tag object, which names a commit.
-        let whole = known && self.cache.objects()?.find_object(tree::oid(&tip)?, None).is_ok_and(|it| it.peel_to_commit().is_ok());
+        let whole = known
+            && self
+                .cache
+                .objects()?
+                .find_object(tree::oid(&tip)?, None)
+                .is_ok_and(|it| it.peel_to_commit().is_ok());
         Ok(whole.then_some(tip))
     }
 
@@ -201,7 +214,8 @@ impl Transport {
     }
 
     async fn branches(&self, git_dir: &Path) -> Result<Vec<String>, GitError> {
-        let command = GitCommand::branches(&self.surroundings, git_dir, &self.remote.url, &self.remote.reference);
+        let command =
+            GitCommand::branches(&self.surroundings, git_dir, &self.remote.url, &self.remote.reference);
         let command = command.map_err(refused)?;
         let finished = self.run(&command, &self.limits(), None).await?;
         if finished.status.success() {

@@ -9,11 +9,11 @@ use std::fmt;
 use git2::{Oid, Repository};
 use tokio::task::spawn_blocking;
 
+use super::Git;
 use super::error::GitError;
 use super::signature::{self, Signature};
 use super::tree::oid;
 use super::verifier::Verifier;
-use super::Git;
 use crate::domain::{CommitHash, Revision, Sighting, SignaturePolicy, SignatureRules, SourceName, Timestamp};
 
 /// So many commits of one range are looked at.
@@ -55,7 +55,9 @@ pub enum Distrust {
     #[error("is signed by a key that was revoked")]
     Revoked,
     /// It was signed for another purpose.
-    #[error("has a signature that was made for something else than Git, or by a key that may not sign for Git")]
+    #[error(
+        "has a signature that was made for something else than Git, or by a key that may not sign for Git"
+    )]
     Namespace,
     /// The signature is not one over this object.
     #[error("has a signature that is not valid")]
@@ -99,7 +101,9 @@ impl Untrusted {
             }
             Distrust::Revoked => "find out who pushed it, and sign it with another key",
             Distrust::LightweightTag => "make an annotated, signed tag: `git tag -s`",
-            Distrust::TagName => "find out who moved the reference; make a tag of this name with `git tag -s`",
+            Distrust::TagName => {
+                "find out who moved the reference; make a tag of this name with `git tag -s`"
+            }
             Distrust::TooFar => "follow a newer history, or use the policy `tip`",
         }
     }

@@ -108,14 +108,26 @@ impl Verifier {
             if let Some(revoked) = &self.revoked_keys {
                 verify.arg("-r").arg(revoked);
             }
-            let file = File::open(payload).map_err(|it| GitError::io("read", payload, it))?;
-            let verified = run(verify, Stdio::from(file), "ssh-keygen").await?;
+            let verified = run(verify, input(payload)?, "ssh-keygen").await?;
             if verified.status.success() {
                 return Ok(Ok(()));
             }
             refusal = ssh_refusal(&verified);
         }
+        if refusal == Distrust::Invalid && self.is_revoked(signature, payload).await? {
+            refusal = Distrust::Revoked;
+        }
         Ok(Err(refusal))
+    }
+
+    /// Whether a signature that does not count is one all the same: ssh-keygen says nothing of a revoked key.
+    async fn is_revoked(&self, signature: &Path, payload: &Path) -> Result<bool, GitError> {
+        if self.revoked_keys.is_none() {
+            return Ok(false);
+        }
+        let mut check = self.command("ssh-keygen");
+        check.args(["-Y", "check-novalidate", "-n", NAMESPACE, "-s"]).arg(signature);
+        Ok(run(check, input(payload)?, "ssh-keygen").await?.status.success())
     }
 
     async fn judge_openpgp(
@@ -148,6 +160,10 @@ impl Kind {
             Self::Other => "something that is neither an SSH nor an OpenPGP key",
         }
     }
+}
+
+fn input(payload: &Path) -> Result<Stdio, GitError> {
+    File::open(payload).map(Stdio::from).map_err(|it| GitError::io("read", payload, it))
 }
 
 async fn run(command: Command, stdin: Stdio, program: &'static str) -> Result<Finished, GitError> {
@@ -224,7 +240,9 @@ fn openpgp_verdict(status: &str, seen: Timestamp) -> Result<(), Distrust> {
             _ => Distrust::Invalid,
         });
     };
-    let before = |text: Option<&&str>| text.and_then(|it| it.parse().ok()).is_some_and(|it: i64| seen.as_second() < it);
+    let before = |text: Option<&&str>| {
+        text.and_then(|it| it.parse().ok()).is_some_and(|it: i64| seen.as_second() < it)
+    };
     let in_time = match *verdict {
         "GOODSIG" => true,
         "EXPKEYSIG" => {

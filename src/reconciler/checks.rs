@@ -35,7 +35,14 @@ impl Stack {
             return None;
         }
         let revision = &attempt.revision;
-        let want = |trigger, hosts| Want { mode: Mode::Check, trigger, revision, request: None, hosts };
+        let want = |trigger, hosts| Want {
+            mode: Mode::Check,
+            trigger,
+            revision,
+            request: None,
+            hosts,
+            merge_request: None,
+        };
         if let Some(owed) =
             self.facts.check.verify.as_ref().filter(|it| it.revision.commit == revision.commit)
         {
@@ -108,7 +115,13 @@ impl Stack {
     }
 
     /// A check that did not get to its end says nothing of hosts. It is tried again, as a check, after a pause.
-    fn check_failed(&mut self, ended: &Ended<'_>, pace: &Pace<'_>, spec: &RunSpec, owed: Option<OwedVerify>) {
+    pub(super) fn check_failed(
+        &mut self,
+        ended: &Ended<'_>,
+        pace: &Pace<'_>,
+        spec: &RunSpec,
+        owed: Option<OwedVerify>,
+    ) {
         if ended.ending.outcome.ended_by_others() {
             self.facts.check.verify = owed.filter(|_| ended.ending.outcome != Outcome::Cancelled);
             return;

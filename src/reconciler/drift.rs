@@ -53,6 +53,20 @@ impl Tasks {
         self.get(task).is_some_and(|it| it.unreliable_since.is_some())
     }
 
+    /// Tasks that report a change each time.
+    pub(super) fn flapping(&self) -> BTreeSet<TaskKey> {
+        self.facts.iter().filter(|(_, it)| it.flapping_since.is_some()).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Tasks whose check is not believed.
+    pub(super) fn unreliable(&self) -> BTreeSet<TaskKey> {
+        self.facts
+            .iter()
+            .filter(|(_, it)| it.unreliable_since.is_some())
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
     /// Those that changed since this was last asked; `None` where nothing is left to say.
     pub(super) fn take_changed(&mut self) -> Vec<(TaskKey, Option<TaskFacts>)> {
         let changed = std::mem::take(&mut self.changed);

@@ -74,6 +74,8 @@ impl Stack {
         let before = self.before.take();
         self.changed = true;
         match spec.mode {
+            Mode::Check if Self::is_preview(&spec) => {}
+            Mode::Check if spec.trigger == Trigger::Approval => self.approval_looked(ended, pace, &spec),
             Mode::Check => self.check_finished(ended, pace, &spec),
             Mode::Apply => self.apply_finished(ended, pace, &spec, before),
         }
@@ -86,7 +88,11 @@ impl Stack {
                 // What waits for locks or for a person has its own way to go on.
                 if !matches!(
                     self.refusal.take(),
-                    Some(RefusalCause::Locked { .. } | RefusalCause::Airbag { .. })
+                    Some(
+                        RefusalCause::Locked { .. }
+                            | RefusalCause::Airbag { .. }
+                            | RefusalCause::Approval { .. }
+                    )
                 ) {
                     self.refused_until = Some(later(ended.now, pace.after_failures(&spec, 1)));
                 }

@@ -1,8 +1,6 @@
 //! Why a stack did, does or does not run: the same facts in the same order as `wants` looks at them, in sentences.
 
-use crate::domain::{
-    ApplyPolicy, Explanation, Head, Mode, StackId, StackPolicy, Timestamp, WindowState,
-};
+use crate::domain::{ApplyPolicy, Explanation, Head, Mode, StackId, StackPolicy, Timestamp, WindowState};
 
 use super::Reconciler;
 use super::source::Source;
@@ -114,6 +112,9 @@ fn person_facts(now: Timestamp, stack: &Stack) -> Vec<String> {
     if let Some(request) = &facts.request {
         let revision = request.revision.as_ref().map_or_else(String::new, |it| format!(" of {}", it.short()));
         let rule = match (request.mode, &request.revision) {
+            (Mode::Apply, None) if request.outside_window.is_some() => {
+                "that skips holds, backoff and windows, and nothing else"
+            }
             (Mode::Apply, None) => "that skips holds and backoff, and nothing else",
             _ => "that skips holds, backoff and dependencies, and nothing else",
         };

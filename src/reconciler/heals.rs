@@ -39,7 +39,8 @@ impl Stack {
             return None;
         }
         let revision = &self.facts.attempt.as_ref()?.revision;
-        let want = Want { mode: Mode::Apply, trigger: Trigger::Drift, revision, request: None, hosts: None };
+        let (mode, trigger) = (Mode::Apply, Trigger::Drift);
+        let want = Want { mode, trigger, revision, request: None, hosts: None, merge_request: None };
         Some(self.narrowed(want, policy, healable.hosts))
     }
 

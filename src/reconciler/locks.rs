@@ -52,6 +52,7 @@ impl Reconciler {
         match &refusal {
             None => stack.may_touch(run, question),
             Some(RefusalCause::Airbag { comparison }) => stack.airbag_caught(now, run, question, comparison),
+            Some(RefusalCause::Approval { .. }) => stack.approval_lapses(),
             Some(_) => {}
         }
         stack.refusal.clone_from(&refusal);
@@ -78,6 +79,10 @@ impl Reconciler {
             if let Some(comparison) = stack.airbag(question, &policy.unwrap_or_default()) {
                 return Some(RefusalCause::Airbag { comparison });
             }
+        }
+        let policy = self.sources.get(&id.source).and_then(|it| it.declared(stack)).map(|(_, policy)| policy);
+        if exclusive && let Some(comparison) = policy.and_then(|it| stack.unapproved_hosts(question, it)) {
+            return Some(RefusalCause::Approval { comparison });
         }
         // What the run was given at its start is its own, whoever waits for it since.
         let held = &stack.facts.locks;

@@ -130,6 +130,7 @@ fn probe(run: RunId, stack: &Stack, policy: &StackPolicy, hosts: &BTreeSet<HostN
         revision,
         request: None,
         hosts: Some(hosts.clone()),
+        merge_request: None,
     };
     let mut spec = spec::spec(run, &want, stack, policy)?;
     (spec.limit, spec.selection) = (Some(limit), Selection::SomeHosts);

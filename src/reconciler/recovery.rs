@@ -8,6 +8,7 @@ use super::Reconciler;
 use super::backoff::Jitter;
 use super::drift::Tasks;
 use super::ledger::Ledger;
+use super::merge_requests::Followed;
 use super::source::Source;
 use super::stack::Stack;
 
@@ -38,6 +39,10 @@ impl Reconciler {
         for (id, hosts) in memory.hosts {
             let stacks = &mut known(&mut sources, id.source, now).stacks;
             stacks.entry(id.stack).or_default().ledger = Ledger::new(hosts);
+        }
+        for (name, all) in memory.merge_requests {
+            let followed = all.into_iter().map(|(number, facts)| (number, Followed::new(facts)));
+            known(&mut sources, name, now).requests.all = followed.collect();
         }
         sources.values_mut().for_each(Source::declare);
         Self {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CommitHash, Declaration, Failure, Head, Lineage, RewindPolicy, Revision, SourceFacts, SourceName,
+    CommitHash, Declaration, Failure, Head, Lineage, Revision, RewindPolicy, SourceFacts, SourceName,
     SourcePolicy, StackId, StackName, StackPolicy, Timestamp, Tip,
 };
 
+use super::admission;
 use super::backoff::Jitter;
 use super::fetch::{Fetches, Flight};
+use super::merge_requests::MergeRequests;
 use super::stack::Stack;
 
 /// A source with its stacks: those that its head declares, and the facts of those it declared once.
@@ -19,10 +21,11 @@ pub(super) struct Source {
     pub(super) facts: SourceFacts,
     pub(super) stacks: BTreeMap<StackName, Stack>,
     pub(super) fetches: Fetches,
+    pub(super) requests: MergeRequests,
+    /// A tip that lacks what the operator asks for, and what that is. Found again by the next fetch.
+    pub(super) refused: Option<(Revision, Failure)>,
     /// A tip that does not descend from the admitted commit. Found again by the next fetch after a restart.
     pub(super) waiting: Option<Tip>,
-    /// The tip that is not accepted because of its signatures, and why. Found again like the one that waits.
-    pub(super) refused: Option<(Revision, Failure)>,
     /// What is wrong with the declaration of the admitted commit, if anything is.
     pub(super) broken: Option<Failure>,
     /// The commit that was admitted last, and when; since this daemon started.
@@ -38,8 +41,9 @@ impl Source {
             facts,
             stacks: BTreeMap::new(),
             fetches: Fetches::new(now),
-            waiting: None,
+            requests: MergeRequests::new(now),
             refused: None,
+            waiting: None,
             broken: None,
             seen: None,
             changed: false,
@@ -78,16 +82,18 @@ impl Source {
         }
         let salt = u64::try_from(now.as_millisecond()).unwrap_or(0);
         self.fetches.succeeded(now, jitter.around(policy.poll_every, policy.name.as_str(), salt));
+        let lack = admission::refusal(policy.admission, policy.rewinds, admitted.as_ref(), &tip);
         let asks = matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask;
         self.sight(now, &tip);
-        if let Err(failure) = tip.trust {
+        if lack.is_some() {
+            self.requests.asks.hint();
+        }
+        let refusal = tip.trust.as_ref().err().cloned().or(lack);
+        self.refused = refusal.map(|it| (tip.revision.clone(), it));
+        if self.refused.is_some() {
             // What waited before is not what the reference names any more.
             self.waiting = None;
-            self.refused = Some((tip.revision, failure));
-            return;
-        }
-        self.refused = None;
-        if asks {
+        } else if asks {
             self.waiting = Some(tip);
         } else {
             self.admit(now, tip);
@@ -113,6 +119,7 @@ impl Source {
             self.seen = Some((tip.revision.commit.clone(), now));
         }
         self.waiting = None;
+        self.remember_line(&tip);
         if self.facts.admitted.as_ref() != Some(&tip.revision.commit) {
             self.facts.admitted = Some(tip.revision.commit.clone());
             self.changed = true;
@@ -128,6 +135,25 @@ impl Source {
             // The stacks stay as known, at the head that was valid.
             Err(failure) => self.broken = Some(failure),
         }
+        self.land(now);
+    }
+
+    /// Keeps the newest commits of the first-parent line, for what was merged by them.
+    fn remember_line(&mut self, tip: &Tip) {
+        if self.facts.recent.first() == Some(&tip.revision.commit) {
+            return;
+        }
+        let mut recent: Vec<CommitHash> = tip.line.iter().map(|it| it.commit.clone()).collect();
+        if recent.is_empty() {
+            recent.push(tip.revision.commit.clone());
+        }
+        // What is not on the line that is followed now is forgotten.
+        if matches!(tip.lineage, Lineage::Descendant { .. } | Lineage::Same) {
+            recent.append(&mut self.facts.recent);
+        }
+        recent.truncate(SourceFacts::RECENT_MAX);
+        self.facts.recent = recent;
+        self.changed = true;
     }
 
     fn move_head(&mut self, head: Head) {
@@ -147,12 +173,14 @@ impl Source {
         let reference = |it: &Option<SourcePolicy>| it.as_ref().map(|it| it.reference.clone());
         if reference(&self.policy) != reference(&policy) {
             self.waiting = None;
-            self.refused = None;
             self.broken = None;
+            self.refused = None;
+            self.facts.recent.clear();
             self.fetches.problem = None;
         }
         self.policy = policy;
         self.fetches.reconfigured();
+        self.requests.asks.reconfigured();
         for stack in self.stacks.values_mut() {
             stack.reconfigured(now);
         }
@@ -179,7 +207,8 @@ impl Source {
 
     /// Why nothing of a commit may run, although it was admitted once: its signatures do not count any more.
     pub(super) fn distrusts(&self, commit: &CommitHash) -> Option<&Failure> {
-        self.refused.as_ref().filter(|(it, _)| it.commit == *commit).map(|(_, failure)| failure)
+        let admitted = self.facts.admitted.as_ref() == Some(commit);
+        self.refused.as_ref().filter(|(it, _)| admitted && it.commit == *commit).map(|(_, failure)| failure)
     }
 
     /// When a commit was admitted, if this daemon saw it.

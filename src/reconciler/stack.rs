@@ -91,7 +91,8 @@ impl Stack {
         self.refused_until = None;
         (self.lock_wait, self.lock_since) = (None, None);
         self.lock_keys.clear();
-        if self.facts.hold.take().is_some() | self.facts.locks.airbag.take().is_some() {
+        let approval = self.facts.approval.take().is_some();
+        if self.facts.hold.take().is_some() | self.facts.locks.airbag.take().is_some() | approval {
             self.changed = true;
         }
     }

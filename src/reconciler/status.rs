@@ -23,19 +23,14 @@ impl Reconciler {
         let waiting = source.waiting.as_ref().map(|it| it.revision.clone());
         let admitted = source.facts.admitted.as_ref();
         let rewound = waiting.as_ref().map(|it| not_a_descendant(name, it, admitted));
+        let refused = source.refused.as_ref().map(|(_, lack)| lack.clone());
         SourceStatus {
             name: name.clone(),
             head: source.head().map(|it| it.revision.clone()),
             admitted: admitted.cloned(),
             waiting,
             refused: source.refused.as_ref().map(|(revision, _)| revision.clone()),
-            problem: source
-                .fetches
-                .problem
-                .clone()
-                .or_else(|| source.refused.as_ref().map(|(_, failure)| failure.clone()))
-                .or(rewound)
-                .or_else(|| source.broken.clone()),
+            problem: source.fetches.problem.clone().or(refused).or(rewound).or_else(|| source.broken.clone()),
             fetch_failures: source.fetches.failures,
             fetched_at: source.fetches.fetched_at,
             next_fetch: source.fetches.due_at().filter(|_| self.drain.is_none()),
@@ -107,6 +102,7 @@ fn compose(
         suspended: facts.suspended.clone(),
         hold: facts.hold.clone(),
         airbag: facts.locks.airbag.clone(),
+        approval: facts.approval.as_deref().cloned(),
         failures: facts.attempt.as_ref().map_or(0, |it| it.failures),
         next_run: None,
         last_success: facts.last_success,

@@ -3,6 +3,7 @@
 mod dice;
 mod story;
 
+mod scenario_approval;
 mod scenario_backoff;
 mod scenario_dependencies;
 mod scenario_drift;
@@ -10,6 +11,7 @@ mod scenario_fetch;
 mod scenario_ledger;
 mod scenario_limits;
 mod scenario_locks;
+mod scenario_merge_requests;
 mod scenario_people;
 mod scenario_recovery;
 mod scenario_request;

@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    AirbagHold, ApplyPolicy, CommitHash, Failure, Head, Hold, HostName, LockKey, Mode, Outcome, Request,
-    Revision, RunId, StackName, StackPolicy, Timestamp, Trigger, WindowState,
+    AirbagHold, ApplyPolicy, ApprovalFacts, CommitHash, Failure, Head, Hold, HostName, LockKey,
+    MergeRequestNumber, Mode, Outcome, Request, Revision, RunId, StackName, StackPolicy, Timestamp, Trigger,
+    WindowState,
 };
 
 use super::backoff::Jitter;
@@ -37,6 +38,8 @@ pub(super) struct Want<'a> {
     pub(super) request: Option<&'a Request>,
     /// The hosts that it is narrowed to.
     pub(super) hosts: Option<BTreeSet<HostName>>,
+    /// The merge request that it previews.
+    pub(super) merge_request: Option<MergeRequestNumber>,
 }
 
 impl Want<'_> {
@@ -72,6 +75,13 @@ pub(super) enum Waiting<'a> {
     Held(&'a Hold),
     /// Its hosts or its changes are not what they were: a person has to look.
     Airbag(&'a AirbagHold),
+    /// A person has to approve of what it would do.
+    Approval {
+        /// What was found out about that.
+        looked: Option<&'a ApprovalFacts>,
+        /// Whether it has to be looked (again) first.
+        look: bool,
+    },
     /// Nothing is owed.
     Settled,
     /// The last apply did not succeed and is tried again then.
@@ -138,11 +148,16 @@ impl Source {
         let want = match &stack.facts.request {
             Some(request) => {
                 let want = stack.asked(request, head, world.now)?;
-                self.may_apply(&want, stack, policy, head)?;
-                if want.mode == Mode::Apply && request.outside_window.is_none() {
-                    window_is_open(policy, world.now)?;
+                let window = match (request.mode, &request.outside_window) {
+                    (Mode::Apply, None) => window_is_open(policy, world.now),
+                    _ => Ok(()),
+                };
+                match self.may_apply(&want, stack, policy, (head, world.now)).and(window) {
+                    Ok(()) => want,
+                    Err(waiting) => {
+                        stack.approval_check(want.revision, &waiting, world.now).ok_or(waiting)?
+                    }
                 }
-                want
             }
             None => self.unasked(stack, head, policy, world)?,
         };
@@ -191,7 +206,7 @@ impl Source {
     ) -> Result<Want<'a>, Waiting<'a>> {
         let apply = stack
             .apply_due(head, policy, world.now)
-            .and_then(|want| self.may_apply(&want, stack, policy, head).map(|()| want))
+            .and_then(|want| self.may_apply(&want, stack, policy, (head, world.now)).map(|()| want))
             // Also the check that comes before a narrowed apply waits: it says nothing of what is there hours later.
             .and_then(|want| window_is_open(policy, world.now).map(|()| want));
         let waiting = match apply {
@@ -200,14 +215,20 @@ impl Source {
         };
         let mut closed = None;
         if let Some(want) = stack.heal_due(policy, world.now)
-            && self.may_apply(&want, stack, policy, head).is_ok()
+            && self.may_apply(&want, stack, policy, (head, world.now)).is_ok()
         {
             match window_is_open(policy, world.now) {
                 Ok(()) => return Ok(want),
                 Err(waiting) => closed = Some(waiting),
             }
         }
+        if let Some(want) = stack.approval_check(&head.revision, &waiting, world.now) {
+            return Ok(want);
+        }
         if let Some(want) = stack.check_due(policy, world) {
+            return Ok(want);
+        }
+        if let Some(want) = self.preview_due(&policy.id.stack) {
             return Ok(want);
         }
         Err(match waiting {
@@ -224,7 +245,7 @@ impl Source {
         want: &Want<'_>,
         stack: &'a Stack,
         policy: &'a StackPolicy,
-        head: &Head,
+        (head, now): (&Head, Timestamp),
     ) -> Result<(), Waiting<'a>> {
         if want.mode == Mode::Check {
             return Ok(());
@@ -236,7 +257,7 @@ impl Source {
         if want.revision.commit == head.revision.commit {
             self.bases_are_ready(policy, &head.revision.commit)?;
         }
-        Ok(())
+        stack.lacks_approval(want, policy, now)
     }
 
     /// Each stack it depends on attempted this commit, and no host of it that answered failed.
@@ -287,7 +308,7 @@ impl Stack {
         }
         let revision = request.revision.as_ref().unwrap_or(&head.revision);
         let (mode, trigger) = (request.mode, Trigger::Person);
-        Ok(Want { mode, trigger, revision, request: Some(request), hosts: None })
+        Ok(Want { mode, trigger, revision, request: Some(request), hosts: None, merge_request: None })
     }
 
     /// Why an apply of the head is due, or why not.
@@ -307,7 +328,8 @@ impl Stack {
         }
         let trigger = self.due(&head.revision.commit, now)?;
         self.not_just_refused(now)?;
-        let want = Want { mode: Mode::Apply, trigger, revision: &head.revision, request: None, hosts: None };
+        let (mode, revision) = (Mode::Apply, &head.revision);
+        let want = Want { mode, trigger, revision, request: None, hosts: None, merge_request: None };
         Ok(if trigger == Trigger::OwedHosts { self.catch_up(want, policy) } else { want })
     }
 

@@ -1,6 +1,8 @@
 //! Words for people: lengths of time, and the sentences that say why a run starts or has to wait.
 
-use crate::domain::{HostCounts, Mode, Outcome, Request, Revision, Span, StackPolicy, Timestamp, Trigger};
+use crate::domain::{
+    ApprovalFacts, HostCounts, Mode, Outcome, Request, Revision, Span, StackPolicy, Timestamp, Trigger,
+};
 
 use super::stack::Stack;
 use super::wants::{Lack, Waiting, Want};
@@ -86,6 +88,11 @@ pub(super) fn start_reason(now: Timestamp, want: &Want<'_>, stack: &Stack, polic
             let are = if owed == 1 { "is" } else { "are" };
             format!("{} {are} owed {revision} and did not answer before", counted(owed, "host"))
         }
+        (Trigger::Approval, _) => format!("a person has to approve of {revision}: what would it do?"),
+        (Trigger::MergeRequest, _) => {
+            let number = want.merge_request.unwrap_or_default();
+            format!("merge request {number} proposes {revision}: what would it do?")
+        }
         (Trigger::Schedule, _) => format!("it is time to look for drift at {revision}"),
         (Trigger::Verify, _) => format!("the last apply of {revision} changed something: is anything left?"),
         (Trigger::Drift, _) => correction(now, want, stack, policy, &revision),
@@ -153,7 +160,9 @@ pub(super) fn waiting(now: Timestamp, waiting: &Waiting<'_>, head: &Revision) ->
         Waiting::Draining => "waits: the daemon is stopping".to_owned(),
         Waiting::Suspended { by, since } => format!("suspended by {by} {}", ago(now, *since)),
         Waiting::Distrusted(failure) => format!("runs nothing: {failure}"),
-        Waiting::Window { until: None, why } => format!("waits for its window, which does not open again: {why}"),
+        Waiting::Window { until: None, why } => {
+            format!("waits for its window, which does not open again: {why}")
+        }
         Waiting::Window { until: Some(at), why } => {
             format!("waits for its window, opens {} at {}: {why}", until(now, *at), clock(*at))
         }
@@ -171,12 +180,32 @@ pub(super) fn waiting(now: Timestamp, waiting: &Waiting<'_>, head: &Revision) ->
         Waiting::Airbag(hold) => {
             format!("waits for a person {}: {}", lasting(now, hold.since), hold.comparison)
         }
+        Waiting::Approval { looked, look } => approval(*looked, *look),
         Waiting::Locked { key, holder } => format!("waits for {key}: {holder}"),
         Waiting::Interrupted { until: at } => format!("starts again {}", until(now, *at)),
         Waiting::Refused { until: at } => format!("the last run was refused; retry {}", until(now, *at)),
         Waiting::Base { stack, lack } => format!("waits for {stack}, {}", lacking(*lack, head)),
         Waiting::RunLimit { .. } => "waits for a free place among the live runs".to_owned(),
     })
+}
+
+/// What a person has to approve of.
+fn approval(looked: Option<&ApprovalFacts>, look: bool) -> String {
+    match looked {
+        None => "waits for a look at what it would change, which a person has to approve of".to_owned(),
+        Some(_) if look => "approved, and looked at once more because the last look is old".to_owned(),
+        Some(it) => {
+            let lapsed = if it.lapsed { " again, because it would change something else now" } else { "" };
+            let hosts = u32::try_from(it.hosts.len()).unwrap_or(u32::MAX);
+            let changes = u32::try_from(it.changes).unwrap_or(u32::MAX);
+            format!(
+                "waits for the approval of a person{lapsed}: {} on {}, in run {}",
+                counted(changes, "change"),
+                counted(hosts, "host"),
+                it.run
+            )
+        }
+    }
 }
 
 /// What a base lacks, after its name.

@@ -42,9 +42,11 @@ impl JournalEntry {
 ///
 /// It is not written, so that idle sources cost no sync of the disk.
 pub(super) fn is_idle(event: &Event, decisions: &[Decision], facts: &[Fact]) -> bool {
-    let polls = decisions.iter().all(|it| matches!(it, Decision::Fetch { .. }));
+    let polls = decisions.iter().all(|it| matches!(it, Decision::Fetch { .. } | Decision::AskForge { .. }));
     let quiet = match event {
-        Event::Tick | Event::Hinted { .. } => true,
+        Event::Tick | Event::Hinted { .. } | Event::MergeRequestsSeen { .. } | Event::ForgeFailed { .. } => {
+            true
+        }
         Event::Fetched { tip, .. } => tip.lineage == Lineage::Same,
         _ => false,
     };
@@ -134,6 +136,15 @@ fn learn(db: &Connection, fact: &Fact, seal: &Seal) -> rusqlite::Result<usize> {
         Fact::Task { stack, task, facts: None } => db
             .prepare_cached("DELETE FROM task_facts WHERE stack = ?1 AND task = ?2")?
             .execute((stack.to_string(), task.as_str())),
+        Fact::MergeRequest { source, number, facts: Some(facts) } => db
+            .prepare_cached(
+                "INSERT INTO merge_requests VALUES (?1, ?2, ?3)
+                    ON CONFLICT DO UPDATE SET facts = excluded.facts",
+            )?
+            .execute((source.as_str(), count(number.0), seal.json(facts))),
+        Fact::MergeRequest { source, number, facts: None } => db
+            .prepare_cached("DELETE FROM merge_requests WHERE source = ?1 AND number = ?2")?
+            .execute((source.as_str(), count(number.0))),
         Fact::NextRun { run } => db
             .prepare_cached(
                 "INSERT INTO meta VALUES ('next_run', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",

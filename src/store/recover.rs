@@ -66,6 +66,15 @@ fn memory(db: &Connection) -> Result<Memory, StoreError> {
         });
         Ok(())
     })?;
+    let requests = "SELECT source, CAST(number AS TEXT), facts FROM merge_requests";
+    each(db, "merge_requests", requests, |source, number, facts| {
+        memory.learn(Fact::MergeRequest {
+            source: serde_json::from_value(source.into())?,
+            number: serde_json::from_str(number)?,
+            facts: Some(serde_json::from_str(facts)?),
+        });
+        Ok(())
+    })?;
     let next_run = value(db, "next_run")?.map_or(0, uncount);
     // Numbers are never used twice, whatever was or was not remembered of the next one.
     let highest = highest_run(db)?;

@@ -169,7 +169,7 @@ mod tests {
         stack.extra_vars.insert("token".to_owned(), value.clone());
         let declaration = crate::domain::Declaration { stacks: vec![stack], ..Default::default() };
         let revision = format!("main@sha1:{}", "ab".repeat(20)).parse().unwrap();
-        SourceFacts { admitted: None, head: Some(Head { revision, declaration }) }
+        SourceFacts { head: Some(Head { revision, declaration }), ..SourceFacts::default() }
     }
 
     #[test]

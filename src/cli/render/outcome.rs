@@ -76,6 +76,8 @@ pub(super) fn trigger_words(trigger: Trigger) -> &'static str {
         Trigger::Verify => "verify",
         Trigger::Drift => "drift",
         Trigger::Person => "person",
+        Trigger::Approval => "approval",
+        Trigger::MergeRequest => "merge request",
     }
 }
 

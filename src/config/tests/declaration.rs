@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{Tree, declare, infra, operator, source};
 use crate::domain::{
-    AirbagPolicy, ApplyPolicy, CheckSchedule, Declaration, HealPolicy, Retry, RuntimeSpec, Span, StackPolicy,
+    AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, Declaration, HealPolicy, Retry, RuntimeSpec,
+    Span, StackPolicy, Windows,
 };
 
 const SMALL: &str = "version: 1\nstacks:\n  web: {playbook: site.yml, inventory: inventory.ini}\n";
@@ -29,6 +30,7 @@ fn the_smallest_declaration_takes_every_default() {
         extra_vars: BTreeMap::new(),
         forks: None,
         apply: ApplyPolicy::OnCommit,
+        approval: ApprovalPolicy::None,
         heal: HealPolicy::Never,
         check: CheckSchedule::Every(Span::from_hours(1)),
         daily_heals: StackPolicy::DAILY_HEALS,

@@ -4,7 +4,8 @@ use std::path::Path;
 use super::*;
 use crate::config::{Access, Credentials};
 use crate::domain::{
-    Failure, Mode, Outcome, RewindPolicy, RunId, RuntimeSpec, Selection, SourcePolicy, Span, Trigger,
+    Failure, Mode, Outcome, RunId, RuntimeSpec, Selection, SignatureRules, SourcePolicy, Span, Trigger,
+    Windows,
 };
 
 const URL: &str = "https://deploy:url-passw0rd@git.example.org/infra.git";
@@ -22,6 +23,7 @@ fn spec() -> RunSpec {
         revision: format!("main@sha1:{}", "ab".repeat(20)).parse().unwrap(),
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
+        merge_request: None,
         requested_by: None,
         failures_before: 0,
         outside_window: None,
@@ -50,13 +52,13 @@ fn source(dir: &Path) -> SourceConfig {
     std::fs::set_permissions(dir.join("program"), std::fs::Permissions::from_mode(0o700)).unwrap();
     SourceConfig {
         policy: SourcePolicy {
-            name: "infra".parse().unwrap(),
-            reference: "main".parse().unwrap(),
             poll_every: Span::from_secs(30),
-            rewinds: RewindPolicy::default(),
+            ..SourcePolicy::new("infra".parse().unwrap(), "main".parse().unwrap())
         },
         url: URL.to_owned(),
         run_as: None,
+        signatures: SignatureRules::default(),
+        windows: Windows::default(),
         credentials: Credentials {
             https_token: Some(secret("token", "ghs-https-token")),
             ..Credentials::default()

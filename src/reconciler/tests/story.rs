@@ -4,6 +4,7 @@
 //! long as the core says. Under each stand the decisions (`=>`) and what was asked to be shown (`--`). A commit is one
 //! hexadecimal digit. `given …` lines set the stage; `declares …` says which stacks the next tips declare.
 
+mod forge;
 mod found;
 mod parse;
 
@@ -176,6 +177,35 @@ impl Teller {
                 let (answered, busy) = found::probed(hosts);
                 Event::Probed { stack: id(stack), answered, busy }
             }
+            ["forge", "fails"] => Event::ForgeFailed { source: source_of(&[]).0, failure: failure(&[]) },
+            ["forge", rest @ ..] => Event::MergeRequestsSeen {
+                source: source_of(&[]).0,
+                merge_requests: forge::merge_requests(rest),
+            },
+            ["previewed", number, head, "on", target, rest @ ..] => Event::Previewed {
+                source: source_of(&[]).0,
+                number: number.parse().expect("a number"),
+                head: hash(head),
+                target: hash(target),
+                made: forge::made(rest),
+            },
+            [name, "previews", number, head] => Event::PreviewRequested {
+                source: source_of(&[]).0,
+                number: number.parse().expect("a number"),
+                head: hash(head),
+                by: by(name),
+            },
+            ["reported", number, version, rest @ ..] => Event::Reported {
+                source: source_of(&[]).0,
+                number: number.parse().expect("a number"),
+                version: version.parse().expect("a version"),
+                failure: rest.first().map(|_| failure(&[])),
+            },
+            [name, "approves", stack] => {
+                let shown = self.memory.stacks.get(&id(stack)).and_then(|it| it.approval.as_ref());
+                let digest = shown.map_or_else(String::new, |it| it.digest.clone());
+                Event::RevisionApproved { stack: id(stack), digest, by: by(name) }
+            }
             [name, "lets", stack] => {
                 let hold = self.memory.stacks.get(&id(stack)).and_then(|it| it.locks.airbag.as_ref());
                 let digest = hold.map_or_else(String::new, |it| it.digest.clone());
@@ -193,6 +223,8 @@ impl Teller {
             [commit, "beside", from, rest @ ..] => (commit, Lineage::Rewound { from: hash(from) }, rest),
             _ => panic!("not a tip: {words:?}"),
         };
+        let at = rest.iter().position(|it| *it == "line").unwrap_or(rest.len());
+        let (rest, line) = (&rest[..at], rest[at..].iter().skip(1).map(|it| forge::landing(it)).collect());
         let (reference, broken) = match rest {
             [] | ["unsigned"] => ("main", false),
             ["broken"] => ("main", true),
@@ -206,7 +238,7 @@ impl Teller {
         };
         let refused = || Failure::until_changed(format!("{commit} is not signed")).security();
         let trust = if rest == ["unsigned"] { Err(refused()) } else { Ok(()) };
-        Tip { revision: revision(reference, commit), lineage, declaration, tag: None, trust }
+        Tip { revision: revision(reference, commit), lineage, declaration, line, tag: None, trust }
     }
 
     /// `web; db after web; tools manual; old limit a:b`.
@@ -246,7 +278,8 @@ impl Teller {
             let refused = it.refused.map_or_else(String::new, |it| format!(", {} refused", it.short()));
             let next = it.next_fetch.map_or_else(String::new, |it| format!(", next {}", at(it)));
             let problem = it.problem.map_or_else(String::new, |it| format!(": {}", it.message));
-            let line = format!("    -- {} at {head}, admitted {admitted}{waiting}{refused}{next}{problem}", it.name);
+            let line =
+                format!("    -- {} at {head}, admitted {admitted}{waiting}{refused}{next}{problem}", it.name);
             self.say(&brief(&line));
         }
     }
@@ -320,6 +353,11 @@ fn decided(decision: &Decision) -> String {
             let hosts: Vec<&str> = hosts.iter().map(crate::domain::HostName::as_str).collect();
             format!("probe {} {}: {reason}", spec.stack.stack, hosts.join(","))
         }
+        Decision::AskForge { source, .. } => format!("ask the forge of {source}"),
+        Decision::Preview { number, head, target, level, .. } => {
+            format!("preview {number} {} on {} {}", head.short(), target.short(), level.as_str())
+        }
+        Decision::Report { number, version, facts, .. } => forge::report(*number, *version, facts),
         Decision::Exit => "exit".to_owned(),
     };
     brief(&text)

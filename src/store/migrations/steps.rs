@@ -18,6 +18,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
             name: "what is known of tasks, and details of results",
             statements: DRIFT.to_vec(),
         },
+        Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
     ]
 });
 
@@ -61,6 +62,10 @@ const BASE: [&str; 12] = [
 
 const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
         stack TEXT NOT NULL, task TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (stack, task)
+    ) STRICT, WITHOUT ROWID"];
+
+const MERGE_REQUESTS: [&str; 1] = ["CREATE TABLE merge_requests (
+        source TEXT NOT NULL, number INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (source, number)
     ) STRICT, WITHOUT ROWID"];
 
 const TOTALS: [&str; 6] = [

@@ -38,6 +38,7 @@ pub(super) fn spec(run: u64, stack_name: &str, mode: Mode) -> RunSpec {
         revision: revision('a'),
         mode,
         trigger: Trigger::NewRevision,
+        merge_request: None,
         requested_by: None,
         failures_before: 0,
         outside_window: None,
@@ -72,6 +73,7 @@ pub(super) fn facts(run: u64) -> Vec<Fact> {
             facts: SourceFacts {
                 admitted: Some(commit.clone()),
                 head: Some(Head { revision: revision('b'), declaration: Declaration::default() }),
+                ..SourceFacts::default()
             },
         },
         Fact::Stack {

@@ -115,10 +115,9 @@ impl Keys {
         let path = self.path(signer).display().to_string();
         let options = match self.format {
             Format::Ssh => vec!["gpg.format=ssh".to_owned(), format!("user.signingkey={path}")],
-            Format::OpenPgp => vec![
-                format!("gpg.program={path}"),
-                format!("user.signingkey={}@example.org", signer.name()),
-            ],
+            Format::OpenPgp => {
+                vec![format!("gpg.program={path}"), format!("user.signingkey={}@example.org", signer.name())]
+            }
         };
         options.into_iter().flat_map(|it| ["-c".to_owned(), it]).collect()
     }
@@ -136,7 +135,8 @@ impl Keys {
                 std::fs::write(&file, signers.iter().map(line).collect::<String>()).expect("a file");
             }
             Format::OpenPgp => {
-                let names: Vec<String> = signers.iter().map(|it| format!("{}@example.org", it.name())).collect();
+                let names: Vec<String> =
+                    signers.iter().map(|it| format!("{}@example.org", it.name())).collect();
                 let keys = output(self.gpg().arg("--export").args(names));
                 std::fs::write(&file, keys).expect("a file");
             }

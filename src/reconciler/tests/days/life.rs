@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     AskedPlay, Decision, Ending, Event, Findings, HealPolicy, HostEnd, HostName, Lineage, LockKey, Memory,
-    Mode, Outcome, Question, Revision, RewindPolicy, RunId, RunSpec, Settings, SourceName, SourcePolicy,
-    Span, StackId, Timestamp, Tip, Trigger, later,
+    Mode, Outcome, Question, Revision, RunId, RunSpec, Settings, SourceName, SourcePolicy, Span, StackId,
+    Timestamp, Tip, Trigger, later,
 };
 use crate::reconciler::Reconciler;
 
@@ -68,10 +68,8 @@ fn source() -> SourceName {
 impl Life {
     pub(super) fn new(seed: u64, telling: bool) -> Self {
         let policy = SourcePolicy {
-            name: source(),
-            reference: "main".parse().expect("a branch"),
             poll_every: Span::from_hours(1),
-            rewinds: RewindPolicy::Ask,
+            ..SourcePolicy::new(source(), "main".parse().expect("a branch"))
         };
         let settings = Settings {
             sources: vec![policy],
@@ -231,6 +229,9 @@ impl Life {
                 self.in_seconds(1, 20, Due::Fetched(base));
             }
             Decision::Start { spec, .. } => self.begins(*spec),
+            Decision::AskForge { .. } | Decision::Preview { .. } | Decision::Report { .. } => {
+                panic!("nobody follows merge requests here")
+            }
             Decision::Stop { run, .. } => {
                 if let Some(running) = self.runs.get_mut(&run) {
                     running.stopped = true;
@@ -368,7 +369,14 @@ impl Life {
             Some(base) if base == revision => Lineage::Same,
             Some(base) => Lineage::Descendant { of: base.commit },
         };
-        let tip = Tip { revision, lineage, declaration: Ok(Fleet::declaration()), tag: None, trust: Ok(()) };
+        let tip = Tip {
+            revision,
+            lineage,
+            declaration: Ok(Fleet::declaration()),
+            line: Vec::new(),
+            tag: None,
+            trust: Ok(()),
+        };
         self.feed(Event::Fetched { source: source(), tip });
     }
 

@@ -208,8 +208,11 @@ impl World {
             }
             Decision::Answer { run, refusal: None, .. } => self.check_grant(*run),
             Decision::Answer { run, refusal: Some(why), .. } => self.observe_refusal(*run, why),
-            Decision::Probe { .. } => {
-                promise!(stopping.is_none(), "nothing starts while the daemon stops", "a probe");
+            Decision::Probe { .. }
+            | Decision::AskForge { .. }
+            | Decision::Preview { .. }
+            | Decision::Report { .. } => {
+                promise!(stopping.is_none(), "nothing starts while the daemon stops", "{decision:?}");
             }
             Decision::Exit => {
                 let live = self.seen.stacks.values().any(|it| it.live.is_some());

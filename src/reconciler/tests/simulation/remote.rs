@@ -120,6 +120,7 @@ impl Remote {
             revision: revision(self.tip()),
             lineage,
             declaration: self.declaration(),
+            line: Vec::new(),
             tag: None,
             trust: Ok(()),
         }

@@ -166,6 +166,7 @@ impl World {
                     }
                 }
                 Decision::Probe { spec, hosts, .. } => self.probes.push((spec.stack.clone(), hosts.clone())),
+                Decision::AskForge { .. } | Decision::Preview { .. } | Decision::Report { .. } => {}
                 Decision::Exit => self.restart("it has ended"),
             }
         }
@@ -211,10 +212,9 @@ pub(super) fn random_settings(dice: &mut Dice, names: &[SourceName]) -> Settings
     let chosen = names.iter().enumerate().filter(|(place, _)| *place == 0 || dice.chance(80));
     let chosen: Vec<SourceName> = chosen.map(|(_, it)| it.clone()).collect();
     let sources = chosen.into_iter().map(|name| SourcePolicy {
-        name,
-        reference: "main".parse().expect("a branch"),
         poll_every: Span::from_secs(if dice.chance(80) { 60 } else { 1200 }),
         rewinds: if dice.chance(30) { RewindPolicy::Follow } else { RewindPolicy::Ask },
+        ..SourcePolicy::new(name, "main".parse().expect("a branch"))
     });
     let sources = sources.collect();
     Settings {

@@ -1,11 +1,10 @@
 //! The words of a story: what they mean.
 
-
-use super::found;
+use super::{forge, found};
 use crate::domain::{
-    ApplyPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings, Freeze, HealPolicy, HostEnd,
-    HostName, Mode, Outcome, Reason, Request, Retry, Revision, RewindPolicy, RunId, Settings, SourceName,
-    SourcePolicy, Span, StackId, StackPolicy, Timestamp, Window, later,
+    ApplyPolicy, ApprovalPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings, Freeze,
+    HealPolicy, HostEnd, HostName, Mode, Outcome, Reason, Request, Retry, Revision, RewindPolicy, RunId,
+    Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy, Timestamp, Window, later,
 };
 
 pub(super) fn given(settings: &mut Settings, words: &[&str]) {
@@ -18,6 +17,10 @@ pub(super) fn given(settings: &mut Settings, words: &[&str]) {
         ["drain", span] => settings.drain_timeout = seconds(span),
         ["rewinds", "follow"] => settings.sources[0].rewinds = RewindPolicy::Follow,
         ["branch", name] => settings.sources[0].reference = name.parse().expect("a branch"),
+        ["approvals", number] => {
+            settings.sources[0].admission.approvals = Some(number.parse().expect("a number"));
+        }
+        ["forge", rest @ ..] => settings.sources[0].merge_requests = Some(forge::policy(rest)),
         ["poll", span] => settings.sources[0].poll_every = seconds(span),
         ["sources", names @ ..] => settings.sources = names.iter().map(|it| source(it)).collect(),
         _ => panic!("nothing that can be given: {words:?}"),
@@ -25,12 +28,7 @@ pub(super) fn given(settings: &mut Settings, words: &[&str]) {
 }
 
 pub(super) fn source(name: &str) -> SourcePolicy {
-    SourcePolicy {
-        name: name.parse().expect("a name"),
-        reference: "main".parse().expect("a branch"),
-        poll_every: Span::from_mins(1),
-        rewinds: RewindPolicy::Ask,
-    }
+    SourcePolicy::new(name.parse().expect("a name"), "main".parse().expect("a branch"))
 }
 
 /// `other: …` names another source than infra.
@@ -60,6 +58,7 @@ pub(super) fn stack(text: &str) -> StackPolicy {
         rest = after;
         match (*word, after) {
             ("manual", _) => policy.apply = ApplyPolicy::Manual,
+            ("approved", _) => policy.approval = ApprovalPolicy::Person,
             ("heals", _) => policy.heal = HealPolicy::Corrective,
             ("limit", [limit, after @ ..]) => (policy.limit, rest) = (Some((*limit).to_owned()), after),
             ("check", [span, after @ ..]) => {
@@ -99,7 +98,14 @@ pub(super) fn stack(text: &str) -> StackPolicy {
 /// `at a`, `on h1`, `tagged t`, in this order.
 pub(super) fn request(by: &str, mode: &str, mut words: &[&str]) -> Request {
     let mode = if mode == "check" { Mode::Check } else { Mode::Apply };
-    let mut request = Request { mode, by: by.to_owned(), revision: None, limit: None, tags: Vec::new(), outside_window: None };
+    let mut request = Request {
+        mode,
+        by: by.to_owned(),
+        revision: None,
+        limit: None,
+        tags: Vec::new(),
+        outside_window: None,
+    };
     while let [key, value, rest @ ..] = words {
         match *key {
             "at" => request.revision = Some(revision("main", value)),

@@ -1,0 +1,235 @@
+//! The preview of a merge request: what is to be previewed how, and what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CommitHash, Coverage, Failure, HostName, Impact, MergeRequest, Outcome, Prediction, PredictionReport,
+    Revision, RunId, SourceName, Span, StackName, Timestamp,
+};
+
+/// How far a preview may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreviewLevel {
+    /// Both trees are read; nothing of the change is executed.
+    #[default]
+    Static,
+    /// Ansible lists its tasks in a sandbox without keys and network.
+    Sandboxed,
+    /// Check mode with the real keys: code of the change is executed with the rights of the stack.
+    Live,
+}
+
+impl PreviewLevel {
+    /// The word in configuration and comments.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Sandboxed => "sandboxed",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// What the operator says of the merge requests of a source, as far as the core decides by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRequestPolicy {
+    /// How long after an answer of the forge it is asked again, before jitter.
+    pub poll_every: Span,
+    /// How far previews go at most.
+    pub level: PreviewLevel,
+    /// Accounts whose word allows a live preview: of what they wrote, and of what they approved as it is.
+    pub live_for: BTreeSet<String>,
+    /// Whether merge requests from other repositories are previewed.
+    pub forks: bool,
+    /// Whether results are written to the forge.
+    pub report: bool,
+}
+
+/// What came of merging a merge request with its target, in memory of the control node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "merge", rename_all = "snake_case")]
+pub enum Merge {
+    /// The tree that merging would make, as a commit of our own that nobody else has.
+    Clean {
+        /// The commit.
+        commit: CommitHash,
+    },
+    /// These files conflict.
+    Conflicts {
+        /// Their paths.
+        paths: Vec<String>,
+    },
+}
+
+/// What a sandbox told of one stack.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SandboxedStack {
+    /// The version of ansible-core.
+    pub version: String,
+    /// How many plays there are.
+    pub plays: u32,
+    /// How many tasks there are.
+    pub tasks: u32,
+    /// What is wrong, or why it could not be tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Lines of the repository's `ansible.cfg` that are not used in previews.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
+}
+
+/// What a preview without keys found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previewed {
+    /// The merge.
+    #[serde(flatten)]
+    pub merge: Merge,
+    /// What it touches.
+    #[serde(default)]
+    pub impact: Impact,
+    /// What the sandbox told, by stack. Empty at the level `static`.
+    #[serde(default)]
+    pub sandboxed: BTreeMap<StackName, SandboxedStack>,
+    /// Why the sandbox told nothing although it should have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_sandbox: Option<String>,
+}
+
+/// The preview of one head against one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewFacts {
+    /// The head of the merge request.
+    pub head: CommitHash,
+    /// The commit that it was merged with.
+    pub target: CommitHash,
+    /// How far it went.
+    pub level: PreviewLevel,
+    /// When it was made.
+    pub at: Timestamp,
+    /// What it found, or why it could not be made.
+    pub made: Result<Previewed, Failure>,
+}
+
+/// Check mode with the real keys of the result of a merge, stack by stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LivePreview {
+    /// The head that was trusted.
+    pub head: CommitHash,
+    /// The commit that it was merged with.
+    pub target: CommitHash,
+    /// The merge.
+    pub result: Revision,
+    /// Whose word allowed it.
+    pub allowed_by: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The stacks that are checked; `None` until the check has ended.
+    pub stacks: BTreeMap<StackName, Option<LiveStack>>,
+}
+
+/// How a live check of one stack ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveStack {
+    /// The run.
+    pub run: RunId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How much it could see.
+    pub coverage: Coverage,
+    /// Its hosts.
+    pub hosts: BTreeSet<HostName>,
+    /// What it predicts.
+    pub prediction: Prediction,
+}
+
+/// What became of a merged change on the hosts of one stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedStack {
+    /// The apply.
+    pub run: RunId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How it compares with the preview; `None` if there was no live one.
+    pub report: Option<PredictionReport>,
+    /// Whether other merge requests were applied by the same run.
+    #[serde(default)]
+    pub with_others: bool,
+}
+
+/// A person asks for a live preview of one head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewRequest {
+    /// Who.
+    pub by: String,
+    /// Of exactly this head.
+    pub head: CommitHash,
+}
+
+/// Where a merge request was merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Landed {
+    /// The commit that brought it.
+    pub commit: CommitHash,
+    /// When it was admitted.
+    pub at: Timestamp,
+}
+
+/// What is kept of a merge request that is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRequestFacts {
+    /// As the forge told it last.
+    pub seen: MergeRequest,
+    /// The newest preview without keys.
+    #[serde(default)]
+    pub preview: Option<PreviewFacts>,
+    /// The newest live one.
+    #[serde(default)]
+    pub live: Option<LivePreview>,
+    /// What a person asked for and did not get yet.
+    #[serde(default)]
+    pub asked: Option<PreviewRequest>,
+    /// Whether the followed branch has it.
+    #[serde(default)]
+    pub landed: Option<Landed>,
+    /// What became of it, by stack.
+    #[serde(default)]
+    pub applied: BTreeMap<StackName, AppliedStack>,
+    /// Grows with everything that is worth telling.
+    #[serde(default)]
+    pub version: u64,
+    /// The version that the forge was told last.
+    #[serde(default)]
+    pub told: u64,
+}
+
+impl MergeRequestFacts {
+    /// Of a merge request that was just seen.
+    pub fn new(seen: MergeRequest) -> Self {
+        Self {
+            seen,
+            preview: None,
+            live: None,
+            asked: None,
+            landed: None,
+            applied: BTreeMap::new(),
+            version: 0,
+            told: 0,
+        }
+    }
+}
+
+/// What is shown of a merge request. Always derived from facts, never stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRequestStatus {
+    /// Its source.
+    pub source: SourceName,
+    /// What is known of it.
+    pub facts: MergeRequestFacts,
+    /// Where it stands and what happens next, as a sentence.
+    pub standing: String,
+    /// Whether the live preview was made against another target than there is now.
+    pub stale: bool,
+}
