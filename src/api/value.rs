@@ -152,6 +152,14 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_one_line_of_words() {
+        assert_eq!(check_reason("the certificate is broken"), Ok(()));
+        for bad in ["", "  ", "a\nb", "\u{1b}[2J", &"a".repeat(201)] {
+            assert!(check_reason(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn a_revision_has_three_forms() {
         let hash = "AB".repeat(20);
         assert_eq!(

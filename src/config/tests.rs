@@ -6,6 +6,7 @@ mod judge;
 mod operator;
 mod schema;
 mod starter;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
