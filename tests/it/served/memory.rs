@@ -103,6 +103,7 @@ fn source() -> SourceStatus {
         head: None,
         admitted: None,
         waiting: Some(format!("main@sha1:{}", "cd".repeat(20)).parse().expect("a revision")),
+        refused: None,
         problem: None,
         fetch_failures: 0,
         fetched_at: None,
