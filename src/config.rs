@@ -5,8 +5,10 @@
 //! `operator` and `repository` check what only the whole file or the tree of a commit can tell.
 
 mod access;
+mod audit;
 mod check;
 mod drift;
+mod forge;
 mod inferred;
 mod limit_keys;
 mod mask;
@@ -23,6 +25,7 @@ mod retention;
 mod schema;
 mod shape;
 mod signatures;
+mod stack_keys;
 mod starter;
 mod suggest;
 mod tree;
@@ -32,7 +35,9 @@ mod windows;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
+pub use audit::AuditConfig;
 pub use drift::{AirbagOverride, Redact};
+pub use forge::ForgeConfig;
 pub use operator::{
     Checks, Config, FetchLimits, Limits, Paths, RunLimits, SourceConfig, StackOverride, TreeLimits,
 };

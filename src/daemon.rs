@@ -4,12 +4,17 @@
 
 mod access;
 mod approving;
+mod asked_commit;
 mod asking;
 mod attic;
+mod auditing;
 mod cleaning;
 pub mod clock;
+mod comment_input;
+mod confined;
 mod desk;
 mod fetching;
+mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
@@ -18,12 +23,16 @@ pub mod logging;
 mod narrowing;
 mod places;
 mod preparing;
+mod previewing;
 mod probing;
 mod record;
 mod recovery;
 mod reload;
+mod reporting;
 mod running;
+mod sandboxing;
 mod signatures;
+mod trail;
 mod turning;
 
 use std::collections::HashMap;
@@ -50,7 +59,9 @@ use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
 
+use auditing::Auditing;
 use desk::{Desk, Flags};
+use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
 use places::Places;
@@ -92,6 +103,11 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    let mut auditing = Auditing::new(Arc::clone(&tools));
+    if let Err(error) = auditing.begin().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
+    }
+    let auditing = tokio::spawn(auditing.keep(stop.subscribe()));
     let attic = Arc::clone(&tools.attic);
     let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
@@ -117,6 +133,9 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;
+    if let Err(error) = auditing.await {
+        tracing::error!(%error, "the end of the audit chain is not signed");
+    }
     tools.git.close_connections().await;
     tools.store.close().await;
     tracing::info!("stopped");
@@ -218,6 +237,9 @@ fn tools(
         config: RwLock::new(Arc::new(config)),
         live: Mutex::new(HashMap::new()),
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
+        previews: Semaphore::new(hands::PREVIEWS_AT_ONCE),
+        forges: Forges::default(),
+        sandboxes: tokio::sync::OnceCell::new(),
         places,
     }))
 }

@@ -5,19 +5,25 @@ mod local;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessExit;
 
-use driftless::cli::{self, Arguments, Command, Global};
+use driftless::cli::{self, Arguments, ClientCommand, Command, Global};
 use driftless::daemon::{self, ServeOptions, clock, logging};
 use driftless::demo;
 use driftless::error::ExitCode;
 use driftless::store::StoreError;
 
 fn main() -> ProcessExit {
-    // Before anything else: the guardian must have one thread, and nothing of the daemon's in it.
+    // Before anything else: these two must have one thread, and nothing of the daemon's in it.
     if std::env::args_os().nth(1).is_some_and(|it| it == "guardian") {
         return driftless::ansible::guardian::main();
     }
+    if std::env::args_os().nth(1).is_some_and(|it| it == "sandbox") {
+        return driftless::sandbox::main();
+    }
     let Arguments { global, command } = cli::parse();
     let code = match command {
+        Command::Client(ClientCommand::Audit(wanted)) if local::needs_no_daemon(&wanted) => {
+            local::audit(&wanted, &global)
+        }
         Command::Client(command) => cli::client_command(command, &global, clock::now),
         Command::Serve => serve(&global),
         Command::Demo(demo) => tell_demo(&demo),

@@ -148,7 +148,7 @@ pub(super) struct Lender<'a> {
 }
 
 impl Lender<'_> {
-    fn secret(&self, value: &Value, key: &str) -> Option<SecretSource> {
+    pub(super) fn secret(&self, value: &Value, key: &str) -> Option<SecretSource> {
         let pointer = value.get(key)?.as_pointer()?.clone();
         Some(SecretSource::new(pointer, self.credentials_dir))
     }

@@ -7,13 +7,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::{Access, Credentials, Lender};
+use super::audit::AuditConfig;
 use super::check::Findings;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
+use super::forge::ForgeConfig;
 use super::merge_requests::merge_request_policy;
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
-use super::retention::{Retention, build_retention};
+use super::retention::Retention;
 use super::signatures::signature_rules;
 use super::value::Value;
 use super::windows::{WindowsOverride, windows_of};
@@ -60,6 +62,8 @@ pub struct Config {
     /// The one name of each machine that inventories call or reach in different ways. The keys are written as
     /// [`LockKey::address`](crate::domain::LockKey::address) writes them.
     pub aliases: BTreeMap<String, String>,
+    /// The audit chain.
+    pub audit: AuditConfig,
     /// What is kept out of records, beside what is always.
     pub redact: Redact,
     /// How many hosts have metrics of their own.
@@ -100,6 +104,8 @@ pub struct SourceConfig {
     pub credentials: Credentials,
     /// How the hosts of all its stacks are reached.
     pub access: Access,
+    /// Where its merge requests are.
+    pub forge: Option<ForgeConfig>,
     /// What outranks the repository, by stack.
     pub stacks: BTreeMap<StackName, StackOverride>,
 }
@@ -291,9 +297,10 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         listen: value.text("listen")?.parse().ok()?,
         admin_group: value.owned("admin_group")?,
         limits: build_limits(limits)?,
-        retention: build_retention(value.get("retention")?)?,
+        retention: Retention::of(value.get("retention")?)?,
         raw_log: value.switch("raw_log")?,
         aliases: aliases(value),
+        audit: AuditConfig::of(value.get("audit")?, lender)?,
         redact: Redact::of(value.get("redact")?),
         host_metrics: value.get("metrics")?.count("hosts")?,
         warnings: Report::new("", "", &[], Vec::new()),
@@ -305,6 +312,7 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
     for (name, value) in value.named("stacks") {
         stacks.insert(name.text.parse().ok()?, stack(value, lender));
     }
+    let credentials = lender.credentials(value.get("credentials")?);
     Some(SourceConfig {
         policy: SourcePolicy {
             name,
@@ -321,7 +329,8 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
         run_as: value.owned("run_as"),
         signatures: signature_rules(value),
         windows: windows_of(value),
-        credentials: lender.credentials(value.get("credentials")?),
+        forge: ForgeConfig::of(value, &credentials, lender),
+        credentials,
         access: lender.access(value.get("access")?),
         stacks,
     })

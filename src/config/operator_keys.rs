@@ -1,9 +1,12 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::audit::AUDIT;
+use super::forge::FORGE;
 use super::limit_keys::{CHECKOUT, FETCH, RETENTION, RETRY, RUN};
 use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
 use super::signatures::SIGNATURES;
+use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
 use super::units::{DAY, MIB, MINUTE, SECOND, TIB};
 use super::windows::{FREEZE, WINDOW};
 
@@ -24,7 +27,7 @@ pub(super) const fn with_default(
     Key { name, shape, presence: Presence::Default(default), about }
 }
 
-const PATH: Shape = Shape::Text(&shape::ABSOLUTE);
+pub(super) const PATH: Shape = Shape::Text(&shape::ABSOLUTE);
 
 /// The top of the file.
 pub(super) static OPERATOR: &[Key] = &[
@@ -64,6 +67,7 @@ pub(super) static OPERATOR: &[Key] = &[
         Shape::Named(&shape::HOST, &Shape::Text(&shape::MACHINE), false),
         "Machines that inventories call or reach in different ways, each with its one name. Two runs are never on one machine at once if one of them changes it.",
     ),
+    optional("audit", Shape::Group(AUDIT), "The audit chain and what vouches for it."),
     optional("redact", Shape::Group(REDACT), "What is kept out of records, beside what is always."),
     optional("metrics", Shape::Group(METRICS), "What Prometheus is told."),
     with_default(
@@ -149,6 +153,11 @@ static SOURCE: &[Key] = &[
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
     optional(
+        "forge",
+        Shape::Group(FORGE),
+        "Where the merge requests of the repository are. Absent: none are looked at.",
+    ),
+    optional(
         "stacks",
         Shape::Named(&shape::STACK_NAME, &Shape::Group(STACK), false),
         "What you say of single stacks. It outranks what the repository says.",
@@ -183,7 +192,7 @@ static CREDENTIALS: &[Key] = &[
     ),
 ];
 
-static ACCESS: &[Key] = &[
+pub(super) static ACCESS: &[Key] = &[
     optional("ssh_key", Shape::Secret, "A private key without a passphrase."),
     optional("ssh_agent", PATH, "The socket of an ssh agent, for hardware keys and keys with a passphrase."),
     optional(
@@ -217,93 +226,6 @@ static ACCESS: &[Key] = &[
         PATH,
         "The Python that managed runtimes of this source are built with, instead of the top-level `python`.",
     ),
-];
-
-static STACK: &[Key] = &[
-    optional(
-        "apply",
-        Shape::Choice(&["on_commit", "manual"]),
-        "When new revisions are applied: as soon as they are admitted, or when a person asks.",
-    ),
-    with_default(
-        "approval",
-        Shape::Choice(&["none", "person"]),
-        "none",
-        "Whether a person has to approve of a new revision, having seen what it would change on which hosts (`driftless approve`).",
-    ),
-    optional(
-        "heal",
-        Shape::Choice(&["never", "corrective"]),
-        "Whether drift is corrected, or only reported.",
-    ),
-    optional("check", Shape::OneOf(OVERRIDDEN_CHECK), "When check mode looks for drift: `every` or `cron`."),
-    optional(
-        "windows",
-        Shape::List(&Shape::Group(WINDOW)),
-        "The windows of this stack, in the place of those of its source.",
-    ),
-    optional(
-        "freezes",
-        Shape::List(&Shape::Group(FREEZE)),
-        "Freezes of this stack, beside those of its source.",
-    ),
-    optional("daily_heals", DAILY_HEALS, "As `limits.daily_heals`, for this stack."),
-    optional(
-        "airbag",
-        Shape::Group(OVERRIDDEN_AIRBAG),
-        "What of this stack is held. Key by key it outranks `limits.airbag`.",
-    ),
-    optional("max_task_time", MAX_TASK_TIME, "As `limits.max_task_time`, for this stack."),
-    optional(
-        "timeout",
-        Shape::Duration(SECOND, 7 * DAY),
-        "A run that takes longer is ended. May be longer than `limits.timeout`.",
-    ),
-    optional("forks", Shape::Count(1, 500), "How many hosts Ansible works on at once."),
-    optional(
-        "access",
-        Shape::Group(ACCESS),
-        "How the hosts of this stack are reached. Key by key it outranks the `access` of the source.",
-    ),
-];
-
-static OVERRIDDEN_CHECK: &[Key] = &[
-    optional(
-        "every",
-        Shape::Interval(MINUTE, 90 * DAY),
-        "The time from one check to the next, with a little jitter; `never` checks only when somebody asks.",
-    ),
-    optional(
-        "cron",
-        Shape::Text(&shape::CRON),
-        "The times of checks: minute, hour, day, month and weekday, in UTC.",
-    ),
-];
-
-const DAILY_HEALS: Shape = Shape::Count(0, 1000);
-const MAX_TASK_TIME: Shape = Shape::Duration(SECOND, 7 * DAY);
-const MAX_HOSTS: Shape = Shape::Count(1, 1_000_000);
-const MORE_CHANGES: Shape = Shape::Count(2, 1000);
-
-static AIRBAG: &[Key] = &[
-    with_default(
-        "fewer",
-        Shape::Percent,
-        "30%",
-        "An apply that has fewer hosts than the last one, by more than this; one host less is never held. `100%` holds only an apply without any host.",
-    ),
-    optional("max_hosts", MAX_HOSTS, "An apply to more hosts than this. Absent: there is no limit."),
-    optional(
-        "more_changes",
-        MORE_CHANGES,
-        "An apply after a check that predicts more than so many times the changes that are usual. Absent: none is held.",
-    ),
-];
-
-static OVERRIDDEN_AIRBAG: &[Key] = &[
-    optional("fewer", Shape::Percent, "As `limits.airbag.fewer`, for this stack."),
-    optional("max_hosts", MAX_HOSTS, "As `limits.airbag.max_hosts`, for this stack."),
-    optional("more_changes", MORE_CHANGES, "As `limits.airbag.more_changes`, for this stack."),
 ];
 
 static REDACT: &[Key] = &[

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::check::Findings;
 use super::drift::alias_key;
+use super::forge;
 use super::mask::{for_display, one_line};
 use super::operator::Checks;
 use super::report::Diagnostic;
@@ -83,6 +84,7 @@ impl Rules<'_> {
         check_signatures(source, self.findings);
         check_freezes(source, self.findings);
         source.named("stacks").iter().for_each(|(_, it)| check_freezes(it, self.findings));
+        forge::complete(source, self.findings);
         let stacks = source.named("stacks").iter().filter_map(|(_, it)| it.get("access"));
         for access in source.get("access").into_iter().chain(stacks) {
             for (name, _) in access.named("environment") {

@@ -16,11 +16,13 @@ pub struct Retention {
     pub raw_log: Span,
 }
 
-pub(super) fn build_retention(value: &Value) -> Option<Retention> {
-    Some(Retention {
-        age: value.duration("age")?,
-        size: value.size("size")?,
-        journal: value.duration("journal")?,
-        raw_log: value.duration("raw_log")?,
-    })
+impl Retention {
+    pub(super) fn of(value: &Value) -> Option<Self> {
+        Some(Self {
+            age: value.duration("age")?,
+            size: value.size("size")?,
+            journal: value.duration("journal")?,
+            raw_log: value.duration("raw_log")?,
+        })
+    }
 }

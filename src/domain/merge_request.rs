@@ -79,10 +79,10 @@ impl ForgeKind {
     }
 
     /// The longest comment that is accepted, in bytes. GitHub refuses more than 65,536 characters, GitLab more than
-    /// 1,000,000; Forgejo and Gitea name no limit, but MySQL's and a proxy's are there: they are treated as GitHub.
+    /// 1,000,000; Forgejo and Gitea name no limit, but their databases and proxies have one: they are treated as GitHub.
     pub fn comment_limit(self) -> usize {
         match self {
-            Self::Gitlab => 1_000_000,
+            Self::Gitlab => 250_000,
             Self::Github | Self::Forgejo | Self::Gitea => 65_536,
         }
     }

@@ -89,6 +89,8 @@ impl Client {
         target: &Reference,
         since: Option<Timestamp>,
     ) -> Result<Vec<MergeRequest>, ForgeError> {
+        // Some forges tell whole seconds only: what changed later in that second must not be missed.
+        let since = since.and_then(|it| Timestamp::from_second(it.as_second()).ok());
         match self.wire.kind {
             ForgeKind::Github => github::merge_requests(&self.wire, target, since).await,
             ForgeKind::Gitlab => gitlab::merge_requests(&self.wire, target, since).await,

@@ -49,15 +49,16 @@ impl Git {
         merge::line(&self.cache(source).objects()?, tip, base)
     }
 
-    /// Whether a commit holds exactly what merging `head` makes, of which at most `depth` commits were put on the
-    /// branch (blocks for the time of the merge).
+    /// How many commits of the branch, with this one as the last and `depth` at most, hold exactly what merging `head`
+    /// makes (blocks for the time of the merge): one for a merge or a squash, several for a rebase. `None` if they do
+    /// not.
     pub fn is_merge_of(
         &self,
         source: &SourceName,
         commit: &CommitHash,
         head: &CommitHash,
         depth: usize,
-    ) -> Result<bool, GitError> {
+    ) -> Result<Option<usize>, GitError> {
         merge::is_merge_of(&self.cache(source).objects()?, commit, head, depth)
     }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::{
     Applied, ChangeClass, CheckSchedule, Coverage, HostCounts, HostFacts, HostName, LastCheck, Latencies,
-    RunId, Span, StackPolicy, SyncStatus, Trigger,
+    PredictionTotals, RunId, Span, StackPolicy, SyncStatus, Trigger,
 };
 
 fn stack(name: &str) -> StackStatus {
@@ -26,6 +26,7 @@ fn stack(name: &str) -> StackStatus {
         suspended: None,
         hold: None,
         approval: None,
+        predictions: PredictionTotals::default(),
         airbag: None,
         failures: 0,
         next_run: None,
@@ -102,6 +103,7 @@ fn snapshot() -> Snapshot {
     };
     Snapshot {
         sources: vec![source("infra")],
+        merge_requests: BTreeMap::new(),
         stacks: vec![stack("infra/web")],
         drift: vec![drift("infra/web")],
         totals: Some(vec![
@@ -110,6 +112,7 @@ fn snapshot() -> Snapshot {
         ]),
         last_ends: vec![end],
         ready: true,
+        audit: Some(AuditFacts { records: 44, holds: Some(true), last_checkpoint: Some(at(10)) }),
         ..Snapshot::default()
     }
 }
@@ -152,6 +155,8 @@ fn every_metric_of_the_table_is_rendered_and_no_other() {
     has(
         &text,
         &[
+            "driftless_audit_records_total 44",
+            "driftless_audit_chain_ok 1",
             "driftless_stack_hosts_owed{} 2",
             "driftless_stack_last_success_timestamp_seconds{} 1767323045.5",
             "driftless_stack_owed_since_timestamp_seconds{} 1767322940",

@@ -2,15 +2,18 @@
 //! A file that is forgotten here is found by `tidy::each_test_file_is_part_of_the_binary`.
 
 mod acceptance;
+mod audited;
 mod canary;
 mod crash;
 mod drift;
 mod execution;
 mod fleet;
+mod forge;
 mod gated;
 mod guardian;
 mod handshake;
 mod inside;
+mod merge_requests;
 mod modules;
 mod monitoring;
 mod narrowed;
@@ -20,6 +23,7 @@ mod recorded;
 mod room;
 mod running;
 mod runtime;
+mod sandboxed;
 mod served;
 mod sshd;
 mod tidy;

@@ -236,3 +236,29 @@ fn a_report_is_readable_for_programs_and_in_colour() {
     assert!(report.render(true).contains("\u{1b}["));
     assert_eq!(report.to_string(), report.render(false));
 }
+
+#[test]
+fn a_forge_is_told_by_its_kind_and_its_token() {
+    let config = operator(
+        "
+sources:
+  infra:
+    url: https://git.example:8443/ops/infra.git
+    credentials: {ca_bundle: /dev/null}
+    forge: {kind: gitlab, token: {credential: gitlab}}
+",
+    )
+    .expect("a configuration");
+    let forge = config.sources[&super::source()].forge.as_ref().expect("a forge");
+    assert_eq!(forge.kind, crate::domain::ForgeKind::Gitlab);
+    assert_eq!(
+        (forge.api.as_str(), forge.project.as_str()),
+        ("https://git.example:8443/api/v4", "ops/infra")
+    );
+    assert_eq!(
+        (forge.token.describe(), forge.poll_every),
+        ("credential gitlab".to_owned(), Span::from_mins(1))
+    );
+    assert_eq!(forge.ca_bundle, Some(PathBuf::from("/dev/null")));
+    assert_eq!(infra().sources[&super::source()].forge, None);
+}

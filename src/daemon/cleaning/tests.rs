@@ -59,6 +59,7 @@ fn source(dir: &Path) -> SourceConfig {
         run_as: None,
         signatures: SignatureRules::default(),
         windows: Windows::default(),
+        forge: None,
         credentials: Credentials {
             https_token: Some(secret("token", "ghs-https-token")),
             ..Credentials::default()

@@ -90,12 +90,12 @@ impl Endpoint {
         Self { segments: Vec::new(), query: Vec::new(), what }
     }
 
-    pub(super) fn at(mut self, segment: impl ToString) -> Self {
+    pub(super) fn at(mut self, segment: &(impl ToString + ?Sized)) -> Self {
         self.segments.push(segment.to_string());
         self
     }
 
-    pub(super) fn query(mut self, key: &'static str, value: impl ToString) -> Self {
+    pub(super) fn query(mut self, key: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.query.push((key, value.to_string()));
         self
     }
@@ -130,7 +130,7 @@ impl Project {
     pub(super) fn endpoint(&self, what: &'static str) -> Endpoint {
         if self.kind == ForgeKind::Gitlab {
             // The whole path is one part: its slashes become `%2F`.
-            return Endpoint::new(what).at("projects").at(self.names.join("/"));
+            return Endpoint::new(what).at("projects").at(&self.names.join("/"));
         }
         self.names.iter().fold(Endpoint::new(what).at("repos"), Endpoint::at)
     }

@@ -8,12 +8,12 @@ use super::error::ForgeError;
 use super::wire::{Account, Wire};
 use crate::domain::{ForgeKind, MergeRequestNumber};
 
-/// A comment, in the fields that all forges have in common. Only GitLab calls its author so.
+/// A comment, in the fields that all forges have in common. GitLab calls the `user` its `author`.
 #[derive(Debug, Deserialize)]
 struct Comment {
     id: u64,
     body: Option<String>,
-    #[serde(alias = "user")]
+    user: Option<Account>,
     author: Option<Account>,
 }
 
@@ -84,7 +84,7 @@ async fn ours(wire: &Wire, number: MergeRequestNumber, marker: &str) -> Result<V
     };
     let mut all: Vec<Comment> = wire.list(&list, |_| false).await?;
     all.retain(|it| {
-        it.author.as_ref().is_some_and(|it| it.id == own)
+        it.user.as_ref().or(it.author.as_ref()).is_some_and(|it| it.id == own)
             && it.body.as_deref().is_some_and(|it| is_marked(it, marker))
     });
     all.sort_by_key(|it| it.id);
@@ -99,15 +99,15 @@ fn is_marked(body: &str, marker: &str) -> bool {
 fn comments(wire: &Wire, number: MergeRequestNumber) -> Endpoint {
     let project = wire.project.endpoint("comments of the merge request");
     match wire.kind {
-        ForgeKind::Gitlab => project.at("merge_requests").at(number).at("notes"),
-        _ => project.at("issues").at(number).at("comments"),
+        ForgeKind::Gitlab => project.at("merge_requests").at(&number).at("notes"),
+        _ => project.at("issues").at(&number).at("comments"),
     }
 }
 
 fn comment(wire: &Wire, number: MergeRequestNumber, id: u64) -> Endpoint {
     let project = wire.project.endpoint("comment");
     match wire.kind {
-        ForgeKind::Gitlab => project.at("merge_requests").at(number).at("notes").at(id),
-        _ => project.at("issues").at("comments").at(id),
+        ForgeKind::Gitlab => project.at("merge_requests").at(&number).at("notes").at(&id),
+        _ => project.at("issues").at("comments").at(&id),
     }
 }

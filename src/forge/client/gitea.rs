@@ -104,7 +104,7 @@ pub(super) async fn merge_request(
     wire: &Wire,
     number: MergeRequestNumber,
 ) -> Result<MergeRequest, ForgeError> {
-    let pull: Pull = wire.get(&wire.project.endpoint("pull request").at("pulls").at(number)).await?;
+    let pull: Pull = wire.get(&wire.project.endpoint("pull request").at("pulls").at(&number)).await?;
     let target = pull.base.name.parse().map_err(|error| not_understood("base.ref", &error))?;
     let approvals = approvals(wire, number).await?;
     pull.told(target, approvals)
@@ -119,7 +119,7 @@ impl Pull {
         let title = self.title.trim_start().to_ascii_uppercase();
         let draft = self.draft.unwrap_or_else(|| title.starts_with("WIP:") || title.starts_with("[WIP]"));
         let state = if self.merged {
-            MergeRequestState::Merged { commit: self.merge_commit_sha, by: self.merged_by.map(|it| it.login) }
+            MergeRequestState::Merged { commit: self.merge_commit_sha, by: self.merged_by.map(Account::name) }
         } else if self.state == "open" {
             MergeRequestState::Open
         } else {
@@ -128,7 +128,7 @@ impl Pull {
         Ok(MergeRequest {
             number: self.number,
             title: self.title,
-            author: self.user.map_or_else(|| "Ghost".to_owned(), |it| it.login),
+            author: self.user.map_or_else(|| "Ghost".to_owned(), Account::name),
             head: self.head.sha.parse().map_err(|error| not_understood("head.sha", &error))?,
             target,
             // The repository of a fork that is gone has the number -1 or 0.
@@ -142,23 +142,24 @@ impl Pull {
     }
 }
 
-/// Of each person the last review that says yes or no counts, if it was not dismissed, is of somebody who may, and is
+/// Of each person the latest review that says yes or no counts, if it was not dismissed, is of somebody who may, and is
 /// of what is proposed now.
 async fn approvals(wire: &Wire, number: MergeRequestNumber) -> Result<Vec<Approval>, ForgeError> {
-    let list = wire.project.endpoint("reviews of the pull request").at("pulls").at(number).at("reviews");
+    let list = wire.project.endpoint("reviews of the pull request").at("pulls").at(&number).at("reviews");
     let mut reviews: Vec<Review> = wire.list(&list, |_| false).await?;
     reviews.sort_by_key(|it| it.id);
-    let mut last: Vec<(String, Review)> = Vec::new();
+    let mut latest: Vec<(String, Review)> = Vec::new();
     for review in reviews {
-        let (Some(user), "APPROVED" | "REQUEST_CHANGES") = (&review.user, review.state.as_str()) else {
+        let (Some(user), "APPROVED" | "REQUEST_CHANGES") = (review.user.clone(), review.state.as_str())
+        else {
             continue;
         };
-        let login = user.login.clone();
-        last.retain(|(other, _)| *other != login);
-        last.push((login, review));
+        let name = user.name();
+        latest.retain(|(other, _)| *other != name);
+        latest.push((name, review));
     }
     let in_force = |it: &Review| it.state == "APPROVED" && it.official && !it.dismissed && !it.stale;
-    Ok(last
+    Ok(latest
         .into_iter()
         .filter(|(_, it)| in_force(it))
         .map(|(by, it)| Approval { by, commit: it.commit_id.and_then(|it| it.parse().ok()) })
@@ -178,4 +179,23 @@ pub(super) async fn set_status(
     };
     let endpoint = wire.project.endpoint("commit").at("statuses").at(commit);
     wire.write::<serde::de::IgnoredAny>(Method::POST, &endpoint, &body).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shapes_of_the_sources_are_understood() {
+        let text = include_str!("../../../tests/fixtures/forge/gitea-pull.json");
+        let pull: Pull = serde_json::from_str(text).expect("it is understood");
+        let told = pull.told("main".parse().expect("a branch"), Vec::new()).expect("a merge request");
+        assert_eq!((told.number.0, told.author.as_str(), told.fork, told.draft), (12, "jdoe", false, false));
+        let old = text.replace("\"draft\": false,", "").replace("Serve over", "WIP: serve over");
+        let pull: Pull = serde_json::from_str(&old).expect("it is understood");
+        assert!(pull.told("main".parse().expect("a branch"), Vec::new()).expect("a merge request").draft);
+        let review = include_str!("../../../tests/fixtures/forge/gitea-review.json");
+        let review: Review = serde_json::from_str(review).expect("it is understood");
+        assert!(review.official && !review.stale && !review.dismissed, "{review:?}");
+    }
 }

@@ -111,7 +111,7 @@ pub(super) async fn merge_request(
     wire: &Wire,
     number: MergeRequestNumber,
 ) -> Result<MergeRequest, ForgeError> {
-    let pull: Pull = wire.get(&wire.project.endpoint("pull request").at("pulls").at(number)).await?;
+    let pull: Pull = wire.get(&wire.project.endpoint("pull request").at("pulls").at(&number)).await?;
     let target =
         pull.base.name.parse().map_err(|error| not_understood("pull request", "base.ref", &error))?;
     let approvals = approvals(wire, number).await?;
@@ -126,7 +126,7 @@ impl Pull {
     fn told(self, target: Reference, approvals: Vec<Approval>) -> MergeRequest {
         let repository = |it: &Branch| it.repo.as_ref().map(|it| it.id);
         let state = if self.merged_at.is_some() {
-            MergeRequestState::Merged { commit: self.merge_commit_sha, by: self.merged_by.map(|it| it.login) }
+            MergeRequestState::Merged { commit: self.merge_commit_sha, by: self.merged_by.map(Account::name) }
         } else if self.state == "open" {
             MergeRequestState::Open
         } else {
@@ -135,7 +135,7 @@ impl Pull {
         MergeRequest {
             number: self.number,
             title: self.title,
-            author: self.user.map_or_else(|| "ghost".to_owned(), |it| it.login),
+            author: self.user.map_or_else(|| "ghost".to_owned(), Account::name),
             fork: repository(&self.head).is_none() || repository(&self.head) != repository(&self.base),
             head: self.head.sha,
             target,
@@ -148,23 +148,24 @@ impl Pull {
     }
 }
 
-/// Of each person the last review that says yes or no counts. On a public repository everybody may approve; as
+/// Of each person the latest review that says yes or no counts. On a public repository everybody may approve; as
 /// GitHub's own branch protection does, only those count who may write.
 async fn approvals(wire: &Wire, number: MergeRequestNumber) -> Result<Vec<Approval>, ForgeError> {
-    let list = wire.project.endpoint("reviews of the pull request").at("pulls").at(number).at("reviews");
+    let list = wire.project.endpoint("reviews of the pull request").at("pulls").at(&number).at("reviews");
     let reviews: Vec<Review> = wire.list(&list, |_| false).await?;
-    let mut last: Vec<(String, bool, Option<CommitHash>)> = Vec::new();
+    let mut latest: Vec<(String, bool, Option<CommitHash>)> = Vec::new();
     for review in reviews {
         let (Some(user), "APPROVED" | "CHANGES_REQUESTED" | "DISMISSED") =
             (review.user, review.state.as_str())
         else {
             continue;
         };
-        last.retain(|(login, ..)| *login != user.login);
-        last.push((user.login, review.state == "APPROVED", review.commit_id));
+        let name = user.name();
+        latest.retain(|(other, ..)| *other != name);
+        latest.push((name, review.state == "APPROVED", review.commit_id));
     }
     let mut approvals = Vec::new();
-    for (by, _, commit) in last.into_iter().filter(|(_, is_approval, _)| *is_approval) {
+    for (by, _, commit) in latest.into_iter().filter(|(_, is_approval, _)| *is_approval) {
         if may_write(wire, &by).await? {
             approvals.push(Approval { by, commit });
         }
@@ -204,5 +205,47 @@ pub(super) fn word(state: CommitState) -> &'static str {
         CommitState::Success => "success",
         CommitState::Failure => "failure",
         CommitState::Error => "error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! fixture {
+        ($name:literal, $kind:ty) => {
+            serde_json::from_str::<$kind>(include_str!(concat!(
+                "../../../tests/fixtures/forge/github-",
+                $name,
+                ".json"
+            )))
+            .expect("it is understood")
+        };
+    }
+
+    #[test]
+    fn the_examples_of_github_are_understood() {
+        let pull = fixture!("pull", Pull);
+        assert_eq!(pull.merged_by.as_ref().map(|it| it.clone().name()), Some("octocat".to_owned()));
+        assert_eq!((pull.number.0, pull.base.name.as_str()), (1347, "master"));
+        let told = pull.told("master".parse().expect("a branch"), Vec::new());
+        assert!(matches!(told.state, MergeRequestState::Merged { commit: Some(_), by: Some(_) }), "{told:?}");
+        assert_eq!(told.url, "https://github.com/octocat/Hello-World/pull/1347");
+        assert_eq!(fixture!("pull-item", Pull).user.map(Account::name), Some("octocat".to_owned()));
+        let review = fixture!("review", Review);
+        assert_eq!((review.state.as_str(), review.commit_id.is_some()), ("APPROVED", true));
+        assert_eq!(fixture!("permission", Permission).permission, "admin");
+        assert_eq!(fixture!("user", Account).id, 1);
+    }
+
+    #[test]
+    fn what_is_gone_is_told_as_null() {
+        let mut pull: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/fixtures/forge/github-pull.json"))
+                .expect("JSON");
+        (pull["user"], pull["head"]["repo"]) = (serde_json::Value::Null, serde_json::Value::Null);
+        let pull: Pull = serde_json::from_value(pull).expect("it is understood");
+        let told = pull.told("master".parse().expect("a branch"), Vec::new());
+        assert_eq!((told.author.as_str(), told.fork), ("ghost", true));
     }
 }

@@ -25,13 +25,15 @@ struct Request {
     /// `null` if the fork is gone.
     source_project_id: Option<u64>,
     target_project_id: u64,
-    #[serde(alias = "work_in_progress")]
-    draft: bool,
+    /// Before GitLab 14 it was called `work_in_progress`, which is still told beside it.
+    draft: Option<bool>,
+    work_in_progress: Option<bool>,
     state: String,
     merge_commit_sha: Option<CommitHash>,
     squash_commit_sha: Option<CommitHash>,
     /// Before GitLab 14.7 it was called `merged_by`, which is still told beside it.
     merge_user: Option<Account>,
+    merged_by: Option<Account>,
     web_url: String,
     updated_at: Timestamp,
 }
@@ -99,7 +101,7 @@ async fn listed(
     let list = list.query("state", state).query("target_branch", target);
     let list = list.query("order_by", "updated_at").query("sort", "desc");
     let list = match since {
-        Some(since) => list.query("updated_after", since),
+        Some(since) => list.query("updated_after", &since),
         None => list,
     };
     let mut requests: Vec<Request> = wire.list(&list, |_| false).await?;
@@ -111,7 +113,7 @@ pub(super) async fn merge_request(
     wire: &Wire,
     number: MergeRequestNumber,
 ) -> Result<MergeRequest, ForgeError> {
-    let endpoint = wire.project.endpoint("merge request").at("merge_requests").at(number);
+    let endpoint = wire.project.endpoint("merge request").at("merge_requests").at(&number);
     let request: Request = wire.get(&endpoint).await?;
     let target = request.target_branch.parse().map_err(|error| not_understood("target_branch", &error))?;
     let approvals = approvals(wire, number).await?;
@@ -129,7 +131,7 @@ impl Request {
             "merged" => MergeRequestState::Merged {
                 // A fast-forward has neither.
                 commit: self.merge_commit_sha.or(self.squash_commit_sha).or_else(|| Some(head.clone())),
-                by: self.merge_user.map(|it| it.login),
+                by: self.merge_user.or(self.merged_by).map(Account::name),
             },
             "closed" => MergeRequestState::Closed,
             _ => MergeRequestState::Open,
@@ -137,11 +139,11 @@ impl Request {
         Ok(MergeRequest {
             number: self.iid,
             title: self.title,
-            author: self.author.login,
+            author: self.author.name(),
             head,
             target,
             fork: self.source_project_id != Some(self.target_project_id),
-            draft: self.draft,
+            draft: self.draft.or(self.work_in_progress).unwrap_or(false),
             state,
             approvals,
             url: self.web_url,
@@ -153,7 +155,7 @@ impl Request {
 /// GitLab does not tell which commit was approved, but when. The last push before that is what was approved. Pushes
 /// are read after approvals, so that none is missing.
 async fn approvals(wire: &Wire, number: MergeRequestNumber) -> Result<Vec<Approval>, ForgeError> {
-    let request = |what| wire.project.endpoint(what).at("merge_requests").at(number);
+    let request = |what| wire.project.endpoint(what).at("merge_requests").at(&number);
     let found: Approvals = wire.get(&request("approvals of the merge request").at("approvals")).await?;
     let is_dated = found.approved_by.iter().any(|it| it.approved_at.is_some());
     let versions: Vec<Version> = if is_dated {
@@ -168,8 +170,9 @@ async fn approvals(wire: &Wire, number: MergeRequestNumber) -> Result<Vec<Approv
     };
     let mut approvals: Vec<Approval> = Vec::new();
     for approver in found.approved_by {
-        if !approvals.iter().any(|it| it.by == approver.user.login) {
-            approvals.push(Approval { by: approver.user.login, commit: approver.approved_at.and_then(at) });
+        let by = approver.user.name();
+        if !approvals.iter().any(|it| it.by == by) {
+            approvals.push(Approval { by, commit: approver.approved_at.and_then(at) });
         }
     }
     Ok(approvals)
@@ -199,5 +202,31 @@ pub(super) async fn set_status(
             Ok(())
         }
         result => result.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shapes_of_the_documentation_are_understood() {
+        for text in [
+            include_str!("../../../tests/fixtures/forge/gitlab-merge-request.json"),
+            include_str!("../../../tests/fixtures/forge/gitlab-merge-request-item.json"),
+        ] {
+            let request: Request = serde_json::from_str(text).expect("it is understood");
+            let told = request.told("main".parse().expect("a branch"), Vec::new()).expect("a merge request");
+            assert_eq!((told.number.0, told.author.as_str(), told.fork), (133, "jdoe", false));
+            let empty = text.replace("\"e82eb4a098e32c796079ca3915e07487fc4db24c\"", "null");
+            let request: Request = serde_json::from_str(&empty).expect("it is understood");
+            let error = request.told("main".parse().expect("a branch"), Vec::new()).expect_err("no commit");
+            assert!(error.to_string().contains("sha"), "{error}");
+        }
+        let approvals = include_str!("../../../tests/fixtures/forge/gitlab-approvals.json");
+        let approvals: Approvals = serde_json::from_str(approvals).expect("it is understood");
+        assert!(approvals.approved_by[0].approved_at.is_some());
+        let version = include_str!("../../../tests/fixtures/forge/gitlab-version.json");
+        serde_json::from_str::<Version>(version).expect("it is understood");
     }
 }

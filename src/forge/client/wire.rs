@@ -35,13 +35,19 @@ pub(super) struct Wire {
     account: Mutex<Option<u64>>,
 }
 
-/// An account of the forge.
+/// An account of the forge. GitLab calls its name `username`; Forgejo and Gitea tell both.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Account {
     pub(super) id: u64,
-    /// Its name. GitLab calls it `username`.
-    #[serde(alias = "username")]
-    pub(super) login: String,
+    login: Option<String>,
+    username: Option<String>,
+}
+
+impl Account {
+    /// Its name, which is unique within the forge. Renamed accounts keep their number.
+    pub(super) fn name(self) -> String {
+        self.login.or(self.username).unwrap_or_default()
+    }
 }
 
 /// A whole answer.
@@ -120,7 +126,7 @@ impl Wire {
         };
         let mut all = Vec::new();
         for page in 1..=PAGES {
-            let endpoint = endpoint.clone().query(key, size).query("page", page);
+            let endpoint = endpoint.clone().query(key, &size).query("page", &page);
             let answer = self.read(&endpoint).await?;
             let some: Vec<T> = understood(&endpoint, &answer.body)?;
             let (is_empty, length, is_enough) = (some.is_empty(), some.len(), enough(&some));

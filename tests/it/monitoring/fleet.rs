@@ -1,13 +1,14 @@
 //! A fleet in which nothing is as it should be: whatever dashboard and rules ask for is there.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use driftless::daemon::clock::now;
 use driftless::domain::{
     Applied, ChangeClass, Coverage, DriftFacts, Failure, HealPolicy, Hold, HostCounts, HostFacts, HostName,
-    LastCheck, LastEnd, Latencies, Mode, Outcome, Revision, RunId, SourceStatus, Span, StackId, StackPolicy,
-    StackStatus, SyncStatus, Timestamp, Total, Trigger,
+    LastCheck, LastEnd, Latencies, Mode, Outcome, PredictionTotals, Revision, RunId, SourceStatus, Span,
+    StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Total, Trigger,
 };
 use driftless::metrics::{Metrics, Snapshot};
 
@@ -37,6 +38,7 @@ impl Fleet {
         }
         let snapshot = Snapshot {
             sources,
+            merge_requests: BTreeMap::new(),
             stacks: vec![stack("drifting"), stack("failing"), held(stack("held"))],
             drift: vec![drift("drifting", looks), drift("failing", looks), caught(drift("held", looks))],
             totals: Some(totals(looks)),
@@ -108,6 +110,7 @@ fn stack(name: &str) -> StackStatus {
         suspended: None,
         hold: None,
         approval: None,
+        predictions: PredictionTotals::default(),
         airbag: None,
         failures: 5,
         next_run: None,

@@ -1,0 +1,21 @@
+//! What the operator writes to follow the project of a forge.
+
+use super::Forge;
+
+impl Forge {
+    /// `sources` of the operator's file with one source, `infra`, at this forge. `more` are further keys of the source,
+    /// each line without indentation.
+    pub(crate) fn sources(&self, more: &str) -> String {
+        let token = self.shared.dir.path().join("token");
+        std::fs::write(&token, format!("{}\n", self.token())).expect("written");
+        let (token, ca) = (token.display(), self.ca_bundle().display());
+        let more = more.lines().fold(String::new(), |text, line| format!("{text}    {line}\n"));
+        format!(
+            "sources:\n  infra:\n    url: {url}\n    credentials:\n      https_user: oauth2\n      \
+             https_token: {{file: {token}}}\n      ca_bundle: {ca}\n    \
+             forge: {{kind: {kind}, token: {{file: {token}}}, poll: 1s}}\n{more}",
+            url = self.git_url(),
+            kind = self.kind(),
+        )
+    }
+}
