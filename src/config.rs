@@ -11,6 +11,7 @@ mod checks;
 mod drift;
 mod forge;
 mod inferred;
+mod limit_keys;
 mod mask;
 mod merge_requests;
 mod operator;
@@ -24,6 +25,7 @@ mod repository_rules;
 mod retention;
 mod schema;
 mod shape;
+mod signatures;
 mod stack_keys;
 mod starter;
 mod suggest;
@@ -31,6 +33,7 @@ mod tree;
 mod units;
 mod value;
 mod webhook;
+mod windows;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
@@ -48,6 +51,7 @@ pub use starter::{operator_starter, starter};
 pub use tree::{FileKind, RepositoryFiles};
 pub use units::{show_size, show_span};
 pub use webhook::Webhook;
+pub use windows::WindowsOverride;
 
 /// The name of the repository's file, at its root.
 pub const REPOSITORY_FILE: &str = "driftless.yml";

@@ -32,6 +32,7 @@ mod reload;
 mod reporting;
 mod running;
 mod sandboxing;
+mod signatures;
 mod trail;
 mod turning;
 

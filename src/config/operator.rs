@@ -16,12 +16,14 @@ use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
 use super::retention::Retention;
+use super::signatures::signature_rules;
 use super::value::Value;
 use super::webhook::Webhook;
+use super::windows::{WindowsOverride, windows_of};
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
     AdmissionPolicy, AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, RewindPolicy,
-    Settings, SourceName, SourcePolicy, Span, StackName,
+    Settings, SignatureRules, SourceName, SourcePolicy, Span, StackName, Windows,
 };
 
 /// All that the operator says.
@@ -82,6 +84,10 @@ pub struct SourceConfig {
     pub url: String,
     /// The user that its runs belong to.
     pub run_as: Option<String>,
+    /// What has to be signed, and by whom.
+    pub signatures: SignatureRules,
+    /// When applies of its stacks may start.
+    pub windows: Windows,
     /// How it is reached.
     pub credentials: Credentials,
     /// How the hosts of all its stacks are reached.
@@ -125,6 +131,8 @@ pub struct StackOverride {
     pub timeout: Option<Span>,
     /// Ansible's `--forks`.
     pub forks: Option<u32>,
+    /// When its applies may start.
+    pub windows: WindowsOverride,
     /// How its hosts are reached.
     pub access: Access,
 }
@@ -310,6 +318,8 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
         },
         url: value.owned("url")?,
         run_as: value.owned("run_as"),
+        signatures: signature_rules(value),
+        windows: windows_of(value),
         forge: ForgeConfig::of(value, &credentials, lender),
         credentials,
         access: lender.access(value.get("access")?),
@@ -332,6 +342,7 @@ fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
         max_task_time: value.duration("max_task_time"),
         timeout: value.duration("timeout"),
         forks: value.count("forks"),
+        windows: WindowsOverride::of(value),
         access: value.get("access").map(|it| lender.access(it)).unwrap_or_default(),
     }
 }

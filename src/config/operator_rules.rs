@@ -9,14 +9,26 @@ use super::drift::alias_key;
 use super::forge;
 use super::mask::{for_display, one_line};
 use super::report::Diagnostic;
+use super::signatures::check_signatures;
 use super::units::show_span;
 use super::value::{Content, Pointer, Value};
 use super::webhook;
+use super::windows::check_freezes;
 use super::yaml::Name;
 
 /// Keys whose path is to exist already. Secrets are looked at by themselves.
-const EXISTING: [&str; 7] =
-    ["ssh_agent", "known_hosts", "ssh_config", "git_credentials", "ca_bundle", "system_ansible", "python"];
+const EXISTING: [&str; 10] = [
+    "ssh_agent",
+    "known_hosts",
+    "ssh_config",
+    "git_credentials",
+    "ca_bundle",
+    "system_ansible",
+    "python",
+    "allowed_signers",
+    "revoked_keys",
+    "keyring",
+];
 
 pub(super) struct Rules<'a> {
     pub(super) findings: &'a mut Findings,
@@ -71,6 +83,9 @@ impl Rules<'_> {
         {
             self.findings.error("this URL is refused", &url.place, one_line(&for_display(&help, &[])));
         }
+        check_signatures(source, self.findings);
+        check_freezes(source, self.findings);
+        source.named("stacks").iter().for_each(|(_, it)| check_freezes(it, self.findings));
         forge::complete(source, self.findings);
         let stacks = source.named("stacks").iter().filter_map(|(_, it)| it.get("access"));
         for access in source.get("access").into_iter().chain(stacks) {

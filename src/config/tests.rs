@@ -7,6 +7,7 @@ mod operator;
 mod schema;
 mod starter;
 mod webhook;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

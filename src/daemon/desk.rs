@@ -233,8 +233,9 @@ impl Backend for Desk {
                 .map_err(|it| ErrorBody::from_failure(ErrorCode::Refused, it))?;
         }
         let what = revision.as_ref().unwrap_or(&status.head).short();
+        let (limit, tags, outside_window) = (body.limit, body.tags, body.outside_window);
         let request =
-            Request { mode: Mode::Apply, by: by.name.clone(), revision, limit: body.limit, tags: body.tags };
+            Request { mode: Mode::Apply, by: by.name.clone(), revision, limit, tags, outside_window };
         self.wish(
             Event::RunRequested { stack: stack.clone(), request },
             &by,
@@ -259,8 +260,9 @@ impl Backend for Desk {
         // What was applied last is what its hosts are compared with; the head where nothing was.
         let revision = status.attempted.filter(|it| it.commit != status.head.commit);
         let what = revision.as_ref().unwrap_or(&status.head).short();
+        let (limit, tags, outside_window) = (body.limit, Vec::new(), None);
         let request =
-            Request { mode: Mode::Check, by: by.name.clone(), revision, limit: body.limit, tags: Vec::new() };
+            Request { mode: Mode::Check, by: by.name.clone(), revision, limit, tags, outside_window };
         let message = format!("{stack} is to be compared with {what}");
         self.wish(Event::RunRequested { stack, request }, &by, message).await
     }

@@ -40,6 +40,7 @@ fn source(name: &str) -> SourceStatus {
         head: None,
         admitted: None,
         waiting: None,
+        refused: None,
         problem: None,
         fetch_failures: 0,
         fetched_at: Some("2026-01-02T03:04:05Z".parse().expect("a time")),

@@ -219,6 +219,9 @@ fn keys(schema: &Value, at: &str, found: &mut Vec<String>) {
     if let Some(inner) = schema.get("additionalProperties").filter(|it| it.is_object() && !is_secret(it)) {
         keys(inner, &format!("{at}.<>"), found);
     }
+    if let Some(inner) = schema.get("items") {
+        keys(inner, &format!("{at}.<>"), found);
+    }
 }
 
 /// Where a secret is takes exactly one of two keys, which are explained once.

@@ -3,7 +3,10 @@ use std::path::Path;
 
 use super::*;
 use crate::config::{Access, Credentials};
-use crate::domain::{Failure, Mode, Outcome, RunId, RuntimeSpec, Selection, SourcePolicy, Span, Trigger};
+use crate::domain::{
+    Failure, Mode, Outcome, RunId, RuntimeSpec, Selection, SignatureRules, SourcePolicy, Span, Trigger,
+    Windows,
+};
 
 const URL: &str = "https://deploy:url-passw0rd@git.example.org/infra.git";
 
@@ -23,6 +26,7 @@ fn spec() -> RunSpec {
         merge_request: None,
         requested_by: None,
         failures_before: 0,
+        outside_window: None,
         selection: Selection::Full,
         playbook: "site.yml".to_owned(),
         inventory: "hosts".to_owned(),
@@ -53,6 +57,8 @@ fn source(dir: &Path) -> SourceConfig {
         },
         url: URL.to_owned(),
         run_as: None,
+        signatures: SignatureRules::default(),
+        windows: Windows::default(),
         forge: None,
         credentials: Credentials {
             https_token: Some(secret("token", "ghs-https-token")),

@@ -10,7 +10,7 @@ use driftless::domain::{
     LastCheck, LastEnd, Latencies, Mode, Outcome, PredictionTotals, Revision, RunId, SourceStatus, Span,
     StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Total, Trigger,
 };
-use driftless::metrics::{Metrics, Snapshot};
+use driftless::metrics::{AuditFacts, Metrics, Snapshot};
 
 /// It gets worse with each look at it.
 pub(super) struct Fleet {
@@ -74,6 +74,7 @@ fn broken_source(name: &str) -> SourceStatus {
         head: Some(revision()),
         admitted: Some(revision().commit),
         waiting: None,
+        refused: None,
         problem: Some(Failure::soon("it does not answer")),
         fetch_failures: 3,
         fetched_at: Some(ago(2)),
