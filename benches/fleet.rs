@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use driftless::ansible::decode::{Decoder, Line};
 use driftless::ansible::lines::{Lines, Piece};
 use driftless::domain::{
-    CheckSchedule, Decision, Declaration, Ending, Event, Lineage, Memory, Mode, Outcome, RewindPolicy,
-    RunEvent, RunEventKind, RunSpec, Settings, SourcePolicy, Span, StackPolicy, Timestamp, Tip, later,
+    CheckSchedule, Decision, Declaration, Ending, Event, Lineage, Memory, Mode, Outcome, RunEvent,
+    RunEventKind, RunSpec, Settings, SourcePolicy, Span, StackPolicy, Timestamp, Tip, later,
 };
 use driftless::reconciler::Reconciler;
 use driftless::store::{Store, StoreSettings};
@@ -85,10 +85,8 @@ impl World {
         let settings = StoreSettings { ballast_bytes: 0, free_floor_bytes: 0 };
         let (store, _) = Store::open(dir, settings).expect("a store");
         let source = SourcePolicy {
-            name: "bench".parse().expect("a name"),
-            reference: "main".parse().expect("a branch"),
             poll_every: Span::from_hours(24),
-            rewinds: RewindPolicy::Ask,
+            ..SourcePolicy::new("bench".parse().expect("a name"), "main".parse().expect("a branch"))
         };
         let settings = Settings {
             sources: vec![source],
@@ -109,7 +107,7 @@ impl World {
         };
         let declaration = Declaration { stacks: vec![stack], inferred: false, notes: Vec::new() };
         let revision = format!("main@sha1:{}", "a".repeat(40)).parse().expect("a revision");
-        let tip = Tip { revision, lineage: Lineage::First, declaration: Ok(declaration) };
+        let tip = Tip { revision, lineage: Lineage::First, declaration: Ok(declaration), line: Vec::new() };
         world.step(&Event::Tick);
         world.step(&Event::Fetched { source: "bench".parse().expect("a name"), tip });
         world

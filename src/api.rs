@@ -11,14 +11,14 @@ mod run;
 mod status;
 mod value;
 
-pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody};
+pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use error::{ErrorBody, ErrorCode};
 pub use name::{NameWanted, resolve_stack};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route};
 pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,
 };
-pub use status::{Readiness, ServiceMode, StackList, Status, StoreState};
+pub use status::{MergeRequestList, Readiness, ServiceMode, StackList, Status, StoreState};
 pub use value::{RevisionAsked, check_limit, check_tag, check_tags};
 
 /// The same as in the core: why a stack did, does or does not run.

@@ -11,6 +11,7 @@ mod command;
 mod console;
 mod drift;
 mod escape;
+mod merge_requests;
 mod page;
 mod progress;
 mod render;

@@ -10,6 +10,7 @@ mod drift;
 mod forge;
 mod inferred;
 mod mask;
+mod merge_requests;
 mod operator;
 mod operator_keys;
 mod operator_rules;

@@ -3,6 +3,7 @@
 //! What must never be: a decision carried out that was not recorded; a second owner of the core; policy in here.
 
 mod access;
+mod approving;
 mod asking;
 mod attic;
 mod cleaning;

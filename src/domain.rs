@@ -50,8 +50,8 @@ pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
-    AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy, PreviewFacts,
-    PreviewLevel, PreviewRequest, Previewed, SandboxedStack,
+    AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy,
+    MergeRequestStatus, PreviewFacts, PreviewLevel, PreviewRequest, Previewed, SandboxedStack,
 };
 pub use recap::{HostEnd, HostStats, Recap, Tally};
 pub use revision::{CommitHash, Reference, Revision};

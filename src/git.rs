@@ -14,6 +14,7 @@ mod error;
 mod history;
 mod local;
 mod merge;
+mod merge_request;
 mod policy;
 mod process;
 mod transport;
@@ -39,9 +40,7 @@ pub use policy::{Reason, Refusal};
 pub use tree::{EntryKind, TreeEntry};
 pub use url::{RemoteUrl, UrlError};
 
-use crate::domain::{
-    CommitHash, Failure, Lineage, Merge, MergeRequestNumber, Reference, Revision, SourceName,
-};
+use crate::domain::{CommitHash, Failure, Lineage, Reference, Revision, SourceName};
 use cache::Cache;
 use transport::Transport;
 
@@ -228,75 +227,6 @@ impl Git {
         commit: &CommitHash,
     ) -> Result<bool, GitError> {
         history::is_ancestor(&self.cache(source).objects()?, ancestor, commit)
-    }
-
-    /// Fetches the head of a merge request, which the forge keeps under `reference`, and merges it into `target`. A
-    /// head that moved meanwhile is an error, and so is a merge whose tree may not be laid out.
-    pub async fn merge_request(
-        &self,
-        remote: &Remote,
-        number: MergeRequestNumber,
-        reference: &str,
-        (head, target): (&CommitHash, &CommitHash),
-    ) -> Result<Merge, GitError> {
-        self.fetch_head(remote, number, reference, head).await?;
-        let (cache, source) = (self.cache(&remote.name), self.source(&remote.name));
-        let _turn = Arc::clone(&source.turn).lock_owned().await;
-        let (head, target) = (head.clone(), target.clone());
-        let merged = spawn_blocking(move || -> Result<Merge, GitError> {
-            let objects = cache.objects()?;
-            if tree::find_commit(&objects, &head).is_err() {
-                return Err(GitError::CommitMissing(head));
-            }
-            let merge = merge::merge(&objects, &cache.path(), (&target, &head))?;
-            if let Merge::Clean { commit } = &merge {
-                let tree = tree::walk(&objects, commit)?;
-                tree::check_lfs(&objects, &tree)?;
-            }
-            Ok(merge)
-        });
-        merged.await.map_err(|_| GitError::Worker)?
-    }
-
-    /// The first-parent line from the tip back to `base`, newest first, without `base` (blocks for the time of the
-    /// read). `None` if `base` is not on it, or too far back.
-    pub fn line(
-        &self,
-        source: &SourceName,
-        tip: &CommitHash,
-        base: &CommitHash,
-    ) -> Result<Option<Vec<CommitHash>>, GitError> {
-        merge::line(&self.cache(source).objects()?, tip, base)
-    }
-
-    /// Whether a commit holds exactly what merging `head` makes, of which at most `depth` commits were put on the
-    /// branch (blocks for the time of the merge).
-    pub fn is_merge_of(
-        &self,
-        source: &SourceName,
-        commit: &CommitHash,
-        head: &CommitHash,
-        depth: usize,
-    ) -> Result<bool, GitError> {
-        merge::is_merge_of(&self.cache(source).objects()?, commit, head, depth)
-    }
-
-    /// Fetches the head of a merge request, if it is not there yet.
-    pub async fn fetch_head(
-        &self,
-        remote: &Remote,
-        number: MergeRequestNumber,
-        reference: &str,
-        head: &CommitHash,
-    ) -> Result<(), GitError> {
-        let source = self.source(&remote.name);
-        let _turn = Arc::clone(&source.turn).lock_owned().await;
-        if self.cache(&remote.name).objects().is_ok_and(|it| tree::find_commit(&it, head).is_ok()) {
-            return Ok(());
-        }
-        let transport = Transport::open(&self.inner.settings, remote).await?;
-        let into = format!("refs/driftless/{}/merge-requests/{number}/head", remote.name);
-        transport.fetch_reference(reference, &into).await
     }
 
     /// The one commit whose hash begins with `prefix`; `None` if there is none, or several.

@@ -31,6 +31,7 @@ mod report;
 mod source;
 mod spec;
 mod stack;
+mod standing;
 mod status;
 mod wants;
 mod words;

@@ -20,9 +20,9 @@ pub use open_routes::open_router;
 
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
-    Explanation, PlanBody, RunFilter, RunList, RunView, Status,
+    Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList, RunView, Status,
 };
-use crate::domain::{DriftReport, RunId, SourceName, StackId, StackStatus};
+use crate::domain::{DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
 ///
@@ -96,6 +96,16 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         source: SourceName,
         body: ApproveBody,
+        by: Person,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// The merge requests that are followed.
+    fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
+    /// Records a request for a live preview.
+    fn preview(
+        &self,
+        source: SourceName,
+        number: MergeRequestNumber,
+        body: PreviewBody,
         by: Person,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.

@@ -59,6 +59,14 @@ pub struct ApproveHostsBody {
     pub digest: String,
 }
 
+/// `POST /api/v1/sources/{source}/merge-requests/{number}/preview`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewBody {
+    /// The full hash of the head, as it was shown. Another one is refused: what was not seen is not trusted.
+    pub head: CommitHash,
+}
+
 /// `POST /api/v1/runs/{run}/cancel`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::RunSummary;
-use crate::domain::{Failure, SourceStatus, StackStatus, Timestamp};
+use crate::domain::{Failure, MergeRequestStatus, SourceStatus, StackStatus, Timestamp};
 
 /// Who runs as whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,13 @@ pub struct Status {
     /// Where metrics and health are served, for example `http://127.0.0.1:9847`; absent if nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+/// The merge requests that are followed: `GET /api/v1/merge-requests`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRequestList {
+    /// They, by source and number.
+    pub merge_requests: Vec<MergeRequestStatus>,
 }
 
 /// All stacks: `GET /api/v1/stacks`.

@@ -6,6 +6,7 @@ use super::client::{Client, ClientError};
 use super::command::ClientCommand;
 use super::console::Console;
 use super::drift::drift;
+use super::merge_requests::{merge_requests, preview};
 use super::page::{Page, plain};
 use super::render::{
     EventPages, explanation_page, hosts_page, run_page, runs_page, stacks_page, status_page,
@@ -48,6 +49,10 @@ pub(super) async fn act(
         }
         ClientCommand::Plan(arguments) => return plan(arguments, client, console).await,
         ClientCommand::Approve { what, waiting } => approve(&what, waiting, client, console).await?,
+        ClientCommand::MergeRequests { source } => merge_requests(source, client, console).await?,
+        ClientCommand::Preview { source, number, live } => {
+            preview((source, number, live), client, console).await?;
+        }
         ClientCommand::Cancel { run, suspend } => {
             reply(&client.post(&format!("/runs/{run}/cancel"), &CancelBody { suspend }).await?, console)?;
         }

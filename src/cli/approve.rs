@@ -4,9 +4,9 @@ use super::act::{reply, stack_path};
 use super::client::{Client, ClientError};
 use super::console::Console;
 use super::page::{Page, plain};
-use super::render::waiting_page;
+use super::render::{coverage_words, waiting_page};
 use crate::api::{ApproveBody, ApproveHostsBody, ErrorBody, NameWanted, RevisionAsked, StackList, Status};
-use crate::domain::{AirbagHold, Failure, NameError, SourceName};
+use crate::domain::{Failure, NameError, SourceName, StackStatus};
 
 /// Accepts what waits, or shows it: of a stack if a stack is named, else of a source.
 pub(super) async fn approve(
@@ -43,20 +43,34 @@ async fn approve_hosts(
     let Some(status) = found else {
         return Err(ClientError::Answered(ErrorBody::not_found(format!("there is no stack `{stack}`"))));
     };
-    console.answer(&status.airbag, |hold: &Option<AirbagHold>, _| {
-        let mut page = Page::default();
-        match hold.as_ref().filter(|it| it.approved_by.is_none()) {
-            None => page.line(&[plain(format!("no apply of {stack} waits for a person"))]),
-            Some(hold) => {
-                page.line(&[plain(format!("{} waits: {}", hold.revision.short(), hold.comparison))]);
-                page.line(&[plain(format!(
-                    "to apply it all the same: driftless approve {stack} {}",
-                    hold.digest
-                ))]);
-            }
-        }
-        page
-    })
+    console.answer(&status, |status: &StackStatus, _| waiting_of_stack(stack, status))
+}
+
+fn waiting_of_stack(stack: &NameWanted, status: &StackStatus) -> Page {
+    let mut page = Page::default();
+    let hold = status.airbag.as_ref().filter(|it| it.approved_by.is_none());
+    let shown = status.approval.as_ref().filter(|it| it.approved.is_none());
+    if let Some(hold) = hold {
+        page.line(&[plain(format!("{} waits: {}", hold.revision.short(), hold.comparison))]);
+        page.line(&[plain(format!("to apply it all the same: driftless approve {stack} {}", hold.digest))]);
+    }
+    if let Some(shown) = shown {
+        let again = if shown.lapsed { ", and is not what was approved" } else { "" };
+        page.line(&[plain(format!(
+            "{} waits: run {} predicts {} changes on {} hosts{again}; {}",
+            shown.revision.short(),
+            shown.run,
+            shown.changes,
+            shown.hosts.len(),
+            coverage_words(&shown.coverage)
+        ))]);
+        page.line(&[plain(format!("to see them: driftless show {}", shown.run))]);
+        page.line(&[plain(format!("to apply exactly that: driftless approve {stack} {}", shown.digest))]);
+    }
+    if hold.is_none() && shown.is_none() {
+        page.line(&[plain(format!("nothing of {stack} waits for a person"))]);
+    }
+    page
 }
 
 /// Accepts a commit, or shows what waits.

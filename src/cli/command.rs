@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::api::{NameWanted, RevisionAsked, check_limit, check_tag};
-use crate::domain::{RunId, SourceName};
+use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
 /// Where the daemon of a service listens.
 const SOCKET: &str = "/run/driftless/driftless.sock";
@@ -253,7 +253,24 @@ pub enum ClientCommand {
     /// Apply a stack now, wait for it, and end as the run ended
     #[command(display_order = 20, after_long_help = APPLY_RULES)]
     Apply(ApplyArguments),
-    /// Accept what waits for a person: rewritten history, or an apply that looks wrong
+    /// List the merge requests that are followed, and where their previews stand
+    #[command(display_order = 18)]
+    MergeRequests {
+        /// Only those of this source
+        source: Option<SourceName>,
+    },
+    /// Show what a merge request would do, as far as its preview went
+    #[command(display_order = 18)]
+    Preview {
+        /// The source
+        source: SourceName,
+        /// The number of the merge request
+        number: MergeRequestNumber,
+        /// Check the head that it has now with the real keys; this executes what it says
+        #[arg(long)]
+        live: bool,
+    },
+    /// Accept what waits for a person: rewritten history, a revision, or an apply that looks wrong
     #[command(display_order = 21)]
     Approve {
         /// The source, or the stack as `source/stack`

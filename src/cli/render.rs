@@ -5,6 +5,7 @@ mod drift;
 mod drift_tests;
 mod hosts;
 mod logs;
+mod merge_requests;
 mod outcome;
 mod run;
 mod runs;
@@ -15,8 +16,9 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(super) use drift::{Diffs, drift_page, hosts_page, plan_page};
+pub(super) use drift::{Diffs, coverage_words, drift_page, hosts_page, plan_page};
 pub(super) use logs::EventPages;
+pub(super) use merge_requests::{merge_request_page, merge_requests_page};
 pub(super) use run::{run_page, task_words};
 pub(super) use runs::runs_page;
 pub(super) use stack::{explanation_page, stacks_page};

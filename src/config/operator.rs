@@ -10,14 +10,15 @@ use super::access::{Access, Credentials, Lender};
 use super::check::Findings;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
 use super::forge::ForgeConfig;
+use super::merge_requests::merge_request_policy;
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
 use super::value::Value;
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
-    AdmissionPolicy, AirbagPolicy, ApplyPolicy, CheckSchedule, HealPolicy, RewindPolicy, Settings,
-    SourceName, SourcePolicy, Span, StackName,
+    AdmissionPolicy, AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, RewindPolicy,
+    Settings, SourceName, SourcePolicy, Span, StackName,
 };
 
 /// What others know better: the parts that talk to Git and run Ansible own these rules.
@@ -114,6 +115,8 @@ impl SourceConfig {
 pub struct StackOverride {
     /// When revisions are applied.
     pub apply: Option<ApplyPolicy>,
+    /// Who has to approve of them.
+    pub approval: ApprovalPolicy,
     /// Whether drift is corrected.
     pub heal: Option<HealPolicy>,
     /// How often drift is looked for.
@@ -319,8 +322,8 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
                 "follow" => RewindPolicy::Follow,
                 _ => RewindPolicy::Ask,
             },
-            admission: AdmissionPolicy::default(),
-            merge_requests: None,
+            admission: AdmissionPolicy { approvals: value.count("approvals") },
+            merge_requests: merge_request_policy(value),
         },
         url: value.owned("url")?,
         run_as: value.owned("run_as"),
@@ -334,6 +337,10 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
 fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
     StackOverride {
         apply: value.text("apply").map(apply_policy),
+        approval: match value.text("approval") {
+            Some("person") => ApprovalPolicy::Person,
+            _ => ApprovalPolicy::None,
+        },
         heal: value.text("heal").map(heal_policy),
         check: value.get("check").and_then(check_schedule),
         daily_heals: value.count("daily_heals"),

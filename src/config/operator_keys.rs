@@ -1,6 +1,8 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::drift::{AIRBAG, OVERRIDDEN_AIRBAG};
 use super::forge::FORGE;
+use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
 
@@ -117,6 +119,16 @@ static SOURCE: &[Key] = &[
         Shape::Text(&shape::USER),
         "The user on this machine that runs of this source belong to. Needed when driftless runs as a service; give each source its own.",
     ),
+    optional(
+        "merge_requests",
+        Shape::Group(MERGE_REQUESTS),
+        "How merge requests are previewed. Needs `forge`.",
+    ),
+    optional(
+        "approvals",
+        Shape::Count(1, 100),
+        "Admit only commits that were merged through a merge request which so many people approved of, its author not counted. Needs `forge`. Absent: what is pushed is admitted.",
+    ),
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
     optional(
@@ -201,6 +213,12 @@ static STACK: &[Key] = &[
         Shape::Choice(&["on_commit", "manual"]),
         "When new revisions are applied: as soon as they are admitted, or when a person asks.",
     ),
+    with_default(
+        "approval",
+        Shape::Choice(&["none", "person"]),
+        "none",
+        "Whether a person has to approve of a new revision, having seen what it would change on which hosts (`driftless approve`).",
+    ),
     optional(
         "heal",
         Shape::Choice(&["never", "corrective"]),
@@ -242,30 +260,6 @@ static OVERRIDDEN_CHECK: &[Key] = &[
 
 const DAILY_HEALS: Shape = Shape::Count(0, 1000);
 const MAX_TASK_TIME: Shape = Shape::Duration(SECOND, 7 * DAY);
-const MAX_HOSTS: Shape = Shape::Count(1, 1_000_000);
-const MORE_CHANGES: Shape = Shape::Count(2, 1000);
-
-static AIRBAG: &[Key] = &[
-    with_default(
-        "fewer",
-        Shape::Percent,
-        "30%",
-        "An apply that has fewer hosts than the last one, by more than this; one host less is never held. `100%` holds only an apply without any host.",
-    ),
-    optional("max_hosts", MAX_HOSTS, "An apply to more hosts than this. Absent: there is no limit."),
-    optional(
-        "more_changes",
-        MORE_CHANGES,
-        "An apply after a check that predicts more than so many times the changes that are usual. Absent: none is held.",
-    ),
-];
-
-static OVERRIDDEN_AIRBAG: &[Key] = &[
-    optional("fewer", Shape::Percent, "As `limits.airbag.fewer`, for this stack."),
-    optional("max_hosts", MAX_HOSTS, "As `limits.airbag.max_hosts`, for this stack."),
-    optional("more_changes", MORE_CHANGES, "As `limits.airbag.more_changes`, for this stack."),
-];
-
 static REDACT: &[Key] = &[
     optional(
         "paths",

@@ -128,6 +128,7 @@ rules! {
     GROUP: "a name of a group on this machine", "", "^[a-z_][a-z0-9_-]{0,30}$", user;
     REMOTE_USER: "a name of a user on the hosts", "", "^[A-Za-z0-9_][A-Za-z0-9._@\\\\-]{0,63}$", remote_user;
     HTTPS_USER: "a user name", "", "^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$", https_user;
+    ACCOUNT: "a name of an account", "", "^[A-Za-z0-9_][A-Za-z0-9._@+\\[\\]-]{0,127}$", account;
     LISTENER: "an address and a port", "", "^(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+):[0-9]{1,5}$", listener;
     VAULT_ID: "a vault id", "<vault id>", "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$", vault_id;
     /// Checked further by those who run Ansible.
@@ -208,6 +209,11 @@ fn https_user(text: &str) -> Result<(), String> {
         128,
         "use letters, digits, `.`, `_`, `-`, `@` and `+`, beginning with a letter or a digit",
     )
+}
+
+fn account(text: &str) -> Result<(), String> {
+    let help = "write the name of the account as the forge shows it, without `@` before it";
+    word(text, "._@+-[]", 128, help)
 }
 
 fn vault_id(text: &str) -> Result<(), String> {

@@ -8,12 +8,12 @@ use tokio::sync::Notify;
 
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, EventChunk,
-    EventPosition, Explanation, PlanBody, Readiness, RevisionAsked, RunFilter, RunList, RunView, ServiceMode,
-    Status, StoreState,
+    EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RevisionAsked, RunFilter,
+    RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    CommitHash, DriftReport, Event, Failure, Mode, Request, Revision, RunId, SourceName, SourceStatus,
-    StackId, StackStatus, Timestamp,
+    CommitHash, DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
+    SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
@@ -22,7 +22,7 @@ use crate::store::Store;
 use crate::web::{Backend, Person};
 
 use super::inbox::{Inbox, Stopping};
-use super::record;
+use super::{approving, record};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl Desk {
             .await
     }
 
-    async fn stack(&self, id: &StackId) -> Result<StackStatus, ErrorBody> {
+    pub(super) async fn stack(&self, id: &StackId) -> Result<StackStatus, ErrorBody> {
         let stacks = self.stacks().await?;
         stacks
             .into_iter()
@@ -90,7 +90,12 @@ impl Desk {
     }
 
     /// Records a wish and says what follows from it.
-    async fn wish(&self, event: Event, by: &Person, message: String) -> Result<ActionReply, ErrorBody> {
+    pub(super) async fn wish(
+        &self,
+        event: Event,
+        by: &Person,
+        message: String,
+    ) -> Result<ActionReply, ErrorBody> {
         let after = record::newest(&self.store).await.map_err(|it| store_error(&it))?;
         self.inbox.record(event).await?.map_err(ErrorBody::unavailable)?;
         Ok(ActionReply { message, by: by.name.clone(), run: None, after })
@@ -281,19 +286,22 @@ impl Backend for Desk {
         body: ApproveHostsBody,
         by: Person,
     ) -> Result<ActionReply, ErrorBody> {
-        let status = self.stack(&stack).await?;
-        match status.airbag.filter(|it| it.approved_by.is_none()) {
-            None => Err(ErrorBody::refused(format!("no apply of {stack} waits for a person"))),
-            Some(hold) if hold.digest != body.digest => {
-                Err(ErrorBody::refused(format!("{} does not wait; {} does", body.digest, hold.digest))
-                    .remedy("look at what waits now, and approve that"))
-            }
-            Some(hold) => {
-                let message = format!("{} is applied to {stack} all the same", hold.revision.short());
-                let event = Event::AirbagApproved { stack, digest: body.digest, by: by.name.clone() };
-                self.wish(event, &by, message).await
-            }
-        }
+        approving::approve_what_waits(self, stack, body, by).await
+    }
+
+    async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
+        let merge_requests = self.inbox.ask(|core, _| core.merge_requests()).await?;
+        Ok(MergeRequestList { merge_requests })
+    }
+
+    async fn preview(
+        &self,
+        source: SourceName,
+        number: MergeRequestNumber,
+        body: PreviewBody,
+        by: Person,
+    ) -> Result<ActionReply, ErrorBody> {
+        approving::preview(self, source, number, body, by).await
     }
 
     async fn suspend(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {

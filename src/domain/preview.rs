@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CommitHash, Coverage, Failure, HostName, Impact, MergeRequest, Outcome, Prediction, PredictionReport,
-    Revision, RunId, Span, StackName, Timestamp,
+    Revision, RunId, SourceName, Span, StackName, TaskCounts, TaskIdentity, Timestamp,
 };
 
 /// How far a preview may go.
@@ -143,6 +143,9 @@ pub struct LiveStack {
     pub hosts: BTreeSet<HostName>,
     /// What it predicts.
     pub prediction: Prediction,
+    /// The tasks that something else is to be said about: blind, resting on blind ones, run for real, failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<(TaskIdentity, TaskCounts)>,
 }
 
 /// What became of a merged change on the hosts of one stack.
@@ -219,4 +222,17 @@ impl MergeRequestFacts {
             told: 0,
         }
     }
+}
+
+/// What is shown of a merge request. Always derived from facts, never stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRequestStatus {
+    /// Its source.
+    pub source: SourceName,
+    /// What is known of it.
+    pub facts: MergeRequestFacts,
+    /// Where it stands and what happens next, as a sentence.
+    pub standing: String,
+    /// Whether the live preview was made against another target than there is now.
+    pub stale: bool,
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AirbagHold, ChangeClass, CommitHash, Failure, Hold, HostChange, HostLedger, HostName, LastCheck,
-    Latencies, Request, Revision, RunSpec, SourceName, StackFacts, StackId, StackPolicy, TaskFacts, TaskKey,
-    Timestamp,
+    AirbagHold, ApprovalFacts, ChangeClass, CommitHash, Failure, Hold, HostChange, HostLedger, HostName,
+    LastCheck, Latencies, Request, Revision, RunSpec, SourceName, StackFacts, StackId, StackPolicy,
+    TaskFacts, TaskKey, Timestamp,
 };
 
 /// Whether the hosts are as Git says they should be, as far as driftless knows.
@@ -117,6 +117,9 @@ pub struct StackStatus {
     /// An apply that waits for a person, because its hosts or its changes are not what they were.
     #[serde(default)]
     pub airbag: Option<AirbagHold>,
+    /// What a person has to approve of, or approved of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalFacts>,
     /// How many applies of the attempted revision failed in a row.
     pub failures: u32,
     /// When the next apply is due by the clock, if one is.

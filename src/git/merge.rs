@@ -11,7 +11,7 @@ use git2::{MergeOptions, Oid, Repository, Signature, Time};
 use super::cache::open_objects;
 use super::error::GitError;
 use super::tree::{self, oid};
-use crate::domain::{CommitHash, Merge};
+use crate::domain::{CommitHash, FileChange, Merge, Timestamp};
 
 /// The longest first-parent line that is told.
 const LINE_MAX: usize = 500;
@@ -115,33 +115,72 @@ pub(super) fn line(
     Ok(Some(line))
 }
 
-/// Whether a commit of the branch holds exactly what merging `head` into what was before makes: also where a forge
-/// squashed it, or put its commits on top (`depth` of them at most). What it makes for that is written nowhere.
+/// How many commits of the branch, with this one as the last and `depth` at most, hold together exactly what merging
+/// `head` into what was before makes: one for a merge or a squash, several for a rebase. `None` if they do not. What is
+/// made for that is written nowhere.
+///
+/// Of a fast-forward only the head itself is known to be of it: what is below may have been pushed before.
 pub(super) fn is_merge_of(
     repository: &Repository,
     commit: &CommitHash,
     head: &CommitHash,
     depth: usize,
-) -> Result<bool, GitError> {
+) -> Result<Option<usize>, GitError> {
+    let corrupt = |it: git2::Error| GitError::corrupt(&it);
     let landed = tree::find_commit(repository, commit)?;
-    let Ok(proposed) = tree::find_commit(repository, head) else { return Ok(false) };
+    let Ok(proposed) = tree::find_commit(repository, head) else { return Ok(None) };
     if landed.id() == proposed.id() {
-        return Ok(true);
+        return Ok(Some(1));
     }
-    let store = repository.odb().map_err(|it| GitError::corrupt(&it))?;
-    let _trial = store.add_new_mempack_backend(ABOVE_THE_STORE).map_err(|it| GitError::corrupt(&it))?;
-    let mut before = landed.clone();
-    for _ in 0..depth.max(1) {
-        let Ok(parent) = before.parent(0) else { return Ok(false) };
-        before = parent;
+    let store = repository.odb().map_err(corrupt)?;
+    let _trial = store.add_new_mempack_backend(ABOVE_THE_STORE).map_err(corrupt)?;
+    let (rebased, _) = repository.graph_ahead_behind(proposed.id(), landed.id()).map_err(corrupt)?;
+    let several = Some(rebased).filter(|it| (2..=depth).contains(it));
+    for commits in several.into_iter().chain([1]) {
+        let before = (0..commits).try_fold(landed.clone(), |it, _| it.parent(0));
+        let Ok(before) = before else { continue };
         let Ok(mut index) = repository.merge_commits(&before, &proposed, Some(&options())) else { continue };
-        if index.has_conflicts() {
-            continue;
-        }
-        let tree = index.write_tree_to(repository).map_err(|it| GitError::corrupt(&it))?;
-        if tree == landed.tree_id() {
-            return Ok(true);
+        if !index.has_conflicts() && index.write_tree_to(repository).map_err(corrupt)? == landed.tree_id() {
+            return Ok(Some(commits));
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// The files that differ between two commits, by path. A renamed file is deleted in one place and added in another.
+pub(super) fn changed(
+    repository: &Repository,
+    from: &CommitHash,
+    to: &CommitHash,
+) -> Result<Vec<(String, FileChange)>, GitError> {
+    let corrupt = |it: git2::Error| GitError::corrupt(&it);
+    let tree = |commit: &CommitHash| tree::find_commit(repository, commit)?.tree().map_err(corrupt);
+    let (before, after) = (tree(from)?, tree(to)?);
+    let mut options = git2::DiffOptions::new();
+    options.include_typechange(true).ignore_submodules(true);
+    let diff =
+        repository.diff_tree_to_tree(Some(&before), Some(&after), Some(&mut options)).map_err(corrupt)?;
+    let mut files = Vec::new();
+    for delta in diff.deltas() {
+        let change = match delta.status() {
+            git2::Delta::Added => FileChange::Added,
+            git2::Delta::Deleted => FileChange::Deleted,
+            _ => FileChange::Modified,
+        };
+        let path = delta.new_file().path_bytes().or_else(|| delta.old_file().path_bytes());
+        files.extend(path.map(|it| (String::from_utf8_lossy(it).into_owned(), change)));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The time that the oldest of these commits names as its own. Whoever made it could write any.
+pub(super) fn oldest(repository: &Repository, commits: &[CommitHash]) -> Result<Option<Timestamp>, GitError> {
+    let mut oldest = None;
+    for commit in commits {
+        let seconds = tree::find_commit(repository, commit)?.time().seconds();
+        let at = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+        oldest = Some(oldest.map_or(at, |it: Timestamp| it.min(at)));
+    }
+    Ok(oldest)
 }

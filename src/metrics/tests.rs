@@ -25,6 +25,7 @@ fn stack(name: &str) -> StackStatus {
         request: None,
         suspended: None,
         hold: None,
+        approval: None,
         airbag: None,
         failures: 0,
         next_run: None,

@@ -16,6 +16,9 @@ use super::source::Source;
 use super::stack::{Stack, StopOrder};
 use super::wants::Want;
 
+/// The most tasks that are kept because a live check could not see them.
+const UNSEEN_MAX: usize = 200;
+
 /// The shortest time between two reports of one merge request.
 const REPORT_PAUSE: Span = Span::from_secs(5);
 
@@ -214,12 +217,16 @@ impl Source {
         let Some(followed) = spec.merge_request.and_then(|it| self.requests.all.get_mut(&it)) else { return };
         let live = followed.facts.live.as_mut().filter(|it| it.result == spec.revision);
         let Some(place) = live.and_then(|it| it.stacks.get_mut(&spec.stack.stack)) else { return };
+        let unseen =
+            findings.tasks.iter().filter(|(_, it)| it.blind + it.tainted + it.for_real + it.failed != 0);
+        let unseen = unseen.take(UNSEEN_MAX);
         *place = Some(LiveStack {
             run: spec.run,
             outcome,
             coverage: findings.coverage,
             hosts: hosts.keys().cloned().collect(),
             prediction,
+            unseen: unseen.cloned().collect(),
         });
         followed.touch();
     }

@@ -17,8 +17,8 @@ use super::events::events;
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
-    Listener, Method, NameWanted, PREFIX, PlanBody, ROUTES, Route, RunFilter, RunList, RunView, StackList,
-    Status, resolve_stack,
+    Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, ROUTES, Route, RunFilter,
+    RunList, RunView, StackList, Status, resolve_stack,
 };
 use crate::domain::{DriftReport, RunId, SourceName, StackId};
 
@@ -57,6 +57,8 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/runs/{run}") => get(run::<B>),
         (Method::Get, "/runs/{run}/events") => get(events::<B>),
         (Method::Post, "/runs/{run}/cancel") => post(cancel::<B>),
+        (Method::Get, "/merge-requests") => get(merge_requests::<B>),
+        (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => post(preview::<B>),
         (Method::Post, "/sources/{source}/approve") => post(approve::<B>),
         _ => return None,
     })
@@ -226,6 +228,21 @@ async fn cancel<B: Backend>(
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     answer(backend.cancel(run, body::<CancelBody>(wanted)?, by).await)
+}
+
+async fn merge_requests<B: Backend>(State(backend): State<B>) -> Answer<MergeRequestList> {
+    answer(backend.merge_requests().await)
+}
+
+async fn preview<B: Backend>(
+    State(backend): State<B>,
+    Path((source, number)): Path<(String, String)>,
+    Extension(by): Extension<Person>,
+    wanted: Wanted,
+) -> Answer<ActionReply> {
+    let refused = |it: crate::domain::NameError| Refusal::from(it);
+    let (source, number) = (source.parse().map_err(refused)?, number.parse().map_err(refused)?);
+    answer(backend.preview(source, number, body::<PreviewBody>(wanted)?, by).await)
 }
 
 async fn approve<B: Backend>(

@@ -180,6 +180,7 @@ pub(crate) fn spec() -> RunSpec {
         revision: format!("main@sha1:{}", "ab".repeat(20)).parse().unwrap(),
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
+        merge_request: None,
         requested_by: None,
         failures_before: 0,
         selection: Selection::Full,

@@ -6,8 +6,8 @@ use crate::api::RunView;
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
 use crate::cli::when::ago;
 use crate::domain::{
-    ChangeClass, Diff, Drift, DriftReport, HostName, HostStatus, LastCheck, TaskFacts, TaskIdentity, TaskKey,
-    Timestamp,
+    ChangeClass, Coverage, Diff, Drift, DriftReport, HostName, HostStatus, LastCheck, TaskFacts,
+    TaskIdentity, TaskKey, Timestamp,
 };
 
 use super::run::{place_words, run_page, task_words};
@@ -67,6 +67,20 @@ fn verdict(report: &DriftReport, now: Timestamp) -> Piece {
             piece(Tone::Bad, format!("{hosts} of {all} hosts differ{unseen}; {when}"))
         }
     }
+}
+
+/// How much a check could see: `everything seen`, `12 blind, 2 tainted`.
+pub(in crate::cli) fn coverage_words(coverage: &Coverage) -> String {
+    let counted = [
+        (coverage.blind, "blind"),
+        (coverage.tainted, "tainted"),
+        (coverage.unreliable, "unreliable"),
+        (coverage.ran_for_real, "ran for real"),
+    ];
+    let parts =
+        counted.iter().filter(|(count, _)| *count != 0).map(|(count, what)| format!("{count} {what}"));
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { "everything seen".to_owned() } else { parts.join(", ") }
 }
 
 /// Why "clean" would be too much to say, even where nothing differs.

@@ -67,6 +67,7 @@ pub(in crate::cli) fn stack(name: &str) -> StackStatus {
         request: None,
         suspended: None,
         hold: None,
+        approval: None,
         airbag: None,
         failures: 0,
         next_run: None,

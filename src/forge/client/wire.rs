@@ -103,8 +103,13 @@ impl Wire {
         }
         // All forges have the same words for it.
         let asked = self.get::<Account>(&Endpoint::new("account of the token").at("user")).await?;
-        *lock(&self.account) = Some(asked.id);
+        self.know_account(asked.id);
         Ok(asked.id)
+    }
+
+    /// The number of our own account was told elsewhere.
+    pub(super) fn know_account(&self, id: u64) {
+        *lock(&self.account) = Some(id);
     }
 
     /// Reads one thing.

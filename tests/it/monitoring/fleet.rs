@@ -106,6 +106,7 @@ fn stack(name: &str) -> StackStatus {
         request: None,
         suspended: None,
         hold: None,
+        approval: None,
         airbag: None,
         failures: 5,
         next_run: None,

@@ -8,12 +8,13 @@ use tokio::sync::watch;
 
 use driftless::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
-    Explanation, PlanBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status,
-    StoreState,
+    Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView,
+    ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
-    DriftReport, Ending, HostName, HostStats, Mode, Outcome, Run, RunEvent, RunEventKind, RunId, RunSpec,
-    RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp, Trigger,
+    DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent, RunEventKind,
+    RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp,
+    Trigger,
 };
 use driftless::web::{Backend, Person};
 
@@ -117,6 +118,7 @@ fn spec() -> RunSpec {
         revision: format!("main@sha1:{}", "ab".repeat(20)).parse().expect("a revision"),
         mode: Mode::Apply,
         trigger: Trigger::Person,
+        merge_request: None,
         requested_by: Some("ann".to_owned()),
         failures_before: 0,
         selection: Selection::Full,
@@ -205,6 +207,20 @@ impl Backend for Memory {
 
     async fn plan(&self, stack: StackId, body: PlanBody, by: Person) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("plans {stack} on {:?}", body.limit)))
+    }
+
+    async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
+        Ok(MergeRequestList { merge_requests: Vec::new() })
+    }
+
+    async fn preview(
+        &self,
+        source: SourceName,
+        number: MergeRequestNumber,
+        body: PreviewBody,
+        by: Person,
+    ) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("previews {source} {number} {}", body.head.short())))
     }
 
     async fn approve_hosts(
