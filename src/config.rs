@@ -21,6 +21,7 @@ mod repository_keys;
 mod repository_rules;
 mod schema;
 mod shape;
+mod stack_keys;
 mod starter;
 mod suggest;
 mod tree;

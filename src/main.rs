@@ -12,9 +12,12 @@ use driftless::error::ExitCode;
 use driftless::store::StoreError;
 
 fn main() -> ProcessExit {
-    // Before anything else: the guardian must have one thread, and nothing of the daemon's in it.
+    // Before anything else: these two must have one thread, and nothing of the daemon's in it.
     if std::env::args_os().nth(1).is_some_and(|it| it == "guardian") {
         return driftless::ansible::guardian::main();
+    }
+    if std::env::args_os().nth(1).is_some_and(|it| it == "sandbox") {
+        return driftless::sandbox::main();
     }
     let Arguments { global, command } = cli::parse();
     let code = match command {

@@ -8,9 +8,10 @@
 mod drift;
 mod gauges;
 mod page;
+mod requests;
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub sources: Vec<SourceStatus>,
     /// All stacks.
     pub stacks: Vec<StackStatus>,
+    /// The merge requests that are followed, by the sources that name a forge.
+    pub merge_requests: BTreeMap<SourceName, u32>,
     /// The drift of these stacks and what their hosts are owed.
     pub drift: Vec<DriftFacts>,
     /// How many runs ended how; `None` if that cannot be read now, then what was read last is told.
@@ -63,6 +66,8 @@ pub struct Metrics {
     run_seconds: HistogramVec,
     start_seconds: HistogramVec,
     fetches: IntCounterVec,
+    forge_calls: IntCounterVec,
+    previews: IntCounterVec,
     known: Mutex<Known>,
     /// As they were last read. A total that went back to zero would be counted again by `increase()`.
     totals: Mutex<Option<Vec<Total>>>,
@@ -83,10 +88,9 @@ impl Metrics {
         let metrics = Self {
             run_seconds: table::histogram("driftless_run_duration_seconds")?,
             start_seconds: table::histogram("driftless_run_start_delay_seconds")?,
-            fetches: IntCounterVec::new(
-                table::opts("driftless_git_fetches_total"),
-                table::labels("driftless_git_fetches_total"),
-            )?,
+            fetches: table::counter("driftless_git_fetches_total")?,
+            forge_calls: table::counter(requests::CALLS)?,
+            previews: table::counter(requests::PREVIEWS)?,
             registry,
             known: Mutex::default(),
             totals: Mutex::default(),
@@ -95,6 +99,8 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.run_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.start_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.fetches.clone()))?;
+        metrics.registry.register(Box::new(metrics.forge_calls.clone()))?;
+        metrics.registry.register(Box::new(metrics.previews.clone()))?;
         metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(metrics)
     }
@@ -158,6 +164,7 @@ impl Metrics {
             self.forget_stack(gone);
         }
         for gone in known.sources.difference(&now.sources) {
+            self.forget_requests(gone);
             for result in ["success", "error"] {
                 // An error only says that the series never was.
                 let _never_was = self.fetches.remove_label_values(&[gone.as_str(), result]);

@@ -125,6 +125,21 @@ pub struct Launch {
     pub files: Vec<PrivateFile>,
 }
 
+impl Launch {
+    /// The same run, started by a command that makes a sandbox for it, with this text instead of the repository's
+    /// `ansible.cfg`. For a repository whose configuration was not asked for (`RepositoryConfig::default()`).
+    #[must_use]
+    pub fn in_sandbox(mut self, (program, args): (PathBuf, Vec<String>), config: &str) -> Self {
+        (self.program, self.args) = (program, args);
+        for file in &mut self.files {
+            if Some(file.path.as_path()) == self.environment.get("ANSIBLE_CONFIG").map(Path::new) {
+                file.contents = Secret::new(config.to_owned());
+            }
+        }
+        self
+    }
+}
+
 /// A run that cannot be put into a command line. Nothing was started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {

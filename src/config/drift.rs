@@ -3,37 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::operator::{Limits, StackOverride};
-use super::operator_keys::{optional, with_default};
-use super::shape::{Key, Shape, host_and_port};
+use super::shape::host_and_port;
 use super::units::show_span;
 use super::value::Value;
 use crate::domain::{AirbagPolicy, CheckSchedule, LockKey, Span, StackPolicy};
-
-const MAX_HOSTS: Shape = Shape::Count(1, 1_000_000);
-const MORE_CHANGES: Shape = Shape::Count(2, 1000);
-
-/// The keys of `limits.airbag`.
-pub(super) static AIRBAG: &[Key] = &[
-    with_default(
-        "fewer",
-        Shape::Percent,
-        "30%",
-        "An apply that has fewer hosts than the last one, by more than this; one host less is never held. `100%` holds only an apply without any host.",
-    ),
-    optional("max_hosts", MAX_HOSTS, "An apply to more hosts than this. Absent: there is no limit."),
-    optional(
-        "more_changes",
-        MORE_CHANGES,
-        "An apply after a check that predicts more than so many times the changes that are usual. Absent: none is held.",
-    ),
-];
-
-/// The keys of `airbag` of one stack.
-pub(super) static OVERRIDDEN_AIRBAG: &[Key] = &[
-    optional("fewer", Shape::Percent, "As `limits.airbag.fewer`, for this stack."),
-    optional("max_hosts", MAX_HOSTS, "As `limits.airbag.max_hosts`, for this stack."),
-    optional("more_changes", MORE_CHANGES, "As `limits.airbag.more_changes`, for this stack."),
-];
 
 /// What is kept out of records, beside what is always.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

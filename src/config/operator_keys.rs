@@ -1,9 +1,9 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
-use super::drift::{AIRBAG, OVERRIDDEN_AIRBAG};
 use super::forge::FORGE;
 use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
+use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
 
 pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
@@ -171,7 +171,7 @@ static CREDENTIALS: &[Key] = &[
     ),
 ];
 
-static ACCESS: &[Key] = &[
+pub(super) static ACCESS: &[Key] = &[
     optional("ssh_key", Shape::Secret, "A private key without a passphrase."),
     optional("ssh_agent", PATH, "The socket of an ssh agent, for hardware keys and keys with a passphrase."),
     optional(
@@ -207,59 +207,6 @@ static ACCESS: &[Key] = &[
     ),
 ];
 
-static STACK: &[Key] = &[
-    optional(
-        "apply",
-        Shape::Choice(&["on_commit", "manual"]),
-        "When new revisions are applied: as soon as they are admitted, or when a person asks.",
-    ),
-    with_default(
-        "approval",
-        Shape::Choice(&["none", "person"]),
-        "none",
-        "Whether a person has to approve of a new revision, having seen what it would change on which hosts (`driftless approve`).",
-    ),
-    optional(
-        "heal",
-        Shape::Choice(&["never", "corrective"]),
-        "Whether drift is corrected, or only reported.",
-    ),
-    optional("check", Shape::OneOf(OVERRIDDEN_CHECK), "When check mode looks for drift: `every` or `cron`."),
-    optional("daily_heals", DAILY_HEALS, "As `limits.daily_heals`, for this stack."),
-    optional(
-        "airbag",
-        Shape::Group(OVERRIDDEN_AIRBAG),
-        "What of this stack is held. Key by key it outranks `limits.airbag`.",
-    ),
-    optional("max_task_time", MAX_TASK_TIME, "As `limits.max_task_time`, for this stack."),
-    optional(
-        "timeout",
-        Shape::Duration(SECOND, 7 * DAY),
-        "A run that takes longer is ended. May be longer than `limits.timeout`.",
-    ),
-    optional("forks", Shape::Count(1, 500), "How many hosts Ansible works on at once."),
-    optional(
-        "access",
-        Shape::Group(ACCESS),
-        "How the hosts of this stack are reached. Key by key it outranks the `access` of the source.",
-    ),
-];
-
-static OVERRIDDEN_CHECK: &[Key] = &[
-    optional(
-        "every",
-        Shape::Interval(MINUTE, 90 * DAY),
-        "The time from one check to the next, with a little jitter; `never` checks only when somebody asks.",
-    ),
-    optional(
-        "cron",
-        Shape::Text(&shape::CRON),
-        "The times of checks: minute, hour, day, month and weekday, in UTC.",
-    ),
-];
-
-const DAILY_HEALS: Shape = Shape::Count(0, 1000);
-const MAX_TASK_TIME: Shape = Shape::Duration(SECOND, 7 * DAY);
 static REDACT: &[Key] = &[
     optional(
         "paths",

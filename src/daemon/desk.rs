@@ -1,5 +1,6 @@
 //! Answers those who ask over the API. Reads come from the core and the store; wishes become events.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -67,6 +68,8 @@ struct Overview {
     stacks: Vec<StackStatus>,
     run_limit: u32,
     live: Vec<RunId>,
+    /// How many merge requests are open, by the sources that name a forge.
+    merge_requests: BTreeMap<SourceName, u32>,
 }
 
 impl Desk {
@@ -77,6 +80,7 @@ impl Desk {
                 stacks: core.stacks(now),
                 run_limit: core.settings().max_live_runs,
                 live: core.live_runs().iter().map(|it| it.run).collect(),
+                merge_requests: core.open_merge_requests(),
             })
             .await
     }
@@ -358,6 +362,7 @@ impl Backend for Desk {
             run_limit: overview.run_limit,
             sources: overview.sources,
             stacks: overview.stacks,
+            merge_requests: overview.merge_requests,
             drift: self.inbox.ask(|core, _| core.drift_facts()).await.unwrap_or_default(),
             totals: self.store.totals().await.ok(),
             last_ends: self.store.last_ends().await.unwrap_or_default(),

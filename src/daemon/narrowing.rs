@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::ansible::runtime::Runtime;
+use crate::content::{Files, narrowing};
 use crate::domain::{Findings, HostEnd, HostName, Mode, NarrowingRefusal, RunSpec};
 use crate::git::Checkout;
-use crate::narrowing::{self, Files};
 
 /// The most files of one tree that are looked at. A tree with more is not narrowed.
 const FILES_MAX: usize = 100_000;

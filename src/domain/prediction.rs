@@ -54,10 +54,7 @@ pub struct PredictionReport {
     /// Changed, and not predicted.
     pub extra: Vec<PredictedChange>,
     /// Changes of tasks of which the check could say nothing.
-    pub not_predictable: Vec<PredictedChange>,
-    /// Changes that were too many to be compared one by one.
-    #[serde(default)]
-    pub left_out: u64,
+    pub not_predictable: u64,
     /// The tasks that the lists name.
     #[serde(default)]
     pub tasks: BTreeMap<TaskKey, TaskIdentity>,
@@ -134,7 +131,7 @@ impl Prediction {
                 Some(predicted) if predicted.digest == change.digest => report.as_predicted += 1,
                 Some(_) => report.different.push(change),
                 None if self.unpredictable.contains(&change.task) || self.left_out != 0 => {
-                    report.not_predictable.push(change);
+                    report.not_predictable += 1;
                 }
                 None => report.extra.push(change),
             }
@@ -144,9 +141,8 @@ impl Prediction {
             .filter(|it| !flapping.contains(&it.task) && actual.changes_left_out == 0)
             .cloned()
             .collect();
-        report.left_out = actual.changes_left_out;
+        report.not_predictable += actual.changes_left_out;
         let named = report.missing.iter().chain(&report.different).chain(&report.extra);
-        let named = named.chain(&report.not_predictable);
         report.tasks =
             named.filter_map(|it| Some((it.task.clone(), (*identities.get(&it.task)?).clone()))).collect();
         report

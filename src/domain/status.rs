@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AirbagHold, ApprovalFacts, ChangeClass, CommitHash, Failure, Hold, HostChange, HostLedger, HostName,
-    LastCheck, Latencies, Request, Revision, RunSpec, SourceName, StackFacts, StackId, StackPolicy,
-    TaskFacts, TaskKey, Timestamp,
+    LastCheck, Latencies, PredictionTotals, Request, Revision, RunSpec, SourceName, StackFacts, StackId,
+    StackPolicy, TaskFacts, TaskKey, Timestamp,
 };
 
 /// Whether the hosts are as Git says they should be, as far as driftless knows.
@@ -120,6 +120,9 @@ pub struct StackStatus {
     /// What a person has to approve of, or approved of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalFacts>,
+    /// How often applies did what previews of merge requests had promised.
+    #[serde(default)]
+    pub predictions: PredictionTotals,
     /// How many applies of the attempted revision failed in a row.
     pub failures: u32,
     /// When the next apply is due by the clock, if one is.

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 use super::page::Page;
-use super::{Snapshot, drift, flag, seconds};
+use super::{Snapshot, drift, flag, requests, seconds};
 
 /// The outcomes that are shown as zero before the first of them: a counter that appears only with its first increment
 /// hides that increment from `increase()`.
@@ -38,6 +38,7 @@ pub(super) fn families(
         runs(&page, &declared, totals)?;
     }
     last_runs(&page, &declared, &snapshot.last_ends)?;
+    requests::render(&page, snapshot)?;
     drift::render(&mut page, &snapshot.drift, &snapshot.stacks, host_limit)?;
     Ok(page.families())
 }
@@ -125,7 +126,10 @@ fn stacks(page: &Page, stacks: &[StackStatus]) -> Result<(), prometheus::Error> 
 /// The gauges with nothing but source and stack as labels.
 fn numbers(page: &Page, stacks: &[StackStatus]) -> Result<(), prometheus::Error> {
     type Read = fn(&StackStatus) -> f64;
-    let numbers: [(&str, Read); 8] = [
+    let numbers: [(&str, Read); 9] = [
+        ("driftless_stack_approval_waiting", |it| {
+            flag(it.approval.as_ref().is_some_and(|it| it.approved.is_none()))
+        }),
         ("driftless_stack_suspended", |it| flag(it.suspended.is_some())),
         ("driftless_stack_held", |it| flag(it.hold.as_ref().is_some_and(|hold| hold.revision == it.head))),
         ("driftless_stack_live", |it| flag(it.live.is_some())),

@@ -1,6 +1,6 @@
 //! The one table of all metrics. Registration, documentation and tests read it.
 
-use prometheus::{HistogramOpts, HistogramVec, Opts};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,11 @@ metrics! {
     Gauge "driftless_host_drift_tasks" STACK_HOST, "Tasks that would correct something that somebody changed on the host.";
     Gauge "driftless_host_owed_since_timestamp_seconds" STACK_HOST, "Since when the host is owed a revision; absent while it is not.";
     Gauge "driftless_host_series_left_out" &[], "Hosts without series of their own, because there are more than `metrics.hosts`.";
+    Gauge "driftless_merge_requests" &["source"], "Open merge requests that are followed; absent for sources without a forge.";
+    Counter "driftless_forge_calls_total" &["source", "call", "result"], "Talks with the forge since the daemon started: call is ask or report, result is success or error.";
+    Counter "driftless_previews_total" &["source", "result"], "Previews without keys since the daemon started; result is success or error. Live ones are runs with the trigger merge_request.";
+    Counter "driftless_preview_changes_total" STACK_RESULT, "Changes of applies that a live preview had promised something about, since the state directory was made; result is as_predicted, missing, different, extra or not_predictable.";
+    Gauge "driftless_stack_approval_waiting" STACK, "Whether a person has to approve of a revision: 1 or 0.";
     Counter "driftless_runs_total" &["source", "stack", "mode", "trigger", "outcome"], "Runs that ended since the state directory was made.";
     Histogram "driftless_run_duration_seconds" STACK_MODE, "Time from the decision to run until nothing of the run was left, since the daemon started; refused runs are left out.";
     Histogram "driftless_run_start_delay_seconds" STACK_MODE, "Time from the decision to run until ansible-playbook was started, since the daemon started.";
@@ -105,6 +110,10 @@ fn find(name: &str) -> &'static Metric {
 pub(super) fn opts(name: &str) -> Opts {
     let metric = find(name);
     Opts::new(metric.name, metric.help)
+}
+
+pub(super) fn counter(name: &str) -> Result<IntCounterVec, prometheus::Error> {
+    IntCounterVec::new(opts(name), labels(name))
 }
 
 pub(super) fn help(name: &str) -> &'static str {

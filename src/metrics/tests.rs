@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::{
     Applied, ChangeClass, CheckSchedule, Coverage, HostCounts, HostFacts, HostName, LastCheck, Latencies,
-    RunId, Span, StackPolicy, SyncStatus, Trigger,
+    PredictionTotals, RunId, Span, StackPolicy, SyncStatus, Trigger,
 };
 
 fn stack(name: &str) -> StackStatus {
@@ -26,6 +26,7 @@ fn stack(name: &str) -> StackStatus {
         suspended: None,
         hold: None,
         approval: None,
+        predictions: PredictionTotals::default(),
         airbag: None,
         failures: 0,
         next_run: None,
@@ -101,6 +102,7 @@ fn snapshot() -> Snapshot {
     };
     Snapshot {
         sources: vec![source("infra")],
+        merge_requests: BTreeMap::new(),
         stacks: vec![stack("infra/web")],
         drift: vec![drift("infra/web")],
         totals: Some(vec![

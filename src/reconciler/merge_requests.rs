@@ -268,7 +268,7 @@ impl Source {
                 totals.missing += report.missing.len() as u64;
                 totals.different += report.different.len() as u64;
                 totals.extra += report.extra.len() as u64;
-                totals.not_predictable += report.not_predictable.len() as u64 + report.left_out;
+                totals.not_predictable += report.not_predictable;
                 stack.changed = true;
             }
             let applied = AppliedStack { run: spec.run, outcome, report, with_others };

@@ -1,5 +1,7 @@
 //! What is shown of merge requests. Derived from facts each time it is asked for, never set.
 
+use std::collections::BTreeMap;
+
 use crate::domain::{
     LivePreview, Merge, MergeRequestPolicy, MergeRequestState, MergeRequestStatus, PreviewLevel, Revision,
     SourceName,
@@ -7,9 +9,18 @@ use crate::domain::{
 
 use super::Reconciler;
 use super::merge_requests::Followed;
+use super::source::Source;
 use super::words::counted;
 
 impl Reconciler {
+    /// How many merge requests are open, by the sources that follow them.
+    pub fn open_merge_requests(&self) -> BTreeMap<SourceName, u32> {
+        let follow = |it: &&Source| it.policy.as_ref().is_some_and(|it| it.merge_requests.is_some());
+        let sources = self.sources.iter().filter(|(_, it)| follow(it));
+        let open = |it: &Source| it.requests.all.values().filter(|it| it.is_open()).count();
+        sources.map(|(name, it)| (name.clone(), u32::try_from(open(it)).unwrap_or(u32::MAX))).collect()
+    }
+
     /// All merge requests that are followed, by source and number.
     pub fn merge_requests(&self) -> Vec<MergeRequestStatus> {
         let sources = self.sources.iter().filter_map(|(name, source)| {

@@ -101,6 +101,7 @@ fn compose(
         suspended: facts.suspended.clone(),
         hold: facts.hold.clone(),
         airbag: facts.locks.airbag.clone(),
+        predictions: facts.predictions,
         approval: facts.approval.as_deref().cloned(),
         failures: facts.attempt.as_ref().map_or(0, |it| it.failures),
         next_run: None,

@@ -21,6 +21,7 @@ mod recorded;
 mod room;
 mod running;
 mod runtime;
+mod sandboxed;
 mod served;
 mod sshd;
 mod tidy;

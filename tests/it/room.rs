@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use driftless::ansible::clean::{Cleaner, NotKept};
 use driftless::ansible::collection::Collection;
-use driftless::ansible::command::{Access, launch, random_token};
+use driftless::ansible::command::{Access, Launch, launch, random_token};
 use driftless::ansible::execute::{Audience, Execution, Finished, Guard};
 use driftless::ansible::guardian::ResourceLimits;
 use driftless::ansible::limits::Limits;
 use driftless::ansible::place::{self, Place};
-use driftless::ansible::runtime::{RuntimeAccess, Runtimes};
+use driftless::ansible::runtime::{Runtime, RuntimeAccess, Runtimes};
 use driftless::domain::{
     Ending, Mode, Outcome, RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Secret, Selection, Span,
     Trigger,
@@ -47,6 +47,8 @@ pub(crate) struct Room {
     pub(crate) access: Access,
     /// What the secrets of its runs are taken out with.
     pub(crate) cleaner: fn() -> Box<dyn Cleaner>,
+    /// What is done to the command of its runs.
+    pub(crate) wrap: fn(&Place, &Runtime, Launch) -> Launch,
     /// The question that is answered with no.
     pub(crate) refused: Option<u32>,
 }
@@ -64,6 +66,7 @@ impl Room {
             spec: spec(),
             access: Access::default(),
             cleaner: || Box::new(NotKept),
+            wrap: |_, _, launch| launch,
             refused: None,
         };
         for dir in ["checkout", "runs", "runtimes", "state", "home"] {
@@ -112,6 +115,7 @@ impl Room {
             item_key: Secret::new(random_token().unwrap()),
         };
         let launch = launch(&self.spec, &place, &self.access, &runtime, &repository).unwrap();
+        let launch = (self.wrap)(&place, &runtime, launch);
         let announcements = place.make(&launch.files, None).unwrap();
         let guard = Guard {
             program: PathBuf::from(PROGRAM),

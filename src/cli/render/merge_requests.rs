@@ -167,7 +167,7 @@ fn applied_words(stack: &StackName, applied: &AppliedStack) -> String {
             it.missing.len(),
             it.different.len(),
             it.extra.len(),
-            it.not_predictable.len() as u64 + it.left_out
+            it.not_predictable
         ),
     }
 }

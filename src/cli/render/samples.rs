@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::api::{HostTotals, Readiness, RunSummary, RunView, ServiceMode, Status, StoreState};
 use crate::domain::{
-    Applied, HostCounts, HostName, HostStats, Mode, Revision, Run, RunId, RunSpec, RuntimeSpec, Selection,
-    SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, TaskIdentity, Timestamp, Trigger,
+    Applied, HostCounts, HostName, HostStats, Mode, PredictionTotals, Revision, Run, RunId, RunSpec,
+    RuntimeSpec, Selection, SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, TaskIdentity,
+    Timestamp, Trigger,
 };
 
 /// When the tests are.
@@ -68,6 +69,7 @@ pub(in crate::cli) fn stack(name: &str) -> StackStatus {
         suspended: None,
         hold: None,
         approval: None,
+        predictions: PredictionTotals::default(),
         airbag: None,
         failures: 0,
         next_run: None,

@@ -175,7 +175,7 @@ impl ForgeError {
     }
 
     /// Whether the thing is not there.
-    pub(super) fn is_not_found(&self) -> bool {
+    pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
     }
 }

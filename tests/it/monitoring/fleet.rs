@@ -37,6 +37,7 @@ impl Fleet {
         }
         let snapshot = Snapshot {
             sources,
+            merge_requests: BTreeMap::new(),
             stacks: vec![stack("drifting"), stack("failing"), held(stack("held"))],
             drift: vec![drift("drifting", looks), drift("failing", looks), caught(drift("held", looks))],
             totals: Some(totals(looks)),
@@ -107,6 +108,7 @@ fn stack(name: &str) -> StackStatus {
         suspended: None,
         hold: None,
         approval: None,
+        predictions: PredictionTotals::default(),
         airbag: None,
         failures: 5,
         next_run: None,

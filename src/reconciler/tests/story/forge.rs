@@ -136,10 +136,10 @@ pub(super) fn report(number: MergeRequestNumber, version: u64, facts: &MergeRequ
     for (stack, applied) in &facts.applied {
         text += &format!(" {stack} {} in run {}", applied.outcome, applied.run);
         if let Some(it) = &applied.report {
-            let lists = [&it.missing, &it.different, &it.extra, &it.not_predictable].map(Vec::len);
+            let lists = [&it.missing, &it.different, &it.extra].map(Vec::len);
             text += &format!(
                 " as predicted {} missing {} different {} extra {} not predictable {}",
-                it.as_predicted, lists[0], lists[1], lists[2], lists[3]
+                it.as_predicted, lists[0], lists[1], lists[2], it.not_predictable
             );
         }
     }

@@ -8,7 +8,7 @@ use super::jinja::{Word, expression, is_template};
 use super::rules::is_refused;
 
 /// A file: in the repository (root 0) or in one of the other roots.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub(super) root: usize,
     pub(super) path: String,

@@ -8,27 +8,15 @@
 //! playbook and inventory; the inventory; `ansible.cfg`. The content of vaulted *variables* is not known; they are
 //! taken for plain values.
 
-use std::borrow::Cow;
 use std::fmt;
 
-mod files;
+use super::{Files, arguments, files, jinja, rules, yaml};
+
 mod inventory;
-mod jinja;
 mod playbook;
 mod roles;
-mod rules;
 mod tasks;
 mod walk;
-mod yaml;
-
-/// A tree of files, read without asking whether they changed meanwhile. Paths are relative to its root, with `/`
-/// between their parts.
-pub trait Files {
-    /// The paths of all files.
-    fn paths(&self) -> Vec<String>;
-    /// The content of a file; `None` if it cannot be read.
-    fn read(&self, path: &str) -> Option<Cow<'_, [u8]>>;
-}
 
 /// A reason against narrowing, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,6 +11,8 @@ use serde_saphyr::granit_parser as parser;
 
 /// How many nodes and merged entries a file may have.
 const MOST: usize = 500_000;
+/// How deep a file may be nested, through aliases as well: what reads it calls itself at each level.
+const DEEPEST: usize = 128;
 
 /// All documents of a file.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub(super) struct Node {
     pub(super) line: usize,
     /// In bytes.
     place: Range<usize>,
+    /// How many levels are below it.
+    depth: usize,
     pub(super) content: Content,
 }
 
@@ -71,10 +75,15 @@ impl Node {
         self.text().into_iter().chain(self.items().iter().filter_map(|it| it.text()))
     }
 
+    /// What stands for it in the file.
+    pub(super) fn written<'s>(&self, source: &'s str) -> &'s str {
+        source.get(self.place.clone()).unwrap_or_default()
+    }
+
     /// The line of a word that stands at `at` in the text.
     pub(super) fn line_of(&self, source: &str, word: &str, at: usize) -> usize {
         let before = self.text().and_then(|it| it.get(..at)).map_or(0, |it| it.matches(word).count());
-        let written = source.get(self.place.clone()).unwrap_or_default();
+        let written = self.written(source);
         // With escapes it may be written in another way.
         let found = written.match_indices(word).nth(before).map_or(0, |it| it.0);
         self.line + written[..found].matches('\n').count()
@@ -110,7 +119,7 @@ struct Open {
 }
 
 impl Reader {
-    /// Nothing if there is too much, or an alias within what it stands for.
+    /// Nothing if there is too much, too deep, or an alias within what it stands for.
     fn take(&mut self, event: parser::Event<'_>, line: usize, place: Range<usize>) -> Option<()> {
         use parser::Event;
         match event {
@@ -120,10 +129,11 @@ impl Reader {
                     tag.is_some_and(|it| matches!(it.suffix(), "vault" | "unsafe" | "vault-encrypted"));
                 let text = if is_absent { String::new() } else { text.into_owned() };
                 let content = if is_opaque { Content::Opaque } else { Content::Text(text) };
-                let node = Rc::new(Node { line, place, content });
+                let node = Rc::new(Node { line, place, depth: 0, content });
                 self.yaml.texts.push(Rc::clone(&node));
                 self.close(node, anchor)
             }
+            Event::SequenceStart(..) | Event::MappingStart(..) if DEEPEST < self.open.len() => None,
             Event::SequenceStart(_, anchor, _) => {
                 self.open.push(Open { line, place, anchor, is_map: false, items: Vec::new() });
                 Some(())
@@ -134,8 +144,12 @@ impl Reader {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Open { line, place, anchor, is_map, items } = self.open.pop()?;
+                let depth = 1 + items.iter().map(|it| it.depth).max().unwrap_or_default();
                 let content = if is_map { Content::Map(self.entries(items)?) } else { Content::List(items) };
-                self.close(Rc::new(Node { line, place, content }), anchor)
+                if DEEPEST < depth {
+                    return None;
+                }
+                self.close(Rc::new(Node { line, place, depth, content }), anchor)
             }
             Event::Alias(anchor) => {
                 let node = Rc::clone(self.anchors.get(&anchor)?);
