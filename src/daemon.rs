@@ -8,8 +8,11 @@ mod asking;
 mod attic;
 mod cleaning;
 pub mod clock;
+mod comment_input;
+mod confined;
 mod desk;
 mod fetching;
+mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
@@ -18,11 +21,14 @@ pub mod logging;
 mod narrowing;
 mod places;
 mod preparing;
+mod previewing;
 mod probing;
 mod record;
 mod recovery;
 mod reload;
+mod reporting;
 mod running;
+mod sandboxing;
 mod turning;
 
 use std::collections::HashMap;
@@ -50,6 +56,7 @@ use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
 
 use desk::{Desk, Flags};
+use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
 use places::Places;
@@ -217,6 +224,9 @@ fn tools(
         config: RwLock::new(Arc::new(config)),
         live: Mutex::new(HashMap::new()),
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
+        previews: Semaphore::new(hands::PREVIEWS_AT_ONCE),
+        forges: Forges::default(),
+        sandboxes: tokio::sync::OnceCell::new(),
         places,
     }))
 }

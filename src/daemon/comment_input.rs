@@ -98,7 +98,8 @@ fn state(
 
 fn approvals(facts: &MergeRequestFacts, needed: u32) -> ApprovalsWanted {
     let seen = &facts.seen;
-    let given = seen.approvals.iter().filter(|it| it.by != seen.author && it.commit.as_ref() == Some(&seen.head));
+    let given =
+        seen.approvals.iter().filter(|it| it.by != seen.author && it.commit.as_ref() == Some(&seen.head));
     ApprovalsWanted { needed, given: given.map(|it| it.by.clone()).collect(), missing: Vec::new() }
 }
 
@@ -182,7 +183,8 @@ async fn live_result(store: &Store, live: &LiveStack) -> LiveResult {
 
 /// As a change names its item.
 fn item_key(item: Option<&ItemId>) -> String {
-    item.map(|it| if it.digest.is_empty() { it.index.to_string() } else { it.digest.clone() }).unwrap_or_default()
+    item.map(|it| if it.digest.is_empty() { it.index.to_string() } else { it.digest.clone() })
+        .unwrap_or_default()
 }
 
 /// As people name it.

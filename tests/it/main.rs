@@ -12,6 +12,7 @@ mod gated;
 mod guardian;
 mod handshake;
 mod inside;
+mod merge_requests;
 mod modules;
 mod monitoring;
 mod narrowed;
