@@ -237,7 +237,7 @@ impl Wire {
             }
             401 => ForgeError::Unauthorized(kind),
             403 => ForgeError::Forbidden { kind, said },
-            404 | 410 => ForgeError::NotFound { kind, what: endpoint.what.to_owned() },
+            404 | 410 => ForgeError::NotFound { kind, what: endpoint.what.to_owned(), said },
             status @ (408 | 409 | 423 | 425 | 500..) => ForgeError::Down { status, said },
             status => ForgeError::Refused { status, said },
         }

@@ -111,6 +111,12 @@ impl Bare {
         walk.count()
     }
 
+    /// Whether a branch has the commit.
+    pub(super) fn is_on_a_branch(&self, commit: Oid) -> bool {
+        let reaches = |tip| self.repository.graph_descendant_of(tip, commit).unwrap_or(false);
+        self.branches().into_values().any(|tip| tip == commit || reaches(tip))
+    }
+
     /// Whether two commits have the same files.
     pub(super) fn same_tree(&self, one: Oid, other: Oid) -> bool {
         let tree = |id| self.repository.find_commit(id).expect("a commit").tree_id();
