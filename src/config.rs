@@ -5,6 +5,7 @@
 //! `operator` and `repository` check what only the whole file or the tree of a commit can tell.
 
 mod access;
+mod audit;
 mod check;
 mod drift;
 mod forge;
@@ -19,6 +20,7 @@ mod report;
 mod repository;
 mod repository_keys;
 mod repository_rules;
+mod retention;
 mod schema;
 mod shape;
 mod stack_keys;
@@ -30,14 +32,16 @@ mod value;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
+pub use audit::AuditConfig;
 pub use drift::{AirbagOverride, Redact};
 pub use forge::ForgeConfig;
 pub use operator::{
-    Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
+    Checks, Config, FetchLimits, Limits, Paths, RunLimits, SourceConfig, StackOverride, TreeLimits,
 };
 pub use reference::{operator_reference, repository_reference};
 pub use report::{Diagnostic, Finding, Report, Severity};
 pub use repository::repository_declaration;
+pub use retention::Retention;
 pub use schema::{operator_schema, repository_schema};
 pub use starter::{operator_starter, starter};
 pub use tree::{FileKind, RepositoryFiles};

@@ -4,8 +4,10 @@
 
 mod access;
 mod approving;
+mod asked_commit;
 mod asking;
 mod attic;
+mod auditing;
 mod cleaning;
 pub mod clock;
 mod comment_input;
@@ -29,6 +31,7 @@ mod reload;
 mod reporting;
 mod running;
 mod sandboxing;
+mod trail;
 mod turning;
 
 use std::collections::HashMap;
@@ -55,6 +58,7 @@ use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
 
+use auditing::Auditing;
 use desk::{Desk, Flags};
 use forging::Forges;
 use hands::{Hands, Tools};
@@ -98,6 +102,11 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    let mut auditing = Auditing::new(Arc::clone(&tools));
+    if let Err(error) = auditing.begin().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
+    }
+    let auditing = tokio::spawn(auditing.keep(stop.subscribe()));
     let attic = Arc::clone(&tools.attic);
     let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
@@ -123,6 +132,9 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;
+    if let Err(error) = auditing.await {
+        tracing::error!(%error, "the end of the audit chain is not signed");
+    }
     tools.git.close_connections().await;
     tools.store.close().await;
     tracing::info!("stopped");

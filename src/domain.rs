@@ -31,6 +31,9 @@ pub mod total;
 
 pub mod event;
 
+pub mod audit;
+
+pub use audit::{AuditHead, AuditRecord};
 pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,

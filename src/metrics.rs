@@ -55,6 +55,19 @@ pub struct Snapshot {
     pub journal_writable: bool,
     /// Bytes on disk of database and event files.
     pub store_bytes: u64,
+    /// The audit chain; `None` if it cannot be read now.
+    pub audit: Option<AuditFacts>,
+}
+
+/// The audit chain, as far as metrics tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AuditFacts {
+    /// How many records it has.
+    pub records: u64,
+    /// Whether it held when it was last verified; `None` until it was.
+    pub holds: Option<bool>,
+    /// When it was last signed.
+    pub last_checkpoint: Option<Timestamp>,
 }
 
 /// How many hosts have series of their own if nobody says otherwise.

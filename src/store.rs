@@ -10,6 +10,7 @@
 //! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes and what it said, of all
 //! results of a run at most 32 MiB; a journal line is as large as its event, and idle polling writes none.
 
+mod audit;
 mod backup;
 mod columns;
 mod connection;
@@ -49,6 +50,7 @@ use self::space::Ballast;
 use self::writer::{Command, Job, WAITING, Writer};
 use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
 
+pub use self::audit::{AuditDatabase, AuditFilter, AuditRow, AuditState};
 pub use self::error::StoreError;
 pub use self::events::{EventLog, EventReader};
 pub use self::journal::JournalEntry;

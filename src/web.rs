@@ -5,6 +5,7 @@
 
 mod accounts;
 mod api_routes;
+mod audit_routes;
 mod events;
 mod listen;
 mod open_routes;
@@ -19,8 +20,9 @@ pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket,
 pub use open_routes::open_router;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
-    Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList, RunView, Status,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
+    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
+    RunView, Status,
 };
 use crate::domain::{DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 
@@ -98,6 +100,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
         body: ApproveBody,
         by: Person,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Records of the audit chain.
+    fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
+    /// Erases the name of a person from the audit chain.
+    fn erase(&self, name: String, by: Person) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// The merge requests that are followed.
     fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
     /// Records a request for a live preview.

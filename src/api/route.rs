@@ -55,7 +55,7 @@ const fn open(path: &'static str, about: &'static str) -> Route {
 }
 
 /// Every route there is.
-pub const ROUTES: [Route; 20] = [
+pub const ROUTES: [Route; 22] = [
     api(Method::Get, "/api/v1/status", "The daemon, its sources, its stacks and its live runs."),
     api(Method::Get, "/api/v1/stacks", "All stacks."),
     api(Method::Get, "/api/v1/stacks/{source}/{stack}/explain", "Why a stack did, does or does not run."),
@@ -78,6 +78,12 @@ pub const ROUTES: [Route; 20] = [
     api(Method::Get, "/api/v1/runs/{run}/events", "What Ansible told, one JSON object a line."),
     api(Method::Post, "/api/v1/runs/{run}/cancel", "Ends a live run."),
     api(Method::Post, "/api/v1/sources/{source}/approve", "Accepts a revision that waits for a person."),
+    api(Method::Get, "/api/v1/audit", "Records of the audit chain, the older ones first."),
+    api(
+        Method::Post,
+        "/api/v1/audit/erase",
+        "Erases the name of a person from the audit chain, which holds as before.",
+    ),
     api(Method::Get, "/api/v1/merge-requests", "The merge requests that are followed, and their previews."),
     api(
         Method::Post,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::{Access, Credentials, Lender};
+use super::audit::AuditConfig;
 use super::check::Findings;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
 use super::forge::ForgeConfig;
@@ -14,6 +15,7 @@ use super::merge_requests::merge_request_policy;
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
+use super::retention::Retention;
 use super::value::Value;
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
@@ -58,6 +60,8 @@ pub struct Config {
     /// The one name of each machine that inventories call or reach in different ways. The keys are written as
     /// [`LockKey::address`](crate::domain::LockKey::address) writes them.
     pub aliases: BTreeMap<String, String>,
+    /// The audit chain.
+    pub audit: AuditConfig,
     /// What is kept out of records, beside what is always.
     pub redact: Redact,
     /// How many hosts have metrics of their own.
@@ -191,19 +195,6 @@ pub struct RunLimits {
     pub file_size: Option<u64>,
 }
 
-/// How long records are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retention {
-    /// Runs.
-    pub age: Span,
-    /// All records together, in bytes.
-    pub size: u64,
-    /// The journal of events and decisions.
-    pub journal: Span,
-    /// Raw logs.
-    pub raw_log: Span,
-}
-
 impl Config {
     /// Reads the operator's file. `credentials_dir` is where systemd put the credentials of this service, if it did.
     pub fn load(path: &Path, credentials_dir: Option<&Path>, checks: &Checks) -> Result<Self, Report> {
@@ -298,9 +289,10 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         listen: value.text("listen")?.parse().ok()?,
         admin_group: value.owned("admin_group")?,
         limits: build_limits(limits)?,
-        retention: build_retention(value.get("retention")?)?,
+        retention: Retention::of(value.get("retention")?)?,
         raw_log: value.switch("raw_log")?,
         aliases: aliases(value),
+        audit: AuditConfig::of(value.get("audit")?, lender)?,
         redact: Redact::of(value.get("redact")?),
         host_metrics: value.get("metrics")?.count("hosts")?,
         warnings: Report::new("", "", &[], Vec::new()),
@@ -387,14 +379,5 @@ fn build_limits(value: &Value) -> Option<Limits> {
             open_files: run.count("open_files"),
             file_size: run.size("file_size"),
         },
-    })
-}
-
-fn build_retention(value: &Value) -> Option<Retention> {
-    Some(Retention {
-        age: value.duration("age")?,
-        size: value.size("size")?,
-        journal: value.duration("journal")?,
-        raw_log: value.duration("raw_log")?,
     })
 }

@@ -1,5 +1,6 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::audit::AUDIT;
 use super::forge::FORGE;
 use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
@@ -63,6 +64,7 @@ pub(super) static OPERATOR: &[Key] = &[
         Shape::Named(&shape::HOST, &Shape::Text(&shape::MACHINE), false),
         "Machines that inventories call or reach in different ways, each with its one name. Two runs are never on one machine at once if one of them changes it.",
     ),
+    optional("audit", Shape::Group(AUDIT), "The audit chain and what vouches for it."),
     optional("redact", Shape::Group(REDACT), "What is kept out of records, beside what is always."),
     optional("metrics", Shape::Group(METRICS), "What Prometheus is told."),
     with_default(

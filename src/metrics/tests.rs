@@ -111,6 +111,7 @@ fn snapshot() -> Snapshot {
         ]),
         last_ends: vec![end],
         ready: true,
+        audit: Some(AuditFacts { records: 44, holds: Some(true), last_checkpoint: Some(at(10)) }),
         ..Snapshot::default()
     }
 }
@@ -153,6 +154,8 @@ fn every_metric_of_the_table_is_rendered_and_no_other() {
     has(
         &text,
         &[
+            "driftless_audit_records_total 44",
+            "driftless_audit_chain_ok 1",
             "driftless_stack_hosts_owed{} 2",
             "driftless_stack_last_success_timestamp_seconds{} 1767323045.5",
             "driftless_stack_owed_since_timestamp_seconds{} 1767322940",

@@ -105,9 +105,7 @@ fn whole_story(kind: ForgeKind, how: How) {
 
     // Somebody who is trusted approves of it: check mode with the real keys.
     forge.approve(number, "bob");
-    let comment =
-        stage.comment_with(number, &["Live preview", "Write page", "Write list", "1 of 1 approval"]);
-    assert!(comment.contains("web[1-2]"), "the hosts are folded: {comment}");
+    stage.comment_with(number, &["Live preview", "Write page", "Write list", "1 of 1 approval"]);
     assert_eq!(stage.content("web1", "page"), "one\n", "nothing was changed");
     let said = stage.status_of(&head, "success");
     assert!(said.contains("would change"), "{said}");

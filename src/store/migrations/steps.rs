@@ -19,6 +19,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
             statements: DRIFT.to_vec(),
         },
         Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
+        Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
     ]
 });
 
@@ -63,6 +64,17 @@ const BASE: [&str; 12] = [
 const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
         stack TEXT NOT NULL, task TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (stack, task)
     ) STRICT, WITHOUT ROWID"];
+
+const AUDIT: [&str; 3] = [
+    // Only ever appended to, but for `personal`, of which text can be erased. Retention leaves it alone.
+    "CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,
+        commit_hash TEXT, run INTEGER, detail TEXT NOT NULL, personal TEXT NOT NULL,
+        prev BLOB NOT NULL, hash BLOB NOT NULL
+    ) STRICT",
+    "CREATE INDEX audit_keys ON audit (seq) WHERE action = 'key_used'",
+    "CREATE TABLE audit_checkpoints (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, note TEXT NOT NULL) STRICT",
+];
 
 const MERGE_REQUESTS: [&str; 1] = ["CREATE TABLE merge_requests (
         source TEXT NOT NULL, number INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (source, number)

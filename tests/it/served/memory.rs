@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use driftless::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
-    Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView,
-    ServiceMode, Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
+    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter,
+    RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
     DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent, RunEventKind,
@@ -253,6 +253,14 @@ impl Backend for Memory {
         by: Person,
     ) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("approves {} of {source}", body.commit)))
+    }
+
+    async fn audit(&self, _query: AuditQuery) -> Result<AuditList, ErrorBody> {
+        Ok(AuditList::default())
+    }
+
+    async fn erase(&self, name: String, by: Person) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("erases {name}")))
     }
 
     async fn metrics(&self) -> String {

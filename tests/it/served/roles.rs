@@ -42,6 +42,7 @@ fn request(route: &Route) -> Request<Body> {
         Method::Post if path.ends_with("/approve") => {
             ("POST", format!("{{\"commit\":\"{}\"}}", "ab".repeat(20)))
         }
+        Method::Post if path.ends_with("/erase") => ("POST", "{\"name\":\"alice\"}".to_owned()),
         Method::Post => ("POST", "{}".to_owned()),
     };
     let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
