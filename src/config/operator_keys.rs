@@ -2,8 +2,8 @@
 
 use super::forge::FORGE;
 use super::merge_requests::MERGE_REQUESTS;
-use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
 use super::shape::{self, Key, Presence, Shape};
+use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
 
 pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AirbagHold, ApprovalFacts, ChangeClass, CommitHash, Failure, Hold, HostChange, HostLedger, HostName,
-    LastCheck, Latencies, PredictionTotals, Request, Revision, RunSpec, SourceName, StackFacts, StackId, StackPolicy,
-    TaskFacts, TaskKey, Timestamp,
+    LastCheck, Latencies, PredictionTotals, Request, Revision, RunSpec, SourceName, StackFacts, StackId,
+    StackPolicy, TaskFacts, TaskKey, Timestamp,
 };
 
 /// Whether the hosts are as Git says they should be, as far as driftless knows.

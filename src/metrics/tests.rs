@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::{
-    Applied, ChangeClass, CheckSchedule, Coverage, HostCounts, HostFacts, HostName, LastCheck, Latencies, PredictionTotals,
-    RunId, Span, StackPolicy, SyncStatus, Trigger,
+    Applied, ChangeClass, CheckSchedule, Coverage, HostCounts, HostFacts, HostName, LastCheck, Latencies,
+    PredictionTotals, RunId, Span, StackPolicy, SyncStatus, Trigger,
 };
 
 fn stack(name: &str) -> StackStatus {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::api::{HostTotals, Readiness, RunSummary, RunView, ServiceMode, Status, StoreState};
 use crate::domain::{
-    Applied, HostCounts, HostName, HostStats, Mode, PredictionTotals, Revision, Run, RunId, RunSpec, RuntimeSpec, Selection,
-    SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, TaskIdentity, Timestamp, Trigger,
+    Applied, HostCounts, HostName, HostStats, Mode, PredictionTotals, Revision, Run, RunId, RunSpec,
+    RuntimeSpec, Selection, SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, TaskIdentity,
+    Timestamp, Trigger,
 };
 
 /// When the tests are.
