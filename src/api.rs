@@ -4,6 +4,7 @@
 //! fields may come, none is renamed. `docs/api.md` has an example of each.
 
 mod actions;
+mod audit;
 mod error;
 mod name;
 mod route;
@@ -12,6 +13,7 @@ mod status;
 mod value;
 
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
+pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode};
 pub use name::{NameWanted, resolve_stack};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route};

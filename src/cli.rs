@@ -6,6 +6,7 @@
 mod act;
 mod apply;
 mod approve;
+mod audit;
 mod client;
 mod command;
 mod console;
@@ -19,6 +20,7 @@ mod render;
 mod tests;
 mod when;
 
+pub use audit::{AuditCommand, AuditShow, AuditVerify, audit_key, audit_verdict};
 pub use client::{Client, ClientError, EventStream};
 pub use command::{
     Arguments, CheckConfig, ClientCommand, ColorWanted, Command, Demo, Global, Init, OutputWanted, Schema,

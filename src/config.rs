@@ -5,7 +5,9 @@
 //! `operator` and `repository` check what only the whole file or the tree of a commit can tell.
 
 mod access;
+mod audit;
 mod check;
+mod checks;
 mod drift;
 mod forge;
 mod inferred;
@@ -19,6 +21,7 @@ mod report;
 mod repository;
 mod repository_keys;
 mod repository_rules;
+mod retention;
 mod schema;
 mod shape;
 mod stack_keys;
@@ -27,21 +30,24 @@ mod suggest;
 mod tree;
 mod units;
 mod value;
+mod webhook;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
+pub use audit::AuditConfig;
+pub use checks::Checks;
 pub use drift::{AirbagOverride, Redact};
 pub use forge::ForgeConfig;
-pub use operator::{
-    Checks, Config, FetchLimits, Limits, Paths, Retention, RunLimits, SourceConfig, StackOverride, TreeLimits,
-};
+pub use operator::{Config, FetchLimits, Limits, Paths, RunLimits, SourceConfig, StackOverride, TreeLimits};
 pub use reference::{operator_reference, repository_reference};
 pub use report::{Diagnostic, Finding, Report, Severity};
 pub use repository::repository_declaration;
+pub use retention::Retention;
 pub use schema::{operator_schema, repository_schema};
 pub use starter::{operator_starter, starter};
 pub use tree::{FileKind, RepositoryFiles};
 pub use units::{show_size, show_span};
+pub use webhook::Webhook;
 
 /// The name of the repository's file, at its root.
 pub const REPOSITORY_FILE: &str = "driftless.yml";

@@ -4,12 +4,17 @@
 
 mod access;
 mod approving;
+mod asked_commit;
 mod asking;
 mod attic;
+mod auditing;
 mod cleaning;
 pub mod clock;
+mod comment_input;
+mod confined;
 mod desk;
 mod fetching;
+mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
@@ -18,11 +23,16 @@ pub mod logging;
 mod narrowing;
 mod places;
 mod preparing;
+mod previewing;
 mod probing;
+mod receiving;
 mod record;
 mod recovery;
 mod reload;
+mod reporting;
 mod running;
+mod sandboxing;
+mod trail;
 mod turning;
 
 use std::collections::HashMap;
@@ -49,10 +59,13 @@ use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
 
+use auditing::Auditing;
 use desk::{Desk, Flags};
+use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
 use places::Places;
+use receiving::Receiving;
 use reload::Reloading;
 use turning::Loop;
 
@@ -91,6 +104,11 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    let mut auditing = Auditing::new(Arc::clone(&tools));
+    if let Err(error) = auditing.begin().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
+    }
+    let auditing = tokio::spawn(auditing.keep(stop.subscribe()));
     let attic = Arc::clone(&tools.attic);
     let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
@@ -116,6 +134,9 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;
+    if let Err(error) = auditing.await {
+        tracing::error!(%error, "the end of the audit chain is not signed");
+    }
     tools.git.close_connections().await;
     tools.store.close().await;
     tracing::info!("stopped");
@@ -153,6 +174,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         inbox: inbox.clone(),
         store: store.clone(),
         git: Arc::clone(&tools.git),
+        receiving: Arc::clone(&tools.receiving),
         metrics,
         flags,
         started_at: clock::now(),
@@ -202,6 +224,7 @@ fn tools(
     }
     let runtimes = Runtimes::new(places.runtimes(), options.program.clone(), options.search_path.clone())?;
     metrics.limit_hosts(config.host_metrics);
+    let receiving = Receiving::new(&config, inbox.clone(), store.clone(), Arc::clone(metrics))?;
     Ok(Arc::new(Tools {
         git: Arc::new(git),
         store,
@@ -209,6 +232,7 @@ fn tools(
         runtimes,
         collection,
         inbox: inbox.clone(),
+        receiving: Arc::new(receiving),
         flags: Arc::clone(flags),
         program: options.program.clone(),
         cgroup: housekeeping::delegated_cgroup(),
@@ -217,6 +241,9 @@ fn tools(
         config: RwLock::new(Arc::new(config)),
         live: Mutex::new(HashMap::new()),
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
+        previews: Semaphore::new(hands::PREVIEWS_AT_ONCE),
+        forges: Forges::default(),
+        sandboxes: tokio::sync::OnceCell::new(),
         places,
     }))
 }

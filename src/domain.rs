@@ -10,6 +10,7 @@ pub mod source;
 pub mod stack;
 
 pub mod change;
+pub mod delivery;
 pub mod drift;
 pub mod findings;
 pub mod impact;
@@ -31,10 +32,14 @@ pub mod total;
 
 pub mod event;
 
+pub mod audit;
+
+pub use audit::{AuditHead, AuditRecord};
 pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Memory, Settings};
 pub use failure::{Failure, Retry};

@@ -36,6 +36,8 @@ pub enum ExitCode {
     RunInterrupted = 12,
     /// The daemon cannot do it at the moment.
     Unavailable = 13,
+    /// The audit chain or a checkpoint of it does not hold.
+    AuditFaulty = 14,
     /// A fault of the program.
     Internal = 70,
     /// The caller stopped waiting.
@@ -44,7 +46,7 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, for documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Success,
         Self::RunFailed,
         Self::Usage,
@@ -59,6 +61,7 @@ impl ExitCode {
         Self::RunErrored,
         Self::RunInterrupted,
         Self::Unavailable,
+        Self::AuditFaulty,
         Self::Internal,
         Self::Detached,
     ];
@@ -85,6 +88,7 @@ impl ExitCode {
             Self::RunErrored => "run errored",
             Self::RunInterrupted => "run interrupted",
             Self::Unavailable => "unavailable",
+            Self::AuditFaulty => "audit faulty",
             Self::Internal => "internal",
             Self::Detached => "detached",
         }
@@ -117,6 +121,7 @@ impl ExitCode {
             Self::Unavailable => {
                 "The daemon cannot do it at the moment: it stops, or cannot write its journal."
             }
+            Self::AuditFaulty => "The audit chain, or a checkpoint that it was compared with, does not hold.",
             Self::Internal => "A fault of driftless itself.",
             Self::Detached => "The caller stopped waiting with Ctrl-C; the run goes on.",
         }

@@ -1,5 +1,7 @@
 //! Commands that need no daemon: they look at files, say what they think of them, or write some.
 
+mod audit;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -9,6 +11,8 @@ use driftless::config::{self, FileKind, Report, RepositoryFiles};
 use driftless::daemon::{self, ServeOptions};
 use driftless::domain::{Failure, SourceName};
 use driftless::error::ExitCode;
+
+pub(crate) use audit::{audit, needs_no_daemon};
 
 /// Writes a report to standard error, in colour on a terminal.
 pub(crate) fn complain(report: &Report) {

@@ -5,7 +5,7 @@ mod local;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessExit;
 
-use driftless::cli::{self, Arguments, Command, Global};
+use driftless::cli::{self, Arguments, ClientCommand, Command, Global};
 use driftless::daemon::{self, ServeOptions, clock, logging};
 use driftless::demo;
 use driftless::error::ExitCode;
@@ -21,6 +21,9 @@ fn main() -> ProcessExit {
     }
     let Arguments { global, command } = cli::parse();
     let code = match command {
+        Command::Client(ClientCommand::Audit(wanted)) if local::needs_no_daemon(&wanted) => {
+            local::audit(&wanted, &global)
+        }
         Command::Client(command) => cli::client_command(command, &global, clock::now),
         Command::Serve => serve(&global),
         Command::Demo(demo) => tell_demo(&demo),

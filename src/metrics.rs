@@ -5,6 +5,7 @@
 //! Labels hold configured names and fixed words only, never a revision, a task or a run. The `_info` series are the
 //! exception for revisions, those of single hosts for hosts, of which there are only so many.
 
+mod deliveries;
 mod drift;
 mod gauges;
 mod page;
@@ -21,6 +22,7 @@ use prometheus::{Encoder as _, HistogramVec, IntCounterVec, Registry, TextEncode
 
 use crate::domain::{
     DriftFacts, LastEnd, Mode, Outcome, SourceName, SourceStatus, StackId, StackStatus, Timestamp, Total,
+    WebhookProvider,
 };
 
 pub use table::{Kind, METRICS, Metric};
@@ -35,6 +37,8 @@ pub struct MetricsError(#[from] prometheus::Error);
 pub struct Snapshot {
     /// All sources.
     pub sources: Vec<SourceStatus>,
+    /// The sources with a receiver of webhooks, and who sends there.
+    pub receivers: Vec<(SourceName, WebhookProvider)>,
     /// All stacks.
     pub stacks: Vec<StackStatus>,
     /// The merge requests that are followed, by the sources that name a forge.
@@ -55,6 +59,19 @@ pub struct Snapshot {
     pub journal_writable: bool,
     /// Bytes on disk of database and event files.
     pub store_bytes: u64,
+    /// The audit chain; `None` if it cannot be read now.
+    pub audit: Option<AuditFacts>,
+}
+
+/// The audit chain, as far as metrics tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AuditFacts {
+    /// How many records it has.
+    pub records: u64,
+    /// Whether it held when it was last verified; `None` until it was.
+    pub holds: Option<bool>,
+    /// When it was last signed.
+    pub last_checkpoint: Option<Timestamp>,
 }
 
 /// How many hosts have series of their own if nobody says otherwise.
@@ -66,6 +83,7 @@ pub struct Metrics {
     run_seconds: HistogramVec,
     start_seconds: HistogramVec,
     fetches: IntCounterVec,
+    deliveries: IntCounterVec,
     forge_calls: IntCounterVec,
     previews: IntCounterVec,
     known: Mutex<Known>,
@@ -78,6 +96,7 @@ pub struct Metrics {
 #[derive(Default)]
 struct Known {
     sources: BTreeSet<SourceName>,
+    receivers: BTreeSet<(SourceName, WebhookProvider)>,
     stacks: BTreeSet<StackId>,
 }
 
@@ -90,6 +109,7 @@ impl Metrics {
             start_seconds: table::histogram("driftless_run_start_delay_seconds")?,
             fetches: table::counter("driftless_git_fetches_total")?,
             forge_calls: table::counter(requests::CALLS)?,
+            deliveries: table::counter(deliveries::NAME)?,
             previews: table::counter(requests::PREVIEWS)?,
             registry,
             known: Mutex::default(),
@@ -99,6 +119,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.run_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.start_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.fetches.clone()))?;
+        metrics.registry.register(Box::new(metrics.deliveries.clone()))?;
         metrics.registry.register(Box::new(metrics.forge_calls.clone()))?;
         metrics.registry.register(Box::new(metrics.previews.clone()))?;
         metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
@@ -157,6 +178,7 @@ impl Metrics {
     fn prepare(&self, snapshot: &Snapshot) {
         let now = Known {
             sources: snapshot.sources.iter().map(|it| it.name.clone()).collect(),
+            receivers: snapshot.receivers.iter().cloned().collect(),
             stacks: snapshot.stacks.iter().map(|it| it.id.clone()).collect(),
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,6 +197,7 @@ impl Metrics {
                 self.fetches.with_label_values(&[source.as_str(), result]);
             }
         }
+        deliveries::prepare(&self.deliveries, &known.receivers, &now.receivers);
         *known = now;
     }
 

@@ -10,9 +10,11 @@
 //! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes and what it said, of all
 //! results of a run at most 32 MiB; a journal line is as large as its event, and idle polling writes none.
 
+mod audit;
 mod backup;
 mod columns;
 mod connection;
+mod deliveries;
 mod error;
 pub mod events;
 mod frames;
@@ -49,6 +51,8 @@ use self::space::Ballast;
 use self::writer::{Command, Job, WAITING, Writer};
 use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
 
+pub use self::audit::{AuditDatabase, AuditFilter, AuditRow, AuditState};
+pub use self::deliveries::RecordedDelivery;
 pub use self::error::StoreError;
 pub use self::events::{EventLog, EventReader};
 pub use self::journal::JournalEntry;

@@ -2,6 +2,7 @@
 
 use super::apply::{apply, plan};
 use super::approve::approve;
+use super::audit::audit;
 use super::client::{Client, ClientError};
 use super::command::ClientCommand;
 use super::console::Console;
@@ -47,6 +48,7 @@ pub(super) async fn act(
             let report: DriftReport = client.get(&stack_path(&stack, "drift")).await?;
             console.answer(&report, hosts_page)?;
         }
+        ClientCommand::Audit(wanted) => return audit(wanted, client, console).await,
         ClientCommand::Plan(arguments) => return plan(arguments, client, console).await,
         ClientCommand::Approve { what, waiting } => approve(&what, waiting, client, console).await?,
         ClientCommand::MergeRequests { source } => merge_requests(source, client, console).await?,

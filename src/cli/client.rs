@@ -84,6 +84,12 @@ pub enum ClientError {
     Runtime(#[source] io::Error),
 }
 
+impl From<ErrorBody> for ClientError {
+    fn from(body: ErrorBody) -> Self {
+        Self::Answered(body)
+    }
+}
+
 impl ClientError {
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::AuditCommand;
+use super::drift::DriftArguments;
 use crate::api::{NameWanted, RevisionAsked, check_limit, check_tag};
 use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
@@ -247,6 +249,9 @@ pub enum ClientCommand {
         /// The stack: `source/stack`, or only its name where that is unique
         stack: NameWanted,
     },
+    /// Show, verify or export the audit chain: who did what, what ran and changed where
+    #[command(display_order = 18, subcommand)]
+    Audit(AuditCommand),
     /// Check a stack now, wait for it, and show what differs; changes nothing
     #[command(display_order = 19)]
     Plan(PlanArguments),
@@ -301,35 +306,6 @@ pub enum ClientCommand {
         /// The stack
         stack: NameWanted,
     },
-}
-
-/// Arguments of `drift`.
-#[derive(Debug, Args)]
-pub struct DriftArguments {
-    /// Only this stack
-    pub stack: Option<NameWanted>,
-    /// Only this host
-    #[arg(long, value_name = "HOST")]
-    pub host: Option<String>,
-    /// Only this class: intended, corrective, recurring or flapping
-    #[arg(long, value_name = "CLASS")]
-    pub class: Option<ClassWanted>,
-    /// Show the differences themselves
-    #[arg(long)]
-    pub diff: bool,
-}
-
-/// Whose doing a difference is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ClassWanted {
-    /// Git moved, and the host does not have it yet.
-    Intended,
-    /// Somebody changed the host.
-    Corrective,
-    /// The same, again.
-    Recurring,
-    /// The task reports a change each time.
-    Flapping,
 }
 
 /// Arguments of `plan`.

@@ -86,6 +86,11 @@ impl Console {
         if self.colour { self.write(&text) } else { self.write(&without_colour(&text)) }
     }
 
+    /// Prints a line of ASCII as it is.
+    pub(super) fn line(&mut self, line: &str) -> Result<(), ClientError> {
+        self.write(&format!("{}\n", escape(line)))
+    }
+
     fn write(&mut self, text: &str) -> Result<(), ClientError> {
         self.end_progress();
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());

@@ -3,13 +3,43 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use clap::{Args, ValueEnum};
+
 use super::act::stack_path;
 use super::client::{Client, ClientError};
-use super::command::{ClassWanted, DriftArguments};
 use super::console::Console;
 use super::render::{Diffs, drift_page};
 use crate::api::{NameWanted, RunView, StackList};
 use crate::domain::{ChangeClass, DriftReport, RunId};
+
+/// Arguments of `drift`.
+#[derive(Debug, Args)]
+pub struct DriftArguments {
+    /// Only this stack
+    pub stack: Option<NameWanted>,
+    /// Only this host
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Only this class: intended, corrective, recurring or flapping
+    #[arg(long, value_name = "CLASS")]
+    pub class: Option<ClassWanted>,
+    /// Show the differences themselves
+    #[arg(long)]
+    pub diff: bool,
+}
+
+/// Whose doing a difference is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClassWanted {
+    /// Git moved, and the host does not have it yet.
+    Intended,
+    /// Somebody changed the host.
+    Corrective,
+    /// The same, again.
+    Recurring,
+    /// The task reports a change each time.
+    Flapping,
+}
 
 /// Shows what differs, of one stack or of all.
 pub(super) async fn drift(

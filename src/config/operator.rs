@@ -1,40 +1,28 @@
 //! The operator's file as values.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::{Access, Credentials, Lender};
+use super::audit::AuditConfig;
 use super::check::Findings;
+use super::checks::Checks;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
 use super::forge::ForgeConfig;
 use super::merge_requests::merge_request_policy;
 use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
+use super::retention::Retention;
 use super::value::Value;
+use super::webhook::Webhook;
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
     AdmissionPolicy, AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, RewindPolicy,
     Settings, SourceName, SourcePolicy, Span, StackName,
 };
-
-/// What others know better: the parts that talk to Git and run Ansible own these rules.
-#[derive(Clone, Copy)]
-pub struct Checks {
-    /// Refuses a URL with what to do about it; the flag says whether repositories on this machine are allowed.
-    pub url: fn(&str, bool) -> Result<(), String>,
-    /// Refuses the name of an environment variable with what to do about it.
-    pub env_name: fn(&str) -> Result<(), String>,
-}
-
-impl fmt::Debug for Checks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Checks")
-    }
-}
 
 /// All that the operator says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +46,14 @@ pub struct Config {
     /// The one name of each machine that inventories call or reach in different ways. The keys are written as
     /// [`LockKey::address`](crate::domain::LockKey::address) writes them.
     pub aliases: BTreeMap<String, String>,
+    /// The audit chain.
+    pub audit: AuditConfig,
     /// What is kept out of records, beside what is always.
     pub redact: Redact,
     /// How many hosts have metrics of their own.
     pub host_metrics: u32,
+    /// The largest body of a webhook that is read, in bytes.
+    pub webhook_body_limit: u64,
     /// What somebody should look at, though the file is valid. Often empty.
     pub warnings: Report,
 }
@@ -94,6 +86,8 @@ pub struct SourceConfig {
     pub credentials: Credentials,
     /// How the hosts of all its stacks are reached.
     pub access: Access,
+    /// Who may tell that it moved.
+    pub webhook: Option<Webhook>,
     /// Where its merge requests are.
     pub forge: Option<ForgeConfig>,
     /// What outranks the repository, by stack.
@@ -191,19 +185,6 @@ pub struct RunLimits {
     pub file_size: Option<u64>,
 }
 
-/// How long records are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retention {
-    /// Runs.
-    pub age: Span,
-    /// All records together, in bytes.
-    pub size: u64,
-    /// The journal of events and decisions.
-    pub journal: Span,
-    /// Raw logs.
-    pub raw_log: Span,
-}
-
 impl Config {
     /// Reads the operator's file. `credentials_dir` is where systemd put the credentials of this service, if it did.
     pub fn load(path: &Path, credentials_dir: Option<&Path>, checks: &Checks) -> Result<Self, Report> {
@@ -298,11 +279,13 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         listen: value.text("listen")?.parse().ok()?,
         admin_group: value.owned("admin_group")?,
         limits: build_limits(limits)?,
-        retention: build_retention(value.get("retention")?)?,
+        retention: Retention::of(value.get("retention")?)?,
         raw_log: value.switch("raw_log")?,
         aliases: aliases(value),
+        audit: AuditConfig::of(value.get("audit")?, lender)?,
         redact: Redact::of(value.get("redact")?),
         host_metrics: value.get("metrics")?.count("hosts")?,
+        webhook_body_limit: value.get("webhooks")?.size("body_limit")?,
         warnings: Report::new("", "", &[], Vec::new()),
     })
 }
@@ -330,6 +313,7 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
         forge: ForgeConfig::of(value, &credentials, lender),
         credentials,
         access: lender.access(value.get("access")?),
+        webhook: Webhook::of(value, lender),
         stacks,
     })
 }
@@ -387,14 +371,5 @@ fn build_limits(value: &Value) -> Option<Limits> {
             open_files: run.count("open_files"),
             file_size: run.size("file_size"),
         },
-    })
-}
-
-fn build_retention(value: &Value) -> Option<Retention> {
-    Some(Retention {
-        age: value.duration("age")?,
-        size: value.size("size")?,
-        journal: value.duration("journal")?,
-        raw_log: value.duration("raw_log")?,
     })
 }

@@ -1,10 +1,12 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::audit::AUDIT;
 use super::forge::FORGE;
 use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
 use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
 use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
+use super::webhook::{WEBHOOK, WEBHOOKS};
 
 pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Required, about }
@@ -63,8 +65,10 @@ pub(super) static OPERATOR: &[Key] = &[
         Shape::Named(&shape::HOST, &Shape::Text(&shape::MACHINE), false),
         "Machines that inventories call or reach in different ways, each with its one name. Two runs are never on one machine at once if one of them changes it.",
     ),
+    optional("audit", Shape::Group(AUDIT), "The audit chain and what vouches for it."),
     optional("redact", Shape::Group(REDACT), "What is kept out of records, beside what is always."),
     optional("metrics", Shape::Group(METRICS), "What Prometheus is told."),
+    optional("webhooks", Shape::Group(WEBHOOKS), "What holds for the webhooks of all sources."),
     with_default(
         "state_dir",
         PATH,
@@ -130,6 +134,11 @@ static SOURCE: &[Key] = &[
         "Admit only commits that were merged through a merge request which so many people approved of, its author not counted. Needs `forge`. Absent: what is pushed is admitted.",
     ),
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
+    optional(
+        "webhook",
+        Shape::Group(WEBHOOK),
+        "Who may tell that the repository moved, so that driftless looks at once.",
+    ),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
     optional(
         "forge",

@@ -4,13 +4,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::check::Findings;
+use super::checks::Checks;
 use super::drift::alias_key;
 use super::forge;
 use super::mask::{for_display, one_line};
-use super::operator::Checks;
 use super::report::Diagnostic;
 use super::units::show_span;
 use super::value::{Content, Pointer, Value};
+use super::webhook;
 use super::yaml::Name;
 
 /// Keys whose path is to exist already. Secrets are looked at by themselves.
@@ -34,6 +35,7 @@ impl Rules<'_> {
         let sources = value.named("sources");
         for (_, source) in sources {
             self.source(source);
+            webhook::check(self.findings, source, self.checks, self.credentials_dir);
         }
         self.users(sources);
         self.aliases(value.named("aliases"));

@@ -80,17 +80,19 @@ pub fn impact(
     files.dedup();
     let mut old = Graph::of(before, roots);
     let mut new = Graph::of(after, roots);
-    let declared = [Declared::read(before), Declared::read(after)];
-    let changes = Changes::of(&files, (before, after), &declared);
+    let both = [Declared::read(before), Declared::read(after)];
+    let difference = Changes::of(&files, (before, after), &both);
     let readings: Vec<(Reading, Reading)> =
         stacks.iter().map(|it| (Reading::of(&mut old, it), Reading::of(&mut new, it))).collect();
     let mut made = Things::default();
-    readings.iter().for_each(|it| it.1.things(&mut made));
-    let mut notes = changes.notes();
-    let mut touched: Vec<StackImpact> = Vec::new();
+    for (_, after) in &readings {
+        after.things(&mut made);
+    }
+    let mut notes = difference.notes();
+    let mut impacts: Vec<StackImpact> = Vec::new();
     for (stack, (before, after)) in stacks.iter().zip(&readings) {
         let settings = [&old.settings, &new.settings];
-        let comparison = Comparison { before, after, changes: &changes, settings };
+        let comparison = Comparison { before, after, changes: &difference, settings };
         let Some(mut impact) = comparison.impact(&stack.name, &made) else { continue };
         let left = impact.left_behind.len().saturating_sub(MOST_LEFT_BEHIND);
         if 0 < left {
@@ -100,17 +102,17 @@ pub fn impact(
                 stack.name
             ));
         }
-        touched.push(impact);
+        impacts.push(impact);
     }
-    touched.sort_by(|one, other| one.stack.cmp(&other.stack));
+    impacts.sort_by(|one, other| one.stack.cmp(&other.stack));
     let files_left_out = files.len().saturating_sub(MOST_LISTED);
     files.truncate(MOST_LISTED);
     Impact {
         files,
         files_left_out: u64::try_from(files_left_out).unwrap_or(u64::MAX),
-        stacks: touched,
+        stacks: impacts,
         notes,
-        runtime_changed: changes.is_runtime_changed(),
+        runtime_changed: difference.is_runtime_changed(),
     }
 }
 

@@ -98,7 +98,8 @@ fn state(
 
 fn approvals(facts: &MergeRequestFacts, needed: u32) -> ApprovalsWanted {
     let seen = &facts.seen;
-    let given = seen.approvals.iter().filter(|it| it.by != seen.author && it.commit.as_ref() == Some(&seen.head));
+    let given =
+        seen.approvals.iter().filter(|it| it.by != seen.author && it.commit.as_ref() == Some(&seen.head));
     ApprovalsWanted { needed, given: given.map(|it| it.by.clone()).collect(), missing: Vec::new() }
 }
 
@@ -124,6 +125,10 @@ async fn live_result(store: &Store, live: &LiveStack) -> LiveResult {
     let results = store.results(live.run).await.unwrap_or_default();
     let ending = store.run(live.run).await.ok().flatten().and_then(|it| it.ending);
     let mut labels = Labels::default();
+    // In the order of the playbook.
+    for (task, _) in &results {
+        labels.place(task);
+    }
     let mut details: BTreeMap<(HostName, TaskKey, String), &TaskResult> = BTreeMap::new();
     for (task, result) in &results {
         if result.changed {
@@ -182,12 +187,13 @@ async fn live_result(store: &Store, live: &LiveStack) -> LiveResult {
 
 /// As a change names its item.
 fn item_key(item: Option<&ItemId>) -> String {
-    item.map(|it| if it.digest.is_empty() { it.index.to_string() } else { it.digest.clone() }).unwrap_or_default()
+    item.map(|it| if it.digest.is_empty() { it.index.to_string() } else { it.digest.clone() })
+        .unwrap_or_default()
 }
 
 /// As people name it.
 fn item_words(item: Option<&ItemId>) -> String {
-    item.map(|it| format!("item {}", it.index)).unwrap_or_default()
+    item.map(|it| it.index.to_string()).unwrap_or_default()
 }
 
 fn merged(facts: &MergeRequestFacts) -> Option<Merged> {
@@ -202,9 +208,8 @@ fn merged(facts: &MergeRequestFacts) -> Option<Merged> {
             stack: name.clone(),
             ended: applied.map(|it| (it.run, it.outcome)),
             note: match (applied, with_others) {
-                (None, _) => "not applied yet".to_owned(),
                 (Some(_), true) => "applied together with other merge requests".to_owned(),
-                (Some(_), false) => String::new(),
+                _ => String::new(),
             },
             report: applied.and_then(|it| it.report.clone()),
         }

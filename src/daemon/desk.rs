@@ -5,25 +5,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, EventChunk,
-    EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RevisionAsked, RunFilter,
-    RunList, RunView, ServiceMode, Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
+    ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
+    RevisionAsked, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    CommitHash, DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
+    DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
     SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::reconciler::intersect_limits;
 use crate::store::Store;
-use crate::web::{Backend, Person};
+use crate::web::{Backend, Person, WebhookAnswer};
 
+use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
-use super::{approving, record};
+use super::receiving::Receiving;
+use super::{approving, asked_commit, clock, record, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -36,6 +39,8 @@ pub(super) struct Flags {
     pub(super) writable: AtomicBool,
     /// Why the last new configuration was refused, if it was.
     pub(super) refused_config: Mutex<Option<String>>,
+    /// What the last verification of the audit chain found.
+    pub(super) audit: Mutex<Verdict>,
     /// Told when the disk is full: retention makes room.
     pub(super) full: Notify,
 }
@@ -49,6 +54,7 @@ pub(super) struct Desk {
     pub(super) inbox: Inbox,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
+    pub(super) receiving: Arc<Receiving>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) flags: Arc<Flags>,
     pub(super) started_at: Timestamp,
@@ -114,18 +120,24 @@ impl Desk {
             .and_then(|it| it.admitted)
             .ok_or_else(|| ErrorBody::refused(format!("nothing of source {source} was admitted yet")))?;
         let git = Arc::clone(&self.git);
-        let commit = tokio::task::spawn_blocking(move || find_commit(&git, &source, &asked, &admitted))
-            .await
-            .map_err(|_| ErrorBody::new(ErrorCode::Internal, "the look into the repository broke off"))??;
+        let commit =
+            tokio::task::spawn_blocking(move || asked_commit::find(&git, &source, &asked, &admitted))
+                .await
+                .map_err(|_| {
+                    ErrorBody::new(ErrorCode::Internal, "the look into the repository broke off")
+                })??;
         Ok(Revision { reference: stack.head.reference.clone(), commit })
     }
 
     fn notices(&self) -> Vec<String> {
         let refused = self.flags.refused_config.lock().unwrap_or_else(PoisonError::into_inner);
-        refused
-            .iter()
-            .map(|it| format!("the new configuration was refused and the old one stays: {it}"))
-            .collect()
+        let refused =
+            refused.iter().map(|it| format!("the new configuration was refused and the old one stays: {it}"));
+        let audit = self.flags.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        let faulty = audit.iter().filter_map(|it| it.as_ref().err());
+        let faulty =
+            faulty.map(|it| format!("the audit chain does not hold; see `driftless audit verify`: {it}"));
+        refused.chain(faulty).collect()
     }
 
     fn readiness(&self) -> Readiness {
@@ -141,37 +153,6 @@ impl Desk {
         }
         Readiness { ready: because.is_empty(), because }
     }
-}
-
-/// The commit that is meant, if it is the admitted one or an ancestor of it.
-fn find_commit(
-    git: &Git,
-    source: &SourceName,
-    asked: &RevisionAsked,
-    admitted: &CommitHash,
-) -> Result<CommitHash, ErrorBody> {
-    let failed = |failure: Failure| ErrorBody::from_failure(ErrorCode::Refused, failure);
-    let commit = match asked {
-        RevisionAsked::Revision(revision) => revision.commit.clone(),
-        RevisionAsked::Commit(commit) => commit.clone(),
-        RevisionAsked::Beginning(beginning) => {
-            let found = git.find_by_prefix(source, beginning).map_err(|it| failed(it.into()))?;
-            found.ok_or_else(|| {
-                ErrorBody::not_found(format!(
-                    "no commit of {source}, or more than one, begins with {beginning}"
-                ))
-                .remedy("give more of its hash")
-            })?
-        }
-    };
-    if git.is_ancestor(source, &commit, admitted).map_err(|it| failed(it.into()))? {
-        return Ok(commit);
-    }
-    Err(ErrorBody::refused(format!(
-        "{} is not the admitted revision of {source} nor an ancestor of it",
-        commit.short()
-    ))
-    .remedy("only what was admitted may run; push it to the followed branch"))
 }
 
 fn refuse_suspended(stack: &StackId, status: &StackStatus) -> Result<(), ErrorBody> {
@@ -354,6 +335,28 @@ impl Backend for Desk {
         }
     }
 
+    fn webhook_body_limit(&self) -> usize {
+        self.receiving.body_limit()
+    }
+
+    async fn webhook(&self, source: &str, headers: HeaderMap, body: Vec<u8>) -> WebhookAnswer {
+        self.receiving.receive(source, headers, body).await
+    }
+
+    fn webhook_unread(&self, source: &str) {
+        self.receiving.unread(source);
+    }
+
+    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
+        trail::list(&self.store, query).await.map_err(|it| store_error(&it))
+    }
+
+    async fn erase(&self, name: String, by: Person) -> Result<ActionReply, ErrorBody> {
+        let erased = self.store.audit_erase(clock::now(), name, by.name.clone()).await;
+        let erased = erased.map_err(|it| store_error(&it))?;
+        Ok(ActionReply { message: trail::erased(erased), by: by.name, run: None, after: None })
+    }
+
     async fn metrics(&self) -> String {
         let Ok(overview) = self.overview().await else { return String::new() };
         let live = overview.live.len();
@@ -361,6 +364,7 @@ impl Backend for Desk {
             live_runs: u32::try_from(live).unwrap_or(u32::MAX),
             run_limit: overview.run_limit,
             sources: overview.sources,
+            receivers: self.receiving.sources(),
             stacks: overview.stacks,
             merge_requests: overview.merge_requests,
             drift: self.inbox.ask(|core, _| core.drift_facts()).await.unwrap_or_default(),
@@ -369,6 +373,7 @@ impl Backend for Desk {
             ready: self.readiness().ready,
             journal_writable: self.flags.writable.load(Ordering::Relaxed),
             store_bytes: self.store.bytes().await.unwrap_or_default(),
+            audit: trail::facts(&self.store, &self.flags).await,
         };
         self.metrics.render(&snapshot).unwrap_or_else(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");

@@ -6,8 +6,8 @@ use crate::config::{Config, FileKind, RepositoryFiles};
 use crate::domain::{CommitHash, Declaration, Event, Failure, Lineage, Revision, SourceName, Tip};
 use crate::git::{EntryKind, Git, TreeEntry};
 
-use super::access;
 use super::hands::Tools;
+use super::{access, forging};
 
 /// Fetches and tells the core what came of it, whatever happens.
 pub(super) async fn fetch(tools: Arc<Tools>, source: SourceName, admitted: Option<CommitHash>) {
@@ -43,12 +43,14 @@ async fn attempt(
     let fetched = tools.git.fetch(&remote, admitted.as_ref()).await?;
     let declaration = match fetched.repository_checks {
         Err(refused) => Err(refused),
-        Ok(()) => declared(&tools.git, config, source.clone(), fetched.revision.clone()).await,
+        Ok(()) => declared(&tools.git, Arc::clone(&config), source.clone(), fetched.revision.clone()).await,
     };
     if let (Err(failure), true) = (&declaration, fetched.lineage != Lineage::Same) {
         tracing::warn!(%source, revision = %fetched.revision.short(), "what is declared cannot be used: {failure}");
     }
-    Ok(Tip { revision: fetched.revision, lineage: fetched.lineage, declaration, line: Vec::new() })
+    let (commit, configured) = (&fetched.revision.commit, &config.sources[&source]);
+    let line = forging::line(&tools, configured, &remote, commit, admitted.as_ref()).await?;
+    Ok(Tip { revision: fetched.revision, lineage: fetched.lineage, declaration, line })
 }
 
 /// What is declared at a revision, merged with what the operator says now.

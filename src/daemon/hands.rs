@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::ansible::collection::Collection;
 use crate::ansible::execute::StopReason;
@@ -15,13 +15,17 @@ use crate::domain::{CommitHash, Decision, RefusalCause, RunId, RunSpec, Secret, 
 use crate::git::Git;
 use crate::git::watch::Watcher;
 use crate::metrics::Metrics;
+use crate::sandbox::Availability;
 use crate::store::Store;
 
 use super::attic::Attic;
 use super::desk::Flags;
+use super::forging::Forges;
 use super::inbox::Inbox;
 use super::live::{Answer, LiveRun};
 use super::places::Places;
+use super::previewing::Wanted;
+use super::receiving::Receiving;
 
 /// What fetches and runs share.
 pub(super) struct Tools {
@@ -32,6 +36,8 @@ pub(super) struct Tools {
     pub(super) runtimes: Runtimes,
     pub(super) collection: Collection,
     pub(super) inbox: Inbox,
+    /// Deliveries of webhooks.
+    pub(super) receiving: Arc<Receiving>,
     pub(super) flags: Arc<Flags>,
     /// The `driftless` program, for its guardian.
     pub(super) program: PathBuf,
@@ -45,10 +51,19 @@ pub(super) struct Tools {
     pub(super) live: Mutex<HashMap<RunId, LiveRun>>,
     /// At most this many fetches go on at once.
     pub(super) fetches: Semaphore,
+    /// At most this many previews without keys are made at once.
+    pub(super) previews: Semaphore,
+    /// Clients of the forges.
+    pub(super) forges: Forges,
+    /// Whether sandboxes can be made here, once somebody asked.
+    pub(super) sandboxes: OnceCell<Availability>,
 }
 
 /// How many fetches may go on at once: enough that one dead server does not hold the others up.
 pub(super) const FETCHES_AT_ONCE: usize = 8;
+
+/// How many previews without keys may be made at once: runs go before them.
+pub(super) const PREVIEWS_AT_ONCE: usize = 2;
 
 impl Tools {
     /// The configuration as it is now.
@@ -82,7 +97,18 @@ impl Hands {
             Decision::Probe { spec, .. } => {
                 drop(tokio::spawn(super::probing::probe(Arc::clone(&self.tools), *spec)));
             }
-            Decision::AskForge { .. } | Decision::Preview { .. } | Decision::Report { .. } => {}
+            Decision::AskForge { source, known, since } => {
+                let tools = Arc::clone(&self.tools);
+                drop(tokio::spawn(super::forging::ask(tools, source, known, since)));
+            }
+            Decision::Preview { source, number, head, target, level, stacks } => {
+                let wanted = Wanted { source, number, head, target, level, stacks };
+                drop(tokio::spawn(super::previewing::preview(Arc::clone(&self.tools), wanted)));
+            }
+            Decision::Report { source, number, version, facts } => {
+                let tools = Arc::clone(&self.tools);
+                drop(tokio::spawn(super::reporting::report(tools, source, (number, version), *facts)));
+            }
             Decision::Exit => self.exit_asked = true,
         }
     }
@@ -90,6 +116,7 @@ impl Hands {
     /// Uses another configuration from now on. Runs that are live keep theirs.
     pub(super) fn reconfigure(&mut self, config: Config) {
         self.tools.metrics.limit_hosts(config.host_metrics);
+        self.tools.receiving.reconfigure(&config);
         *self.tools.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         self.watch_local_sources();
     }

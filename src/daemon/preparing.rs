@@ -11,13 +11,14 @@ use crate::ansible::execute::{Guard, StopReason};
 use crate::ansible::guardian::{ResourceLimits, RunAs};
 use crate::ansible::limits::Limits;
 use crate::ansible::place::{self, Place};
-use crate::ansible::runtime::Runtime;
+use crate::ansible::runtime::{RepositoryConfig, Runtime};
 use crate::config::{Config, SourceConfig};
-use crate::domain::{Ending, Failure, Outcome, Reason, RunSpec};
+use crate::domain::{Ending, Failure, Outcome, Reason, RunSpec, Trigger};
 use crate::git::{Checkout, Owner};
 use crate::store::Recorder;
 
 use super::access;
+use super::confined::confined;
 use super::hands::Tools;
 use super::live::stop_asked;
 use super::places::RunUser;
@@ -107,9 +108,17 @@ pub(super) async fn start_with(
     let lent = access::of_run(source, &spec.stack.stack, *user)?;
     let with = access::of_runtime(config, source, &spec.stack.stack, run_as)?;
     let runtime = tools.runtimes.prepare(&spec.runtime, checkout.path(), &with).await?;
-    let repository = tools.runtimes.repository_config(&runtime, checkout.path(), &with).await?;
+    let preview = spec.trigger == Trigger::MergeRequest;
+    // What a merge request configures is not even asked for: of that, too, a part is executed.
+    let repository = match preview {
+        true => RepositoryConfig::default(),
+        false => tools.runtimes.repository_config(&runtime, checkout.path(), &with).await?,
+    };
     let place = place_of(tools, spec, checkout, name)?;
-    let launch = launch(spec, &place, &lent, &runtime, &repository)?;
+    let mut launch = launch(spec, &place, &lent, &runtime, &repository)?;
+    if preview {
+        launch = confined(tools, source, (&place, &lent, &runtime), launch).await?;
+    }
     let announcements =
         place.make(&launch.files, run_as).map_err(|it| cannot("write the files of the run", &it))?;
     Ok(StartedWith { launch, guard: guard_of(tools, name, config, run_as), runtime, announcements })

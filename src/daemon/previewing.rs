@@ -48,15 +48,21 @@ pub(super) async fn preview(tools: Arc<Tools>, wanted: Wanted) {
 async fn attempt(tools: Arc<Tools>, wanted: Wanted) -> Result<Previewed, Failure> {
     let config = tools.config();
     let source = configured(&config, &wanted.source)?;
-    let forge = source.forge.as_ref().ok_or_else(|| {
-        Failure::until_changed(format!("source {} names no forge any more", wanted.source))
-    })?;
+    let forge = source
+        .forge
+        .as_ref()
+        .ok_or_else(|| Failure::until_changed(format!("source {} names no forge any more", wanted.source)))?;
     let remote = access::remote(&config, source)?;
     let reference = forge.kind.merge_request_ref(wanted.number);
     let both = (&wanted.head, &wanted.target);
     let merge = tools.git.merge_request(&remote, wanted.number, &reference, both).await?;
     let Merge::Clean { commit } = &merge else {
-        return Ok(Previewed { merge, impact: Impact::default(), sandboxed: BTreeMap::new(), no_sandbox: None });
+        return Ok(Previewed {
+            merge,
+            impact: Impact::default(),
+            sandboxed: BTreeMap::new(),
+            no_sandbox: None,
+        });
     };
     let impact = touched(&tools, &wanted, commit.clone()).await?;
     let wants_sandbox = wanted.level >= PreviewLevel::Sandboxed && !impact.runtime_changed;
@@ -94,7 +100,8 @@ struct CommitFiles<'a> {
 impl Files for CommitFiles<'_> {
     fn paths(&self) -> Vec<String> {
         let entries = self.git.list(self.source, self.commit).unwrap_or_default();
-        let files = entries.into_iter().filter(|it| it.kind != EntryKind::Symlink || it.path.to_str().is_some());
+        let files =
+            entries.into_iter().filter(|it| it.kind != EntryKind::Symlink || it.path.to_str().is_some());
         files.filter_map(|it| it.path.to_str().map(str::to_owned)).collect()
     }
 

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    CommitStatus, Event, Failure, MergeRequestFacts, MergeRequestNumber, MergeRequestStatus,
-    SourceName,
+    CommitStatus, Event, Failure, MergeRequestFacts, MergeRequestNumber, MergeRequestStatus, SourceName,
 };
 use crate::forge::comment;
 
@@ -43,12 +42,8 @@ async fn attempt(
     let named = move |it: &MergeRequestStatus| it.source == asked && it.facts.seen.number == number;
     let status = tools.inbox.ask(move |core, _| core.merge_requests().into_iter().find(named)).await;
     let status = status.ok().flatten();
-    let surroundings = Surroundings {
-        source: &source,
-        policy: &configured.policy,
-        standing: status.as_ref(),
-        link: None,
-    };
+    let surroundings =
+        Surroundings { source: &source, policy: &configured.policy, standing: status.as_ref(), link: None };
     let input = comment_input::input(&tools.store, &surroundings, &facts).await;
     let kind = client.kind();
     let (limit, head) = (kind.comment_limit(), facts.seen.head.clone());

@@ -82,7 +82,7 @@ impl ForgeKind {
     /// 1,000,000; Forgejo and Gitea name no limit, but their databases and proxies have one: they are treated as GitHub.
     pub fn comment_limit(self) -> usize {
         match self {
-            Self::Gitlab => 1_000_000,
+            Self::Gitlab => 250_000,
             Self::Github | Self::Forgejo | Self::Gitea => 65_536,
         }
     }

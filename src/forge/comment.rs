@@ -79,7 +79,7 @@ fn shortest(input: &CommentInput, status: &StatusLine, limit_bytes: usize) -> St
 fn link(input: &CommentInput) -> String {
     match input.link.as_deref().and_then(address) {
         Some(link) => format!("[Full report]({link})\n"),
-        None => "`driftless runs` lists the full reports.\n".to_owned(),
+        None => format!("`driftless preview {} {}` shows all of it.\n", input.source, input.number),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 use super::page::Page;
-use super::{Snapshot, drift, flag, requests, seconds};
+use super::{AuditFacts, Snapshot, drift, flag, requests, seconds};
 
 /// The outcomes that are shown as zero before the first of them: a counter that appears only with its first increment
 /// hides that increment from `increase()`.
@@ -31,6 +31,9 @@ pub(super) fn families(
     page.single("driftless_store_bytes", snapshot.store_bytes as f64)?;
     page.single("driftless_live_runs", f64::from(snapshot.live_runs))?;
     page.single("driftless_run_limit", f64::from(snapshot.run_limit))?;
+    if let Some(facts) = &snapshot.audit {
+        audit(&page, facts)?;
+    }
     sources(&page, &snapshot.sources)?;
     stacks(&page, &snapshot.stacks)?;
     let declared: BTreeSet<&StackId> = snapshot.stacks.iter().map(|it| &it.id).collect();
@@ -41,6 +44,17 @@ pub(super) fn families(
     requests::render(&page, snapshot)?;
     drift::render(&mut page, &snapshot.drift, &snapshot.stacks, host_limit)?;
     Ok(page.families())
+}
+
+fn audit(page: &Page, facts: &AuditFacts) -> Result<(), prometheus::Error> {
+    page.counter("driftless_audit_records_total")?.with_label_values::<&str>(&[]).inc_by(facts.records);
+    if let Some(holds) = facts.holds {
+        page.single("driftless_audit_chain_ok", flag(holds))?;
+    }
+    if let Some(at) = facts.last_checkpoint {
+        page.single("driftless_audit_last_checkpoint_timestamp_seconds", seconds(at))?;
+    }
+    Ok(())
 }
 
 fn runs(page: &Page, declared: &BTreeSet<&StackId>, totals: &[Total]) -> Result<(), prometheus::Error> {

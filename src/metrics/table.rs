@@ -45,10 +45,14 @@ metrics! {
     Gauge "driftless_ready" &[], "Whether the daemon is ready: 1 or 0.";
     Gauge "driftless_journal_writable" &[], "Whether decisions can be recorded: 1 or 0. While it is 0 nothing is started.";
     Gauge "driftless_store_bytes" &[], "Bytes on disk of the database and the event files.";
+    Counter "driftless_audit_records_total" &[], "Records of the audit chain, since it began.";
+    Gauge "driftless_audit_chain_ok" &[], "Whether the audit chain held when it was last verified: 1 or 0. Absent until it was.";
+    Gauge "driftless_audit_last_checkpoint_timestamp_seconds" &[], "When the audit chain was last signed; absent until it was.";
     Gauge "driftless_live_runs" &[], "Runs that are live.";
     Gauge "driftless_run_limit" &[], "Runs that may be live at once.";
     Counter "driftless_git_fetches_total" &["source", "result"], "Fetches since the daemon started; result is success or error.";
     Gauge "driftless_git_last_fetch_timestamp_seconds" &["source"], "When a fetch last succeeded.";
+    Counter "driftless_webhook_deliveries_total" &["source", "provider", "result"], "Deliveries of webhooks since the daemon started, by what became of them (accepted, ignored, replayed, refused, malformed, unread, failed); source and provider are empty where no source of that name has a receiver.";
     Gauge "driftless_source_info" &["source", "head", "admitted"], "The head and the last admitted commit; always 1.";
     Gauge "driftless_source_problem" &["source"], "Whether the last fetch failed or the declaration cannot be read: 1 or 0.";
     Gauge "driftless_source_waiting" &["source"], "Whether rewritten history waits for a person: 1 or 0.";

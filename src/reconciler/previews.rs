@@ -113,6 +113,15 @@ impl Source {
                 }
             }
         }
+        let brings_nothing = |it: &Previewed| it.impact.files.is_empty() && it.impact.files_left_out == 0;
+        if let Some(before) = followed.facts.preview.as_mut().filter(|it| it.head == head)
+            && made.as_ref().is_ok_and(|it| brings_nothing(it))
+        {
+            // The target has it already, and the forge tells so later: what it brought is what was seen before.
+            before.target = target;
+            followed.changed = true;
+            return;
+        }
         let facts = PreviewFacts { head, target, level, at: now, made: made.map(|it| *it) };
         let same =
             |old: &PreviewFacts| (&old.made, &old.head, old.level) == (&facts.made, &facts.head, level);

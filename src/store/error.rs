@@ -92,6 +92,9 @@ pub enum StoreError {
         #[source]
         source: Arc<io::Error>,
     },
+    /// The system has no random numbers, so that personal text could be guessed from its hash.
+    #[error("failed to record: the system gives no random numbers")]
+    Chance,
     /// The store has been closed.
     #[error("failed to use the store: it is closed")]
     Closed,
@@ -177,7 +180,7 @@ impl StoreError {
             Self::Migration { .. } => {
                 "nothing was changed; the backup made before is beside the database".to_owned()
             }
-            Self::RunExists(_) | Self::Database { .. } | Self::Closed => {
+            Self::RunExists(_) | Self::Database { .. } | Self::Chance | Self::Closed => {
                 "see the log of the daemon".to_owned()
             }
         }

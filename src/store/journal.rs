@@ -1,5 +1,6 @@
 //! The flight recorder: each event with what was decided on it, in one transaction with the facts it changed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
@@ -8,7 +9,8 @@ use serde_json::Value;
 
 use super::columns::{count, json, nanos, timestamp, uncount};
 use super::seal::Seal;
-use super::{StoreError, runs};
+use super::{StoreError, audit, runs};
+use crate::domain::audit::{AuditContext, AuditDraft, admitted_by, records_of, runs_of};
 use crate::domain::{Decision, Ending, Event, Fact, Lineage, RunId, RunSpec, Timestamp};
 
 /// One line of the journal. Pasted into a scenario, it replays.
@@ -63,6 +65,47 @@ pub(super) struct Entry {
     seal: Arc<Seal>,
     starts: Vec<(RunSpec, String)>,
     end: Option<(RunId, Ending)>,
+    audited: Audited,
+}
+
+/// What the audit chain is told.
+#[derive(Debug)]
+enum Audited {
+    /// This, whatever the database holds.
+    Known(Vec<AuditDraft>),
+    /// What follows from these once the runs that they are about are looked up, in the transaction.
+    OfRuns(BTreeSet<RunId>, Box<Event>, Vec<Decision>),
+}
+
+impl Audited {
+    fn new(event: &Event, decisions: &[Decision], facts: &[Fact]) -> Self {
+        let runs = runs_of(event, decisions);
+        if runs.is_empty() {
+            let context = AuditContext { admitted: admitted_by(event, facts), ..AuditContext::default() };
+            return Self::Known(records_of(event, decisions, &context));
+        }
+        // Findings may be large, and are not in the chain.
+        let event = match event {
+            Event::RunFinished { run, ending, hosts, .. } => Event::RunFinished {
+                run: *run,
+                ending: ending.clone(),
+                hosts: hosts.clone(),
+                findings: Box::default(),
+            },
+            other => other.clone(),
+        };
+        Self::OfRuns(runs, Box::new(event), decisions.to_vec())
+    }
+
+    fn write(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
+        let drafts = match self {
+            Self::Known(drafts) => drafts.clone(),
+            Self::OfRuns(runs, event, decisions) => {
+                records_of(event, decisions, &audit::context(db, runs.iter().copied())?)
+            }
+        };
+        audit::append(db, at, drafts)
+    }
 }
 
 impl Entry {
@@ -89,6 +132,7 @@ impl Entry {
             seal,
             starts: starts.collect(),
             end,
+            audited: Audited::new(event, decisions, facts),
         }
     }
 
@@ -101,6 +145,7 @@ impl Entry {
         for fact in &self.facts {
             learn(db, fact, &self.seal).map_err(failed())?;
         }
+        self.audited.write(db, timestamp(self.at))?;
         if let Some((run, ending)) = &self.end {
             runs::end(db, *run, self.at, ending)?;
         }

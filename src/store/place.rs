@@ -37,6 +37,11 @@ impl Place {
         self.dir.join("driftless.key")
     }
 
+    /// What signs checkpoints of the audit chain, if the operator gives no key.
+    pub(super) fn audit_key(&self) -> PathBuf {
+        self.dir.join("audit.key")
+    }
+
     pub(super) fn ballast(&self) -> PathBuf {
         self.dir.join("ballast")
     }

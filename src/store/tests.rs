@@ -1,6 +1,8 @@
 //! The store on real files: what was acknowledged is there, whatever happens.
 
+mod audit;
 mod crash;
+mod deliveries;
 mod events;
 mod fixture;
 mod full_disk;

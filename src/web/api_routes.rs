@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::Backend;
 use super::accounts::{Permission, Person};
+use super::audit_routes::{audit, erase};
 use super::events::events;
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use crate::api::{
@@ -60,6 +61,8 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/merge-requests") => get(merge_requests::<B>),
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => post(preview::<B>),
         (Method::Post, "/sources/{source}/approve") => post(approve::<B>),
+        (Method::Get, "/audit") => get(audit::<B>),
+        (Method::Post, "/audit/erase") => post(erase::<B>),
         _ => return None,
     })
 }
@@ -132,10 +135,10 @@ async fn explain<B: Backend>(State(backend): State<B>, Stack(stack): Stack) -> A
 }
 
 /// A body: a JSON object. It may be left out, which means all defaults.
-type Wanted = Result<Option<Json<Map<String, Value>>>, JsonRejection>;
+pub(super) type Wanted = Result<Option<Json<Map<String, Value>>>, JsonRejection>;
 
 /// Reads a body. Only an object is one: a list of values without names would be read by their order.
-fn body<T: DeserializeOwned>(wanted: Wanted) -> Result<T, Refusal> {
+pub(super) fn body<T: DeserializeOwned>(wanted: Wanted) -> Result<T, Refusal> {
     let fields = wanted?.map(|Json(it)| it).unwrap_or_default();
     serde_json::from_value(Value::Object(fields))
         .map_err(|error| ErrorBody::bad_request(format!("the body is refused: {error}")).into())

@@ -2,6 +2,7 @@
 //! A file that is forgotten here is found by `tidy::each_test_file_is_part_of_the_binary`.
 
 mod acceptance;
+mod audited;
 mod canary;
 mod crash;
 mod drift;
@@ -11,7 +12,10 @@ mod forge;
 mod gated;
 mod guardian;
 mod handshake;
+mod hooked;
+mod https;
 mod inside;
+mod merge_requests;
 mod modules;
 mod monitoring;
 mod narrowed;

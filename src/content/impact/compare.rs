@@ -105,7 +105,7 @@ impl Comparison<'_> {
                 break;
             }
         }
-        self.changed_plays(&mut pairs);
+        Self::changed_plays(&mut pairs);
         self.changed_hosts(&mut pairs);
         plays::spread(&mut pairs);
         let left_behind = self.left_behind(made);
@@ -200,12 +200,12 @@ impl Comparison<'_> {
         }
         for pair in pairs.iter_mut() {
             let (is_all, hosts) = owners(&readings, is_group, &names);
-            let is_everybody = is_all || pair.looks_around() || pair.makes_hosts();
+            let is_everybody = is_all || pair.looks_around() || self.makes_hosts();
             let meant: BTreeSet<String> = match (pair.hosts(self.before, self.after), hosts) {
                 (Some(hosts), Some(owners)) if !is_everybody => {
                     hosts.intersection(&owners).cloned().collect()
                 }
-                (_, Some(owners)) if owners.is_empty() && !is_all && !pair.makes_hosts() => continue,
+                (_, Some(owners)) if owners.is_empty() && !is_all && !self.makes_hosts() => continue,
                 _ => {
                     pair.because.insert(file.path.clone());
                     pair.is_all = true;
@@ -221,7 +221,7 @@ impl Comparison<'_> {
     }
 
     /// Notes which plays say something else.
-    fn changed_plays(&self, pairs: &mut [Pair<'_>]) {
+    fn changed_plays(pairs: &mut [Pair<'_>]) {
         for pair in pairs {
             let is_same = match (pair.before, pair.after) {
                 (Some((one, _)), Some((other, _))) => one.digest == other.digest,
@@ -262,8 +262,8 @@ impl Comparison<'_> {
             let is_any = changed.as_ref().is_none_or(|it| !it.is_empty());
             match meant {
                 Some(meant)
-                    if meant.is_empty() && !(is_any && (pair.looks_around() || pair.makes_hosts())) => {}
-                Some(meant) if !pair.looks_around() && !pair.makes_hosts() => {
+                    if meant.is_empty() && !(is_any && (pair.looks_around() || self.makes_hosts())) => {}
+                Some(meant) if !pair.looks_around() && !self.makes_hosts() => {
                     pair.because.extend(paths.iter().cloned());
                     pair.hosts.extend(meant);
                 }
@@ -273,6 +273,11 @@ impl Comparison<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a task of the stack makes hosts or groups, for whichever play that follows.
+    fn makes_hosts(&self) -> bool {
+        self.before.uses.iter().chain(&self.after.uses).any(|it| it.makes_hosts)
     }
 
     /// Whether a file may be part of an inventory that cannot be read.
@@ -287,7 +292,7 @@ impl Comparison<'_> {
                 return HostsImpact::Unknown { why: why.clone() };
             }
         }
-        if pairs.iter().any(Pair::makes_hosts) && !touched.is_empty() {
+        if self.makes_hosts() && !touched.is_empty() {
             return HostsImpact::Unknown { why: "tasks of the stack make hosts or groups".to_owned() };
         }
         let mut names: BTreeSet<HostName> = BTreeSet::new();
@@ -305,6 +310,9 @@ impl Comparison<'_> {
 
     /// What stays on the hosts, and the hosts that are left with everything on them.
     fn left_behind(&self, made: &Things) -> Vec<LeftBehind> {
+        if !self.after.anything.is_empty() {
+            return Vec::new(); // What is made now is not known.
+        }
         let mut things = Things::default();
         self.before.things(&mut things);
         let mut left = things.left_behind(made);

@@ -294,7 +294,7 @@ impl<'a> Graph<'a> {
 }
 
 /// The directories in which files are looked up that a file in `here` names.
-pub(super) fn bases(context: &Context, here: &Place) -> Vec<Place> {
+pub(super) fn bases(context: &Context, here: &Place, kind: Option<Kind>) -> Vec<Place> {
     let mut near = vec![here.clone()];
     if here.name() == "tasks" || here.name() == "handlers" {
         near.push(here.parent());
@@ -302,7 +302,12 @@ pub(super) fn bases(context: &Context, here: &Place) -> Vec<Place> {
     near.extend(context.role.clone());
     near.push(context.playbook.clone());
     near.push(Place { root: 0, path: String::new() });
-    let kinds = ["files", "templates", "tasks", "vars"];
+    let kinds: &[&str] = match kind {
+        Some(Kind::Tasks) => &["tasks", "handlers"],
+        Some(Kind::Variables) => &["vars"],
+        Some(Kind::Template) => &["templates"],
+        _ => &["files", "templates", "tasks", "vars"],
+    };
     let more: Vec<Place> = near.iter().flat_map(|base| kinds.iter().filter_map(|it| base.join(it))).collect();
     near.extend(more);
     near.sort();
@@ -311,8 +316,14 @@ pub(super) fn bases(context: &Context, here: &Place) -> Vec<Place> {
 }
 
 /// A name, ready to be compared with paths.
-pub(super) fn name_of(text: &str, repeated: &Loop, context: &Context, here: &Place, how: String) -> Name {
+pub(super) fn name_of(
+    text: &str,
+    repeated: &Loop,
+    (context, here): (&Context, &Place),
+    kind: Option<Kind>,
+    how: String,
+) -> Name {
     let (base, pieces) = super::names::pieces(text, repeated, context);
-    let bases = base.map_or_else(|| bases(context, here), |it| vec![it]);
+    let bases = base.map_or_else(|| bases(context, here, kind), |it| vec![it]);
     Name { pieces, bases, how }
 }

@@ -32,8 +32,8 @@ pub(super) fn matching(inventory: &Inventory, pattern: &str) -> BTreeSet<String>
 
 /// The terms of a pattern: parted by commas, or by colons that are not in brackets.
 fn terms(pattern: &str) -> Vec<&str> {
-    let parts: Vec<&str> = if pattern.contains([',', ';']) {
-        pattern.split([',', ';']).collect()
+    let parts: Vec<&str> = if pattern.contains(',') {
+        pattern.split(',').collect()
     } else if is_address(pattern) {
         vec![pattern]
     } else {

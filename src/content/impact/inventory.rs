@@ -50,6 +50,7 @@ impl Inventory {
             for name in path.split(',').map(str::trim).filter(|it| !it.is_empty()) {
                 inventory.add_pattern(name, "ungrouped", "")?;
             }
+            inventory.finish();
             return Ok(inventory);
         }
         let root = Place { root: 0, path: String::new() };
@@ -63,7 +64,7 @@ impl Inventory {
             inventory.take(tree, &file)?;
             inventory.files.push(file);
         }
-        inventory.finish()?;
+        inventory.finish();
         Ok(inventory)
     }
 
@@ -94,7 +95,7 @@ impl Inventory {
     }
 
     /// Groups that only exist as children of others, and loops.
-    fn finish(&mut self) -> Result<(), String> {
+    fn finish(&mut self) {
         let children: BTreeSet<String> = self.groups.values().flat_map(|it| it.children.clone()).collect();
         for child in &children {
             self.groups.entry(child.clone()).or_default();
@@ -117,7 +118,6 @@ impl Inventory {
             group.hosts = lone;
             group.members = lone_members;
         }
-        Ok(())
     }
 
     pub(super) fn has_host(&self, name: &str) -> bool {

@@ -22,7 +22,7 @@ const DEEPEST: usize = 4;
 pub(super) enum Piece {
     Text(String),
     /// One of these.
-    Choice(Vec<Vec<Piece>>),
+    Choice(Vec<Vec<Self>>),
     /// A variable, with what it is if nobody gives it a value.
     Variable(String, Option<String>),
     /// A fact about the host: nothing with a slash.

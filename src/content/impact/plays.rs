@@ -14,6 +14,8 @@ use super::tasks::runs_locally;
 
 /// How many plays are looked at, those of playbooks that are imported twice included.
 const MOST_PLAYS: usize = 2_000;
+/// How many playbooks are read, those that are imported twice included.
+const MOST_PLAYBOOKS: usize = 1_000;
 /// How deep playbooks may import each other.
 const DEEPEST: usize = 32;
 
@@ -36,7 +38,7 @@ pub(super) struct Play {
 /// All plays, in order, and what could not be understood.
 #[derive(Debug, Default)]
 pub(super) struct Plays {
-    pub(super) plays: Vec<Play>,
+    pub(super) list: Vec<Play>,
     /// Why the playbook may use any file.
     pub(super) anything: Vec<String>,
     /// The playbooks.
@@ -44,6 +46,8 @@ pub(super) struct Plays {
     /// The directories of the playbooks.
     pub(super) directories: BTreeSet<Place>,
     counts: BTreeMap<(String, String, String), usize>,
+    /// How many playbooks were read.
+    read: usize,
 }
 
 impl Plays {
@@ -58,7 +62,8 @@ impl Plays {
     }
 
     fn playbook(&mut self, graph: &mut Graph<'_>, place: &Place, imports: &[[u8; 32]], depth: usize) {
-        if DEEPEST < depth {
+        self.read += 1;
+        if DEEPEST < depth || MOST_PLAYBOOKS < self.read {
             return self.anything.push(format!("{} is imported again and again", place.path));
         }
         if place.root == 0 {
@@ -82,7 +87,7 @@ impl Plays {
                 self.anything.push(format!("{path} is no list of plays"));
             }
             for node in root.items() {
-                if MOST_PLAYS <= self.plays.len() {
+                if MOST_PLAYS <= self.list.len() || MOST_PLAYBOOKS < self.read {
                     return self.anything.push("more plays than are looked at".to_owned());
                 }
                 let mut said = imports.to_vec();
@@ -133,7 +138,7 @@ impl Plays {
         reading.facts.itself = None;
         reading.play(node, is_local);
         let facts = Rc::new(reading.facts);
-        self.plays.push(Play { key, line: node.line, digest, is_local, facts });
+        self.list.push(Play { key, line: node.line, digest, is_local, facts });
     }
 }
 

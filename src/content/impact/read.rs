@@ -33,7 +33,7 @@ pub(super) struct Reading<'r, 'a> {
 impl<'r, 'a> Reading<'r, 'a> {
     pub(super) fn of(graph: &'r mut Graph<'a>, key: &Key) -> Self {
         let here = key.place.parent();
-        let bases = bases(&key.context, &here);
+        let bases = bases(&key.context, &here, None);
         let itself = (key.place.root == 0).then(|| key.place.path.clone());
         let facts = Facts { itself, ..Facts::default() };
         Self {
@@ -185,12 +185,12 @@ impl<'r, 'a> Reading<'r, 'a> {
             }
             "file" | "template" | "fileglob" | "csvfile" | "ini" | "unvault" | "first_found" => {
                 let argument = argument(&arguments[1..]);
-                if plugin == "first_found" {
-                    if let [Word::Name(name), ..] = argument.as_slice() {
-                        let how = format!("{{{{ lookup('first_found', {name}) }}}}");
-                        let repeated = Loop { vars: self.vars.clone(), ..Loop::default() };
-                        return self.uses(&how, &repeated, line);
-                    }
+                if plugin == "first_found"
+                    && let [Word::Name(name), ..] = argument.as_slice()
+                {
+                    let how = format!("{{{{ lookup('first_found', {name}) }}}}");
+                    let repeated = Loop { vars: self.vars.clone(), ..Loop::default() };
+                    return self.uses(&how, &repeated, line);
                 }
                 match argument.as_slice() {
                     [Word::Text(name)] => self.uses(name, &Loop::default(), line),
@@ -240,7 +240,7 @@ impl<'r, 'a> Reading<'r, 'a> {
     /// A name of a file that is used, not read.
     pub(super) fn uses(&mut self, text: &str, repeated: &Loop, line: usize) {
         let how = self.at(text, line);
-        let name = name_of(text, repeated, &self.context, &self.here, how);
+        let name = name_of(text, repeated, (&self.context, &self.here), None, how);
         self.mention(text, true);
         self.facts.names.push(name);
     }
@@ -248,12 +248,12 @@ impl<'r, 'a> Reading<'r, 'a> {
     /// A name of a file that is read, or of a role.
     pub(super) fn follow(&mut self, text: &str, repeated: &Loop, kind: Option<Kind>, line: usize) {
         let how = self.at(text, line);
-        let name = name_of(text, repeated, &self.context, &self.here, how);
+        let name = name_of(text, repeated, (&self.context, &self.here), kind, how);
         let follow = Follow { name, kind, context: self.context.clone(), here: self.here.clone() };
-        if !is_template(text) {
-            if let Some(found) = self.graph.targets(&follow, text) {
-                return self.facts.next.extend(found);
-            }
+        if !is_template(text)
+            && let Some(found) = self.graph.targets(&follow, text)
+        {
+            return self.facts.next.extend(found);
         }
         if kind.is_some() {
             self.facts.names.push(follow.name.clone());

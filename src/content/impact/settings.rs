@@ -46,8 +46,8 @@ impl Settings {
 /// What the `ansible` section of `driftless.yml` declares.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Declared {
-    /// Its digest; `None` if the file is not understood.
-    section: Option<Option<[u8; 32]>>,
+    /// Its digest, nothing where there is none; `None` if the file is not understood.
+    section: Option<Vec<u8>>,
     /// The files that it names.
     pub(super) files: BTreeSet<String>,
 }
@@ -55,7 +55,7 @@ pub(super) struct Declared {
 impl Declared {
     pub(super) fn read(files: &dyn Files) -> Self {
         let Some(bytes) = files.read("driftless.yml").filter(|it| it.len() <= super::LARGEST) else {
-            return Self { section: Some(None), files: BTreeSet::new() };
+            return Self { section: Some(Vec::new()), files: BTreeSet::new() };
         };
         let Ok(text) = std::str::from_utf8(&bytes) else { return Self::default() };
         let Ok(yaml) = yaml::parse(text) else { return Self::default() };
@@ -66,7 +66,7 @@ impl Declared {
         });
         Self {
             files: named.map(|it| it.path).collect(),
-            section: Some(section.map(|it| Digests::of(text).digest(it))),
+            section: Some(section.map(|it| Digests::of(text).digest(it).to_vec()).unwrap_or_default()),
         }
     }
 

@@ -58,7 +58,9 @@ pub(super) fn is_docs(path: &str) -> bool {
 
 /// `LICENSE-MIT`, `README.de`.
 fn begins(name: &str, word: &str) -> bool {
-    name.strip_prefix(word).is_some_and(|it| it.starts_with(['-', '.']) && !it.ends_with(".yml"))
+    name.strip_prefix(word).is_some_and(|it| {
+        it.starts_with(['-', '.']) && ![".yml", ".yaml"].iter().any(|end| it.ends_with(end))
+    })
 }
 
 /// Why a file takes part in everything, if it does by its path.
@@ -75,7 +77,7 @@ pub(super) fn whole(path: &str) -> Option<String> {
     // In directories of a role that only hold what it hands out, a name means nothing.
     let is_handed_out =
         directories.iter().any(|it| matches!(*it, "files" | "templates" | "group_vars" | "host_vars"));
-    (directories.iter().any(|it| is_plugin(it)) && !is_handed_out)
+    (directories.iter().any(is_plugin) && !is_handed_out)
         .then(|| format!("{path} is a plugin or a module, which can take part in every task"))
 }
 

@@ -52,7 +52,7 @@ pub(super) struct Uses {
 
 impl Reading {
     pub(super) fn of(graph: &mut Graph<'_>, stack: &StackInput) -> Self {
-        let Plays { plays, anything, files, directories, .. } = Plays::read(graph, &stack.playbook);
+        let Plays { list: plays, anything, files, directories, .. } = Plays::read(graph, &stack.playbook);
         let inventory = Inventory::read(&graph.tree, &stack.inventory);
         let root = Place { root: 0, path: String::new() };
         let mut variables = directories;

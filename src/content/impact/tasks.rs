@@ -177,12 +177,11 @@ impl Reading<'_, '_> {
             }
             None => (value.get("module").and_then(|it| it.text()), Arguments::of(value, node.get("args"))),
         };
-        match name.filter(|it| !is_template(it)) {
-            Some(name) => self.module(name, &arguments, (node, value), repeated),
-            None => {
-                let how = format!("an action that is not written out in {}:{}", self.path, value.line);
-                self.facts.anything.push(how);
-            }
+        if let Some(name) = name.filter(|it| !is_template(it)) {
+            self.module(name, &arguments, (node, value), repeated);
+        } else {
+            let how = format!("an action that is not written out in {}:{}", self.path, value.line);
+            self.facts.anything.push(how);
         }
     }
 
@@ -285,7 +284,7 @@ impl Reading<'_, '_> {
         texts.extend(value.named().flat_map(|it| it.1.each_text()));
         for text in texts.into_iter().filter(|it| is_template(it)).take(50) {
             let how = self.at(text, value.line);
-            let name = name_of(text, repeated, &self.context, &self.here, how);
+            let name = name_of(text, repeated, (&self.context, &self.here), None, how);
             let list = if self.is_local { &mut self.facts.names } else { &mut self.facts.names_if_local };
             list.push(name);
         }
@@ -304,12 +303,11 @@ impl Reading<'_, '_> {
 
     fn included(&mut self, keys: &[&str], kind: Kind, arguments: &Arguments<'_>, repeated: &Loop) {
         let free = Some(arguments.free.trim().to_owned()).filter(|it| !it.is_empty());
-        match keys.iter().find_map(|it| arguments.get(it)).or(free) {
-            Some(name) => self.follow(&name, repeated, Some(kind), arguments.line),
-            None => {
-                let how = format!("an include without a name in {}:{}", self.path, arguments.line);
-                self.facts.anything.push(how);
-            }
+        if let Some(name) = keys.iter().find_map(|it| arguments.get(it)).or(free) {
+            self.follow(&name, repeated, Some(kind), arguments.line);
+        } else {
+            let how = format!("an include without a name in {}:{}", self.path, arguments.line);
+            self.facts.anything.push(how);
         }
     }
 
@@ -317,7 +315,7 @@ impl Reading<'_, '_> {
         let from = self.facts.next.len();
         if let Some(directory) = arguments.get("dir") {
             self.uses(&directory, repeated, arguments.line);
-            let bases = super::graph::bases(&self.context, &self.here);
+            let bases = super::graph::bases(&self.context, &self.here, Some(Kind::Variables));
             let found: Vec<_> = bases.iter().filter_map(|it| it.join(&directory)).collect();
             for file in found.iter().flat_map(|it| self.graph.tree.below(it).collect::<Vec<_>>()) {
                 let context = self.context.clone();
@@ -346,12 +344,11 @@ impl Reading<'_, '_> {
     pub(super) fn named_role(&mut self, node: &Rc<Node>, collections: &[String]) {
         self.definitions(node);
         let name = node.text().or_else(|| ["role", "name", "src"].iter().find_map(|it| node.get(it)?.text()));
-        match name.map(str::to_owned) {
-            Some(name) => self.role(&name, collections, &Loop::default(), node.line),
-            None => {
-                let how = format!("a role without a name in {}:{}", self.path, node.line);
-                self.facts.anything.push(how);
-            }
+        if let Some(name) = name.map(str::to_owned) {
+            self.role(&name, collections, &Loop::default(), node.line);
+        } else {
+            let how = format!("a role without a name in {}:{}", self.path, node.line);
+            self.facts.anything.push(how);
         }
     }
 

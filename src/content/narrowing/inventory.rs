@@ -5,9 +5,8 @@ use super::playbook::is_plain_strategy;
 use super::walk::{Kind, Walk};
 
 /// What a directory of inventories may hold beside them.
-const IGNORED: [&str; 14] = [
-    "~", ".orig", ".bak", ".ini", ".cfg", ".retry", ".pyc", ".pyo", ".swp", ".rpm", ".md", ".txt", ".rst",
-    ".gitkeep",
+const IGNORED: [&str; 13] = [
+    "~", ".orig", ".bak", ".cfg", ".retry", ".pyc", ".pyo", ".swp", ".rpm", ".md", ".txt", ".rst", ".gitkeep",
 ];
 
 /// What `ansible.cfg` says, as far as it matters here.

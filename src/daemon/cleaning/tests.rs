@@ -70,6 +70,7 @@ fn source(dir: &Path) -> SourceConfig {
             .into(),
             ..Access::default()
         },
+        webhook: None,
         stacks: BTreeMap::default(),
     }
 }

@@ -240,3 +240,28 @@ fn an_interrupted_or_refused_live_check_is_made_again() {
         ",
     );
 }
+
+#[test]
+fn what_was_merged_before_the_forge_says_so_is_reported_all_the_same() {
+    check(
+        "
+        given forge static
+        0s tick
+        1s fetched a first
+        2s finished 1 changed h1
+        3s forge 12 b by alice
+        4s previewed 12 b on a as e touching web
+        5s reported 12 1
+        19s hinted
+        20s fetched d after a line d
+        21s previewed 12 b on d as d nothing
+        22s forge 12 b by alice merged d
+        23s finished 2 changed h1
+        24s reported 12 2
+        30s tick
+        31s reported 12 3
+        32s hinted
+        33s forge 12 b by alice merged d
+        ",
+    );
+}

@@ -19,6 +19,8 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
             statements: DRIFT.to_vec(),
         },
         Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
+        Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
+        Step { number: 6, name: "deliveries of webhooks", statements: DELIVERIES.to_vec() },
     ]
 });
 
@@ -60,9 +62,30 @@ const BASE: [&str; 12] = [
     "CREATE INDEX journal_at ON journal (at)",
 ];
 
+const DELIVERIES: [&str; 2] = [
+    // AUTOINCREMENT: the newest have the highest numbers, also after all were forgotten.
+    "CREATE TABLE deliveries (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, id TEXT NOT NULL, provider TEXT NOT NULL,
+        event TEXT NOT NULL, repository TEXT, reference TEXT, commit_hash TEXT, bytes INTEGER NOT NULL,
+        result TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (source, id)
+    ) STRICT",
+    "CREATE INDEX deliveries_at ON deliveries (at)",
+];
+
 const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
         stack TEXT NOT NULL, task TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (stack, task)
     ) STRICT, WITHOUT ROWID"];
+
+const AUDIT: [&str; 3] = [
+    // Only ever appended to, but for `personal`, of which text can be erased. Retention leaves it alone.
+    "CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,
+        commit_hash TEXT, run INTEGER, detail TEXT NOT NULL, personal TEXT NOT NULL,
+        prev BLOB NOT NULL, hash BLOB NOT NULL
+    ) STRICT",
+    "CREATE INDEX audit_keys ON audit (seq) WHERE action = 'key_used'",
+    "CREATE TABLE audit_checkpoints (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, note TEXT NOT NULL) STRICT",
+];
 
 const MERGE_REQUESTS: [&str; 1] = ["CREATE TABLE merge_requests (
         source TEXT NOT NULL, number INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (source, number)

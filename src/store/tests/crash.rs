@@ -23,6 +23,8 @@ async fn whole_writes(store: &Store, recovered: &Recovered) -> u64 {
     let entries = store.journal_tail(u32::MAX).await.expect("the journal");
     assert_eq!(entries.len() as u64, count, "so is the journal");
     assert!(recovered.live.iter().map(|it| it.spec.run.0).eq(1..=count), "none is missing between");
+    let chain = store.audit_verify(Vec::new(), None).await.expect("read").expect("the audit chain holds");
+    assert_eq!(chain.head.size, count, "and has a record of each start");
     if count != 0 {
         let live = recovered.memory.stacks[&stack("web")].live.as_ref().expect("the last one");
         assert_eq!(live.run.0, count);

@@ -1,13 +1,14 @@
 //! A fleet in which nothing is as it should be: whatever dashboard and rules ask for is there.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use driftless::daemon::clock::now;
 use driftless::domain::{
     Applied, ChangeClass, Coverage, DriftFacts, Failure, HealPolicy, Hold, HostCounts, HostFacts, HostName,
-    LastCheck, LastEnd, Latencies, Mode, Outcome, Revision, RunId, SourceStatus, Span, StackId, StackPolicy,
-    StackStatus, SyncStatus, Timestamp, Total, Trigger,
+    LastCheck, LastEnd, Latencies, Mode, Outcome, PredictionTotals, Revision, RunId, SourceStatus, Span,
+    StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Total, Trigger,
 };
 use driftless::metrics::{Metrics, Snapshot};
 
@@ -36,8 +37,10 @@ impl Fleet {
             self.metrics.fetched(&source.name, false);
         }
         let snapshot = Snapshot {
+            receivers: Vec::new(),
             sources,
             merge_requests: BTreeMap::new(),
+            audit: Some(AuditFacts { records: 44, holds: Some(false), last_checkpoint: Some(now()) }),
             stacks: vec![stack("drifting"), stack("failing"), held(stack("held"))],
             drift: vec![drift("drifting", looks), drift("failing", looks), caught(drift("held", looks))],
             totals: Some(totals(looks)),

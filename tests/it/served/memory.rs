@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use axum::http::HeaderMap;
 use driftless::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, EventChunk, EventPosition,
-    Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView,
-    ServiceMode, Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
+    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter,
+    RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
     DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent, RunEventKind,
     RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp,
     Trigger,
 };
-use driftless::web::{Backend, Person};
+use driftless::web::{Backend, Person, WebhookAnswer};
+
+/// The largest body of a webhook.
+pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
 
 /// A position grows by this with each event, so that nobody can count positions.
 const STEP: u64 = 100;
@@ -253,6 +257,29 @@ impl Backend for Memory {
         by: Person,
     ) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("approves {} of {source}", body.commit)))
+    }
+
+    fn webhook_body_limit(&self) -> usize {
+        LARGEST_DELIVERY
+    }
+
+    /// Stands for a receiver of `infra` that believes who says `x-proof: secret`.
+    async fn webhook(&self, source: &str, headers: HeaderMap, body: Vec<u8>) -> WebhookAnswer {
+        if source != "infra" || headers.get("x-proof").is_none_or(|it| it != "secret") {
+            return WebhookAnswer::NotAuthentic;
+        }
+        self.acted.send_modify(|it| it.push(format!("a forge hints at {source} in {} bytes", body.len())));
+        WebhookAnswer::Accepted
+    }
+
+    fn webhook_unread(&self, _source: &str) {}
+
+    async fn audit(&self, _query: AuditQuery) -> Result<AuditList, ErrorBody> {
+        Ok(AuditList::default())
+    }
+
+    async fn erase(&self, name: String, by: Person) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("erases {name}")))
     }
 
     async fn metrics(&self) -> String {

@@ -52,10 +52,6 @@ impl<'c> Pair<'c> {
         self.uses().any(|it| it.looks_around)
     }
 
-    pub(super) fn makes_hosts(&self) -> bool {
-        self.uses().any(|it| it.makes_hosts)
-    }
-
     /// Its hosts by both inventories; `None` if that cannot be known.
     pub(super) fn hosts(&self, before: &Reading, after: &Reading) -> Option<BTreeSet<String>> {
         let (one, other) = self.each(before, after)?;

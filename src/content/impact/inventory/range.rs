@@ -24,10 +24,11 @@ pub(super) fn expand(pattern: &str, most: usize) -> Option<Vec<String>> {
 
 /// `host:22` without its port. More than one colon outside of brackets is an address of its own.
 fn without_port(pattern: &str) -> &str {
-    if let Some((address, port)) = pattern.strip_prefix('[').and_then(|it| it.split_once("]:")) {
-        if address.contains("::") && is_number(port) {
-            return address;
-        }
+    if let Some((address, port)) = pattern.strip_prefix('[').and_then(|it| it.split_once("]:"))
+        && address.contains("::")
+        && is_number(port)
+    {
+        return address;
     }
     match pattern.rsplit_once(':') {
         Some((name, port)) if is_number(port) && !outside(name).contains(':') => name,

@@ -7,9 +7,8 @@ use super::super::digest::Digests;
 use super::Inventory;
 
 /// What Ansible does not read in a directory of inventories.
-pub(in super::super) const IGNORED: [&str; 14] = [
-    "~", ".orig", ".bak", ".ini", ".cfg", ".retry", ".pyc", ".pyo", ".swp", ".rpm", ".md", ".txt", ".rst",
-    ".gitkeep",
+pub(in super::super) const IGNORED: [&str; 13] = [
+    "~", ".orig", ".bak", ".cfg", ".retry", ".pyc", ".pyo", ".swp", ".rpm", ".md", ".txt", ".rst", ".gitkeep",
 ];
 
 /// How many groups are looked at, those of repeated aliases included.
@@ -82,8 +81,11 @@ fn group(
     Some(())
 }
 
+/// A name, and what is said of it.
+type Member<'n> = (String, Option<&'n Rc<Node>>);
+
 /// Names, each with what is said of it.
-fn members(node: &Rc<Node>) -> Option<Vec<(String, Option<&Rc<Node>>)>> {
+fn members(node: &Rc<Node>) -> Option<Vec<Member<'_>>> {
     match &node.content {
         _ if node.is_empty() => Some(Vec::new()),
         Content::Text(name) => Some(vec![(name.clone(), None)]),

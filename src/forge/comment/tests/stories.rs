@@ -197,7 +197,7 @@ fn the_longest_verdict_is_cut() {
 #[test]
 fn without_an_address_of_ours_the_command_is_named() {
     for link in [None, Some("javascript:alert(1)".to_owned())] {
-        let text = "\n`driftless runs` lists the full reports.\n";
+        let text = "\n`driftless preview infra 12` shows all of it.\n";
         says(&CommentInput { link, impact: impact(), ..input() }, text);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::parse::hash;
 use crate::domain::{
-    Approval, Failure, HostsImpact, Impact, Landing, Merge, MergeRequest, MergeRequestFacts,
+    Approval, Failure, FileChange, HostsImpact, Impact, Landing, Merge, MergeRequest, MergeRequestFacts,
     MergeRequestNumber, MergeRequestPolicy, MergeRequestState, PreviewLevel, Previewed, Span, StackImpact,
     Timestamp,
 };
@@ -86,8 +86,10 @@ pub(super) fn made(words: &[&str]) -> Result<Box<Previewed>, Failure> {
         ["as", commit, rest @ ..] => (Merge::Clean { commit: hash(commit) }, rest),
         _ => panic!("not a preview: {words:?}"),
     };
-    let mut impact = Impact { runtime_changed: rest.contains(&"runtime"), ..Impact::default() };
-    let stacks = rest.iter().filter(|it| !["touching", "runtime"].contains(it));
+    let files = vec![("site.yml".to_owned(), FileChange::Modified)];
+    let files = if rest.contains(&"nothing") { Vec::new() } else { files };
+    let mut impact = Impact { files, runtime_changed: rest.contains(&"runtime"), ..Impact::default() };
+    let stacks = rest.iter().filter(|it| !["touching", "runtime", "nothing"].contains(it));
     impact.stacks = stacks.map(|it| touched(it)).collect();
     Ok(Box::new(Previewed { merge, impact, sandboxed: BTreeMap::new(), no_sandbox: None }))
 }

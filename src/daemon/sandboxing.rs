@@ -1,0 +1,124 @@
+//! What Ansible says of a merge request in a sandbox: without keys, without network, with nothing to write.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::ansible::guardian::RunAs;
+use crate::config::SourceConfig;
+use crate::domain::{CommitHash, Failure, Impact, SandboxedStack, StackName, StackPolicy};
+use crate::git::Owner;
+use crate::sandbox::{
+    self, Availability, Sandbox, SandboxLimits, SandboxReport, SandboxRequest, SandboxRuntime, Syntax,
+};
+
+use super::access;
+use super::hands::Tools;
+use super::previewing::Wanted;
+
+/// The program that makes sandboxes, looked for where distributions put it.
+const BWRAP: &str = "/usr/bin/bwrap";
+
+/// How sandboxes are made for a source.
+pub(super) fn sandbox(tools: &Tools, source: &SourceConfig) -> Result<Sandbox, Failure> {
+    let user = access::run_user(source)?;
+    Ok(Sandbox {
+        program: tools.program.clone(),
+        bwrap: PathBuf::from(BWRAP),
+        run_as: user.map(|it| sandbox::RunAs { uid: it.uid, gid: it.gid }),
+    })
+}
+
+/// Whether sandboxes can be made here, found out once.
+pub(super) async fn availability(tools: &Tools, sandbox: &Sandbox) -> Result<(), Failure> {
+    match tools.sandboxes.get_or_init(|| sandbox.probe()).await {
+        Availability::Available => Ok(()),
+        Availability::Missing { why, remedy } => {
+            Err(Failure::until_changed(format!("no sandbox can be made: {why}")).remedy(remedy.clone()))
+        }
+    }
+}
+
+/// What Ansible says of each stack that the change touches.
+pub(super) async fn listed(
+    tools: &Arc<Tools>,
+    source: &SourceConfig,
+    wanted: &Wanted,
+    impact: &Impact,
+    result: &CommitHash,
+) -> Result<BTreeMap<StackName, SandboxedStack>, Failure> {
+    let sandbox = sandbox(tools, source)?;
+    availability(tools, &sandbox).await?;
+    let user = access::run_user(source)?;
+    let owner = user.map_or(Owner::Same, |it| Owner::Group(it.gid));
+    let place = tools.places.checkout(&format!("preview-{}-{}", wanted.source, wanted.number));
+    if place.exists() {
+        tools.attic.put(place.clone());
+    }
+    let checkout = tools.git.checkout(&wanted.source, result, &place, owner).await?;
+    let mut listed = BTreeMap::new();
+    for touched in &impact.stacks {
+        let Some(stack) = wanted.stacks.iter().find(|it| it.id.stack == touched.stack) else { continue };
+        let said = one(tools, source, &sandbox, checkout.path().to_owned(), stack).await;
+        let said = said.unwrap_or_else(|failure| SandboxedStack {
+            problem: Some(failure.to_string()),
+            ..SandboxedStack::default()
+        });
+        listed.insert(touched.stack.clone(), said);
+    }
+    tools.attic.put(place);
+    Ok(listed)
+}
+
+async fn one(
+    tools: &Tools,
+    source: &SourceConfig,
+    sandbox: &Sandbox,
+    checkout: PathBuf,
+    stack: &StackPolicy,
+) -> Result<SandboxedStack, Failure> {
+    let run_as = sandbox.run_as.map(|it| RunAs { uid: it.uid, gid: it.gid });
+    let with = access::of_runtime(&tools.config(), source, &stack.id.stack, run_as)?;
+    // What the runtime is made of did not change, so it is that of the target.
+    let runtime = tools.runtimes.prepare(&stack.runtime, &checkout, &with).await?;
+    let request = SandboxRequest {
+        checkout,
+        runtime: SandboxRuntime {
+            python: runtime.python,
+            version: runtime.version,
+            collections_path: runtime.collections_path,
+            roles_path: runtime.roles_path,
+        },
+        playbook: stack.playbook.clone(),
+        inventory: stack.inventory.clone(),
+        limit: stack.limit.clone(),
+        tags: stack.tags.clone(),
+        skip_tags: stack.skip_tags.clone(),
+        extra_vars: None,
+        limits: SandboxLimits::default(),
+    };
+    sandbox.preview(&request).await.map(told)
+}
+
+fn told(report: SandboxReport) -> SandboxedStack {
+    let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+    SandboxedStack {
+        plays: count(report.plays.len()),
+        tasks: count(report.plays.iter().map(|it| it.tasks.len()).sum()),
+        problem: match report.syntax {
+            Syntax::Ok => None,
+            Syntax::Error { text } => Some(text),
+            Syntax::NeedsVault { .. } => {
+                Some("it needs the password of a vault, and a sandbox has none".to_owned())
+            }
+            Syntax::Missing { what, .. } => Some(format!("the runtime of the target branch lacks {what}")),
+            Syntax::Limit { limit } => Some(limit),
+        },
+        ignored: report
+            .ignored_settings
+            .iter()
+            .map(|it| format!("ansible.cfg:{}: `{}`", it.line, it.key))
+            .collect(),
+        version: report.ansible_version,
+    }
+}

@@ -1,0 +1,45 @@
+//! The routes of the audit chain.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+
+use super::Backend;
+use super::accounts::Person;
+use super::api_routes::{Wanted, body};
+use super::reply::{Answer, Refusal, answer};
+use crate::api::{ActionReply, AuditList, AuditQuery, EraseBody, ErrorBody, NameWanted, resolve_stack};
+
+/// The longest name of a person that is looked for.
+const LONGEST_NAME: usize = 256;
+
+pub(super) async fn audit<B: Backend>(
+    State(backend): State<B>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Answer<AuditList> {
+    let Query(mut query) = query?;
+    if !(1..=AuditQuery::MOST).contains(&query.count.unwrap_or(1)) {
+        return Err(ErrorBody::bad_request(format!("`count` goes from 1 to {}", AuditQuery::MOST)).into());
+    }
+    if let Some(object) = &query.object {
+        // A stack by its name alone, where it is known; all else as it is, since what is gone has records, too.
+        let wanted = object.parse::<NameWanted>().ok().filter(|it| it.source.is_none());
+        if let Some(wanted) = wanted
+            && let Ok(stack) = resolve_stack(&wanted, &backend.stack_ids().await?)
+        {
+            query.object = Some(stack.to_string());
+        }
+    }
+    answer(backend.audit(query).await)
+}
+
+pub(super) async fn erase<B: Backend>(
+    State(backend): State<B>,
+    Extension(by): Extension<Person>,
+    wanted: Wanted,
+) -> Answer<ActionReply> {
+    let EraseBody { name } = body(wanted)?;
+    if name.trim().is_empty() || LONGEST_NAME < name.len() {
+        return Err(Refusal(ErrorBody::bad_request("`name` is the name of a person, as records have it")));
+    }
+    answer(backend.erase(name, by).await)
+}

@@ -1,0 +1,151 @@
+//! Merge requests from opening to report: a forge in front of a real repository over HTTPS, real hosts, real
+//! `ansible-playbook`.
+
+use std::fs;
+
+use driftless::domain::{CommitHash, ForgeKind};
+
+use crate::forge::{BOT, Forge, How};
+use crate::sshd::Fleet;
+use crate::world::{SOON, World, eventually, newest_ansible};
+
+const HOSTS: [&str; 2] = ["web1", "web2"];
+
+const DECLARATION: &str = "version: 1\nstacks:\n  web:\n    playbook: site.yml\n    inventory: hosts.yml\n";
+
+fn playbook(tasks: &[(&str, &str)]) -> String {
+    let tasks = tasks.iter().map(|(name, content)| {
+        format!(
+            "    - name: Write {name}\n      ansible.builtin.copy:\n        content: \"{content}\\n\"\n        \
+             dest: \"{{{{ room }}}}/{name}\"\n        mode: \"0644\"\n"
+        )
+    });
+    format!("- hosts: all\n  gather_facts: false\n  tasks:\n{}", tasks.collect::<String>())
+}
+
+/// A forge with one stack on `main`, hosts for it, and a daemon that follows it and applied it.
+pub(crate) struct Stage {
+    pub(crate) fleet: Fleet,
+    pub(crate) forge: Forge,
+    pub(crate) world: World,
+}
+
+impl Stage {
+    #[track_caller]
+    pub(crate) fn new(kind: ForgeKind, more: &str) -> Self {
+        let fleet = Fleet::start(&HOSTS);
+        let forge = Forge::start(kind);
+        let first = forge.push(
+            "main",
+            &[
+                ("driftless.yml", DECLARATION),
+                ("hosts.yml", &fleet.inventory()),
+                ("site.yml", &playbook(&[("page", "one")])),
+            ],
+        );
+        let mut world = World::with_ansible(&newest_ansible());
+        let more = format!("poll: 1s\naccess: {}\n{more}", fleet.access());
+        world.configure(&forge.sources(&more)).start();
+        world.run_of(first.as_str(), "changed");
+        Self { fleet, forge, world }
+    }
+
+    /// The only comment of ours, once it says this.
+    #[track_caller]
+    pub(crate) fn comment_with(&self, number: u64, words: &[&str]) -> String {
+        let mut last = String::new();
+        let begun = std::time::Instant::now();
+        loop {
+            let comments = self.forge.comments(number);
+            let ours: Vec<_> = comments.iter().filter(|it| it.by == BOT).collect();
+            assert!(ours.len() <= 1, "one comment: {ours:#?}");
+            if let Some(comment) = ours.first() {
+                last.clone_from(&comment.body);
+            }
+            if words.iter().all(|it| last.contains(it)) {
+                return last;
+            }
+            assert!(
+                begun.elapsed() < SOON * 2,
+                "waited in vain for {words:?}: {last}\n{}\n{}",
+                self.world.text(&["merge-requests"]),
+                self.world.log()
+            );
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
+        }
+    }
+
+    fn content(&self, host: &str, name: &str) -> String {
+        fs::read_to_string(self.fleet.room(host).join(name)).unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn status_of(&self, commit: &CommitHash, state: &str) -> String {
+        eventually("the status is written", SOON, || {
+            let statuses = self.forge.statuses(commit);
+            let last = statuses.iter().rev().find(|it| it.context == "driftless/infra")?;
+            (last.state == state).then(|| last.description.clone())
+        })
+    }
+}
+
+fn whole_story(kind: ForgeKind, how: How) {
+    let stage = Stage::new(kind, "approvals: 1\nmerge_requests: { previews: live, live_for: [bob] }\n");
+    let Stage { forge, world, .. } = &stage;
+    forge.push("change", &[("site.yml", &playbook(&[("page", "two")]))]);
+    let number = forge.open("change", "Change the page @everybody", "alice");
+    let comment = stage.comment_with(number, &["Sandboxed preview", "site.yml", "0 of 1 approval"]);
+    assert!(!comment.contains("@everybody"), "{comment}");
+    assert!(!world.runs().iter().any(|it| it["trigger"] == "merge_request"), "nobody who is trusted spoke");
+
+    // Another push: the same comment, of the new head.
+    let tasks = [("page", "two"), ("list", "all")];
+    let head = forge.push("change", &[("site.yml", &playbook(&tasks))]);
+    stage.comment_with(number, &["Sandboxed preview", head.short()]);
+
+    // Somebody who is trusted approves of it: check mode with the real keys.
+    forge.approve(number, "bob");
+    stage.comment_with(number, &["Live preview", "Write page", "Write list", "1 of 1 approval"]);
+    assert_eq!(stage.content("web1", "page"), "one\n", "nothing was changed");
+    let said = stage.status_of(&head, "success");
+    assert!(said.contains("would change"), "{said}");
+
+    // It is merged, applied, and compared with what was shown.
+    let landed = forge.merge(number, "bob", how);
+    world.run_of(landed.as_str(), "changed");
+    assert_eq!(
+        (stage.content("web1", "page"), stage.content("web2", "list")),
+        ("two\n".into(), "all\n".into())
+    );
+    let comment = stage.comment_with(number, &["s previewed: 4 of 4"]);
+    assert!(comment.contains("Merged"), "{comment}");
+    assert_eq!(forge.comments(number).len(), 1, "it was edited in place");
+    let series = r#"driftless_preview_changes_total{result="as_predicted",source="infra",stack="web"} "#;
+    assert_eq!(world.metric(series), Some(4.0));
+
+    // What nobody approved of is not applied, whoever pushed it.
+    let pushed = forge.push("main", &[("site.yml", &playbook(&[("page", "evil")]))]);
+    eventually("it is refused", SOON, || {
+        let status = world.json(&["status"]);
+        status["sources"][0]["problem"]["message"].as_str()?.contains("not merged through").then_some(())
+    });
+    assert!(
+        !world.runs().iter().any(|it| it["revision"].as_str().is_some_and(|it| it.contains(pushed.as_str())))
+    );
+    assert_eq!(stage.content("web1", "page"), "two\n");
+}
+
+#[test]
+fn a_merge_request_of_github_is_previewed_approved_merged_applied_and_reported() {
+    whole_story(ForgeKind::Github, How::Merge);
+}
+
+#[test]
+fn a_merge_request_of_gitlab_is_previewed_approved_merged_applied_and_reported() {
+    whole_story(ForgeKind::Gitlab, How::Squash);
+}
+
+#[test]
+fn a_merge_request_of_forgejo_is_previewed_approved_merged_applied_and_reported() {
+    whole_story(ForgeKind::Forgejo, How::Merge);
+}
