@@ -216,6 +216,7 @@ fn spec() -> RunSpec {
         merge_request: None,
         requested_by: None,
         failures_before: 0,
+        outside_window: None,
         selection: Selection::Full,
         playbook: "site.yml".to_owned(),
         inventory: "inventory.ini".to_owned(),

@@ -107,7 +107,14 @@ impl World {
         };
         let declaration = Declaration { stacks: vec![stack], inferred: false, notes: Vec::new() };
         let revision = format!("main@sha1:{}", "a".repeat(40)).parse().expect("a revision");
-        let tip = Tip { revision, lineage: Lineage::First, declaration: Ok(declaration), line: Vec::new() };
+        let tip = Tip {
+            revision,
+            lineage: Lineage::First,
+            declaration: Ok(declaration),
+            line: Vec::new(),
+            tag: None,
+            trust: Ok(()),
+        };
         world.step(&Event::Tick);
         world.step(&Event::Fetched { source: "bench".parse().expect("a name"), tip });
         world

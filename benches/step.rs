@@ -166,7 +166,17 @@ impl World {
         let revision: Revision = format!("main@sha1:{commit}").parse().expect("a revision");
         let stacks = (0..self.size / SOURCES).map(|number| stack(&name, number)).collect();
         let declaration = Declaration { stacks, inferred: false, notes: Vec::new() };
-        (name, Tip { revision, lineage: Lineage::Same, declaration: Ok(declaration), line: Vec::new() })
+        (
+            name,
+            Tip {
+                revision,
+                lineage: Lineage::Same,
+                declaration: Ok(declaration),
+                line: Vec::new(),
+                tag: None,
+                trust: Ok(()),
+            },
+        )
     }
 }
 

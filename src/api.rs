@@ -21,7 +21,7 @@ pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,
 };
 pub use status::{MergeRequestList, Readiness, ServiceMode, StackList, Status, StoreState};
-pub use value::{RevisionAsked, check_limit, check_tag, check_tags};
+pub use value::{RevisionAsked, check_limit, check_reason, check_tag, check_tags};
 
 /// The same as in the core: why a stack did, does or does not run.
 pub use crate::domain::Explanation;

@@ -7,9 +7,11 @@
 mod access;
 mod audit;
 mod check;
+mod checks;
 mod drift;
 mod forge;
 mod inferred;
+mod limit_keys;
 mod mask;
 mod merge_requests;
 mod operator;
@@ -23,21 +25,23 @@ mod repository_rules;
 mod retention;
 mod schema;
 mod shape;
+mod signatures;
 mod stack_keys;
 mod starter;
 mod suggest;
 mod tree;
 mod units;
 mod value;
+mod webhook;
+mod windows;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
 pub use audit::AuditConfig;
+pub use checks::Checks;
 pub use drift::{AirbagOverride, Redact};
 pub use forge::ForgeConfig;
-pub use operator::{
-    Checks, Config, FetchLimits, Limits, Paths, RunLimits, SourceConfig, StackOverride, TreeLimits,
-};
+pub use operator::{Config, FetchLimits, Limits, Paths, RunLimits, SourceConfig, StackOverride, TreeLimits};
 pub use reference::{operator_reference, repository_reference};
 pub use report::{Diagnostic, Finding, Report, Severity};
 pub use repository::repository_declaration;
@@ -46,6 +50,8 @@ pub use schema::{operator_schema, repository_schema};
 pub use starter::{operator_starter, starter};
 pub use tree::{FileKind, RepositoryFiles};
 pub use units::{show_size, show_span};
+pub use webhook::Webhook;
+pub use windows::WindowsOverride;
 
 /// The name of the repository's file, at its root.
 pub const REPOSITORY_FILE: &str = "driftless.yml";

@@ -25,12 +25,14 @@ mod places;
 mod preparing;
 mod previewing;
 mod probing;
+mod receiving;
 mod record;
 mod recovery;
 mod reload;
 mod reporting;
 mod running;
 mod sandboxing;
+mod signatures;
 mod trail;
 mod turning;
 
@@ -64,6 +66,7 @@ use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
 use places::Places;
+use receiving::Receiving;
 use reload::Reloading;
 use turning::Loop;
 
@@ -172,6 +175,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         inbox: inbox.clone(),
         store: store.clone(),
         git: Arc::clone(&tools.git),
+        receiving: Arc::clone(&tools.receiving),
         metrics,
         flags,
         started_at: clock::now(),
@@ -221,6 +225,7 @@ fn tools(
     }
     let runtimes = Runtimes::new(places.runtimes(), options.program.clone(), options.search_path.clone())?;
     metrics.limit_hosts(config.host_metrics);
+    let receiving = Receiving::new(&config, inbox.clone(), store.clone(), Arc::clone(metrics))?;
     Ok(Arc::new(Tools {
         git: Arc::new(git),
         store,
@@ -228,6 +233,7 @@ fn tools(
         runtimes,
         collection,
         inbox: inbox.clone(),
+        receiving: Arc::new(receiving),
         flags: Arc::clone(flags),
         program: options.program.clone(),
         cgroup: housekeeping::delegated_cgroup(),

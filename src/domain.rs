@@ -6,10 +6,13 @@ pub mod name;
 pub mod revision;
 pub mod secret;
 
+pub mod request;
+pub mod signature;
 pub mod source;
 pub mod stack;
 
 pub mod change;
+pub mod delivery;
 pub mod drift;
 pub mod findings;
 pub mod impact;
@@ -24,6 +27,7 @@ pub mod run;
 pub mod run_event;
 pub mod schedule;
 pub mod verdict;
+pub mod window;
 
 pub mod ledger;
 pub mod status;
@@ -38,6 +42,7 @@ pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Memory, Settings};
 pub use failure::{Failure, Retry};
@@ -57,6 +62,7 @@ pub use preview::{
     MergeRequestStatus, PreviewFacts, PreviewLevel, PreviewRequest, Previewed, SandboxedStack,
 };
 pub use recap::{HostEnd, HostStats, Recap, Tally};
+pub use request::Request;
 pub use revision::{CommitHash, Reference, Revision};
 pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
 pub use run_event::{
@@ -65,13 +71,13 @@ pub use run_event::{
 };
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
+pub use signature::{Sighting, SignaturePolicy, SignatureRules};
 pub use source::{
     AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
 };
 pub use stack::{
     ApplyPolicy, ApprovalFacts, ApprovalPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold,
-    Interruption, LockFacts, NarrowPlan, OwedVerify, PredictionTotals, ProbeFacts, Request, StackFacts,
-    StackPolicy,
+    Interruption, LockFacts, NarrowPlan, OwedVerify, PredictionTotals, ProbeFacts, StackFacts, StackPolicy,
 };
 pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,
@@ -79,6 +85,7 @@ pub use status::{
 };
 pub use total::{LastEnd, Total};
 pub use verdict::{Coverage, Verdict};
+pub use window::{Freeze, Window, WindowState, Windows, Zone, ZoneError};
 
 /// A point in wall-clock time. Always an argument of the core, never read inside it.
 pub use jiff::Timestamp;

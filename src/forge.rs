@@ -1,6 +1,8 @@
-//! Forges: the servers where merge requests are. They are asked and told over their APIs.
+//! Forges: the servers where repositories and merge requests are. They are asked and told over their APIs, and tell
+//! through webhooks.
 
 pub mod client;
 pub mod comment;
+pub mod webhook;
 
 pub use client::{Client, ForgeError, ForgeLimits, ForgeSettings};

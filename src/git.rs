@@ -17,9 +17,12 @@ mod merge;
 mod merge_request;
 mod policy;
 mod process;
+mod signature;
 mod transport;
 mod tree;
+mod trust;
 mod url;
+mod verifier;
 pub mod watch;
 
 #[cfg(test)]
@@ -38,6 +41,7 @@ pub use compare::{Difference, DifferenceKind};
 pub use error::{GitError, Phase};
 pub use policy::{Reason, Refusal};
 pub use tree::{EntryKind, TreeEntry};
+pub use trust::{Claim, Distrust, Untrusted};
 pub use url::{RemoteUrl, UrlError};
 
 use crate::domain::{CommitHash, Failure, Lineage, Reference, Revision, SourceName};
@@ -87,7 +91,7 @@ pub struct Remote {
     pub name: SourceName,
     /// Where it is.
     pub url: RemoteUrl,
-    /// The followed branch.
+    /// The followed branch or tag.
     pub reference: Reference,
     /// How it is reached.
     pub access: GitAccess,
@@ -98,8 +102,10 @@ pub struct Remote {
 /// What a fetch brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// What the branch names now.
+    /// The commit that the reference names now.
     pub revision: Revision,
+    /// The tag object by which it names it, if it is an annotated tag.
+    pub tag: Option<CommitHash>,
     /// How that relates to the admitted commit.
     pub lineage: Lineage,
     /// Whether its tree may be laid out: no submodule, LFS pointer, hostile path or symlink that leads out.
@@ -134,6 +140,8 @@ struct Memory {
     strikes: u32,
     /// The result of the checks of one commit; they cannot change.
     checked: Option<(CommitHash, Result<(), Failure>)>,
+    /// Signatures that were found good.
+    judged: trust::Judged,
     /// An admitted commit that a cache fetched anew does not have: it is gone, not lost.
     gone: Option<CommitHash>,
 }
@@ -284,21 +292,20 @@ impl Git {
         tip: CommitHash,
         admitted: Option<&CommitHash>,
     ) -> Result<Fetched, GitError> {
-        let known = source.memory().checked.clone().filter(|(commit, _)| *commit == tip).map(|(_, it)| it);
+        let checked = source.memory().checked.clone();
         let (cache, admitted, reference) =
             (self.cache(&remote.name), admitted.cloned(), remote.reference.clone());
         let examined = spawn_blocking(move || -> Result<Fetched, GitError> {
             let objects = cache.objects()?;
-            let is_commit = objects.find_object(tree::oid(&tip)?, None);
-            if is_commit.map_err(|it| GitError::corrupt(&it))?.kind() != Some(git2::ObjectType::Commit) {
+            let Some((commit, tag)) = signature::peel(&objects, &reference, &tip)? else {
                 return Err(GitError::NotACommit(reference));
-            }
-            let lineage = history::lineage(&objects, &tip, admitted.as_ref())?;
-            let repository_checks = match known {
-                Some(known) => known,
-                None => checks(&objects, &tip)?,
             };
-            Ok(Fetched { revision: Revision { reference, commit: tip }, lineage, repository_checks })
+            let lineage = history::lineage(&objects, &commit, admitted.as_ref())?;
+            let repository_checks = match checked {
+                Some((known, checks)) if known == commit => checks,
+                _ => checks(&objects, &commit)?,
+            };
+            Ok(Fetched { revision: Revision { reference, commit }, tag, lineage, repository_checks })
         });
         let fetched = examined.await.map_err(|_| GitError::Worker)??;
         source.memory().checked = Some((fetched.revision.commit.clone(), fetched.repository_checks.clone()));

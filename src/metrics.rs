@@ -5,6 +5,7 @@
 //! Labels hold configured names and fixed words only, never a revision, a task or a run. The `_info` series are the
 //! exception for revisions, those of single hosts for hosts, of which there are only so many.
 
+mod deliveries;
 mod drift;
 mod gauges;
 mod page;
@@ -21,6 +22,7 @@ use prometheus::{Encoder as _, HistogramVec, IntCounterVec, Registry, TextEncode
 
 use crate::domain::{
     DriftFacts, LastEnd, Mode, Outcome, SourceName, SourceStatus, StackId, StackStatus, Timestamp, Total,
+    WebhookProvider,
 };
 
 pub use table::{Kind, METRICS, Metric};
@@ -35,6 +37,8 @@ pub struct MetricsError(#[from] prometheus::Error);
 pub struct Snapshot {
     /// All sources.
     pub sources: Vec<SourceStatus>,
+    /// The sources with a receiver of webhooks, and who sends there.
+    pub receivers: Vec<(SourceName, WebhookProvider)>,
     /// All stacks.
     pub stacks: Vec<StackStatus>,
     /// The merge requests that are followed, by the sources that name a forge.
@@ -79,6 +83,7 @@ pub struct Metrics {
     run_seconds: HistogramVec,
     start_seconds: HistogramVec,
     fetches: IntCounterVec,
+    deliveries: IntCounterVec,
     forge_calls: IntCounterVec,
     previews: IntCounterVec,
     known: Mutex<Known>,
@@ -91,6 +96,7 @@ pub struct Metrics {
 #[derive(Default)]
 struct Known {
     sources: BTreeSet<SourceName>,
+    receivers: BTreeSet<(SourceName, WebhookProvider)>,
     stacks: BTreeSet<StackId>,
 }
 
@@ -103,6 +109,7 @@ impl Metrics {
             start_seconds: table::histogram("driftless_run_start_delay_seconds")?,
             fetches: table::counter("driftless_git_fetches_total")?,
             forge_calls: table::counter(requests::CALLS)?,
+            deliveries: table::counter(deliveries::NAME)?,
             previews: table::counter(requests::PREVIEWS)?,
             registry,
             known: Mutex::default(),
@@ -112,6 +119,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.run_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.start_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.fetches.clone()))?;
+        metrics.registry.register(Box::new(metrics.deliveries.clone()))?;
         metrics.registry.register(Box::new(metrics.forge_calls.clone()))?;
         metrics.registry.register(Box::new(metrics.previews.clone()))?;
         metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
@@ -170,6 +178,7 @@ impl Metrics {
     fn prepare(&self, snapshot: &Snapshot) {
         let now = Known {
             sources: snapshot.sources.iter().map(|it| it.name.clone()).collect(),
+            receivers: snapshot.receivers.iter().cloned().collect(),
             stacks: snapshot.stacks.iter().map(|it| it.id.clone()).collect(),
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -188,6 +197,7 @@ impl Metrics {
                 self.fetches.with_label_values(&[source.as_str(), result]);
             }
         }
+        deliveries::prepare(&self.deliveries, &known.receivers, &now.receivers);
         *known = now;
     }
 

@@ -14,6 +14,7 @@ mod audit;
 mod backup;
 mod columns;
 mod connection;
+mod deliveries;
 mod error;
 pub mod events;
 mod frames;
@@ -51,6 +52,7 @@ use self::writer::{Command, Job, WAITING, Writer};
 use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
 
 pub use self::audit::{AuditDatabase, AuditFilter, AuditRow, AuditState};
+pub use self::deliveries::RecordedDelivery;
 pub use self::error::StoreError;
 pub use self::events::{EventLog, EventReader};
 pub use self::journal::JournalEntry;

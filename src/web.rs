@@ -1,7 +1,8 @@
 //! What is served: the API on a unix socket, metrics and health over TCP.
 //!
 //! The unix socket knows who is at the other end, so actions are there and only there. TCP serves what everybody may
-//! see: no API, no names that a repository made up, nothing that changes state.
+//! see: no API, no names that a repository made up, nothing that changes state. It also takes deliveries of webhooks
+//! in, which prove their sender and only make the daemon look at a source sooner.
 
 mod accounts;
 mod api_routes;
@@ -10,14 +11,18 @@ mod events;
 mod listen;
 mod open_routes;
 mod reply;
+mod webhooks;
 
 use std::future::Future;
 use std::time::Duration;
+
+use axum::http::HeaderMap;
 
 pub use accounts::{Accounts, Permission, Person};
 pub use api_routes::api_router;
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
 pub use open_routes::open_router;
+pub use webhooks::WebhookAnswer;
 
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
@@ -100,6 +105,18 @@ pub trait Backend: Clone + Send + Sync + 'static {
         body: ApproveBody,
         by: Person,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// The largest body of a webhook that is read, in bytes.
+    fn webhook_body_limit(&self) -> usize;
+    /// A delivery of a webhook came, whole. Who sent it, and whether anybody waits for it, is not known yet: `source` is
+    /// what stood in the path.
+    fn webhook(
+        &self,
+        source: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> impl Future<Output = WebhookAnswer> + Send;
+    /// A delivery of a webhook was not read to its end.
+    fn webhook_unread(&self, source: &str);
     /// Records of the audit chain.
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
     /// Erases the name of a person from the audit chain.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorBody, RevisionAsked, check_limit, check_tags};
+use super::{ErrorBody, RevisionAsked, check_limit, check_reason, check_tags};
 use crate::domain::{CommitHash, RunId};
 
 /// `POST /api/v1/stacks/{source}/{stack}/apply`.
@@ -19,6 +19,9 @@ pub struct ApplyBody {
     /// Only tasks with these tags. The run counts as applied on no host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Why it must not wait for an apply window or the end of a freeze: one line, which is kept with the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside_window: Option<String>,
 }
 
 impl ApplyBody {
@@ -30,6 +33,9 @@ impl ApplyBody {
         }
         if let Some(limit) = &self.limit {
             check_limit(limit)?;
+        }
+        if let Some(reason) = &self.outside_window {
+            check_reason(reason)?;
         }
         check_tags(&self.tags)
     }

@@ -20,6 +20,8 @@ pub enum Access {
     Administrators,
     /// Whoever reaches the listener.
     Everybody,
+    /// Whoever signs with the secret of a receiver, for the source of that receiver.
+    Senders,
 }
 
 /// Where a route is served, and nowhere else.
@@ -55,7 +57,7 @@ const fn open(path: &'static str, about: &'static str) -> Route {
 }
 
 /// Every route there is.
-pub const ROUTES: [Route; 22] = [
+pub const ROUTES: [Route; 23] = [
     api(Method::Get, "/api/v1/status", "The daemon, its sources, its stacks and its live runs."),
     api(Method::Get, "/api/v1/stacks", "All stacks."),
     api(Method::Get, "/api/v1/stacks/{source}/{stack}/explain", "Why a stack did, does or does not run."),
@@ -94,6 +96,13 @@ pub const ROUTES: [Route; 22] = [
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),
     open("/readyz", "200 while work is done, else 503 and why not."),
+    Route {
+        listener: Listener::Tcp,
+        method: Method::Post,
+        path: "/webhooks/{source}",
+        access: Access::Senders,
+        about: "Takes a signed delivery of a forge in: see [webhooks](webhooks.md).",
+    },
 ];
 
 #[cfg(test)]
@@ -101,12 +110,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_acts_is_only_on_the_socket_and_only_for_administrators() {
+    fn what_acts_is_on_the_socket_for_administrators_or_signed() {
         for route in ROUTES {
             let on_socket = route.listener == Listener::Socket;
             assert_eq!(on_socket, route.path.starts_with(PREFIX), "{}", route.path);
             assert_eq!(on_socket, route.access == Access::Administrators, "{}", route.path);
-            assert!(on_socket || route.method == Method::Get, "{}", route.path);
+            // What comes over TCP acts only if it is signed, and then only as a hint.
+            let acts = route.method == Method::Post;
+            assert_eq!(!on_socket && acts, route.access == Access::Senders, "{}", route.path);
         }
     }
 

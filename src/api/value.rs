@@ -5,6 +5,8 @@ use std::str::FromStr;
 use super::ErrorBody;
 use crate::domain::{CommitHash, Revision};
 
+/// The longest reason that a person gives, in characters.
+const LONGEST_REASON: usize = 200;
 const LONGEST_LIMIT: usize = 1000;
 const LONGEST_TAG: usize = 100;
 const MOST_TAGS: usize = 50;
@@ -48,6 +50,16 @@ pub fn check_tag(tag: &str) -> Result<(), ErrorBody> {
     }
     Err(ErrorBody::bad_request(format!("`{}` is not a tag", tag.escape_default()))
         .remedy("use letters, digits, `_`, `-`, `.` and `:`, beginning with a letter, a digit or `_`"))
+}
+
+/// Accepts one line in a person's own words.
+pub fn check_reason(reason: &str) -> Result<(), ErrorBody> {
+    let is_line = !reason.trim().is_empty() && !reason.chars().any(char::is_control);
+    if is_line && reason.chars().count() <= LONGEST_REASON {
+        return Ok(());
+    }
+    Err(ErrorBody::bad_request("this is not a reason")
+        .remedy(format!("write one line of at most {LONGEST_REASON} characters that says why")))
 }
 
 /// Accepts a list of tags.
@@ -137,6 +149,14 @@ mod tests {
             assert!(check_tag(bad).is_err(), "{bad:?}");
         }
         assert!(check_tags(&vec!["a".to_owned(); 51]).is_err());
+    }
+
+    #[test]
+    fn a_reason_is_one_line_of_words() {
+        assert_eq!(check_reason("the certificate is broken"), Ok(()));
+        for bad in ["", "  ", "a\nb", "\u{1b}[2J", &"a".repeat(201)] {
+            assert!(check_reason(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(super) async fn apply(
         revision: arguments.revision.map(|RevisionText(text)| text),
         limit: arguments.limit,
         tags: arguments.tags,
+        outside_window: arguments.outside_window,
     };
     let answer: ActionReply = client.post(&stack_path(&arguments.stack, "apply"), &body).await?;
     wait(&arguments.stack, &answer, arguments.no_wait, client, console).await

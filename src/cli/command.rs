@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::audit::AuditCommand;
 use super::drift::DriftArguments;
-use crate::api::{NameWanted, RevisionAsked, check_limit, check_tag};
+use crate::api::{NameWanted, RevisionAsked, check_limit, check_reason, check_tag};
 use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
 /// Where the daemon of a service listens.
@@ -346,9 +346,16 @@ pub struct ApplyArguments {
     /// Only tasks with these tags; the run then counts as applied nowhere
     #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = tag, allow_hyphen_values = true)]
     pub tags: Vec<String>,
+    /// Do not wait for an apply window or the end of a freeze; the reason is kept with the run
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    pub outside_window: Option<String>,
     /// Only ask; do not wait for the run
     #[arg(long)]
     pub no_wait: bool,
+}
+
+fn reason(given: &str) -> Result<String, crate::api::ErrorBody> {
+    check_reason(given).map(|()| given.to_owned())
 }
 
 fn limit(given: &str) -> Result<String, crate::api::ErrorBody> {

@@ -1,7 +1,6 @@
 //! The operator's file as values.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::access::{Access, Credentials, Lender};
 use super::audit::AuditConfig;
 use super::check::Findings;
+use super::checks::Checks;
 use super::drift::{AirbagOverride, Redact, aliases, check_schedule};
 use super::forge::ForgeConfig;
 use super::merge_requests::merge_request_policy;
@@ -16,27 +16,15 @@ use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
 use super::retention::Retention;
+use super::signatures::signature_rules;
 use super::value::Value;
+use super::webhook::Webhook;
+use super::windows::{WindowsOverride, windows_of};
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
     AdmissionPolicy, AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, RewindPolicy,
-    Settings, SourceName, SourcePolicy, Span, StackName,
+    Settings, SignatureRules, SourceName, SourcePolicy, Span, StackName, Windows,
 };
-
-/// What others know better: the parts that talk to Git and run Ansible own these rules.
-#[derive(Clone, Copy)]
-pub struct Checks {
-    /// Refuses a URL with what to do about it; the flag says whether repositories on this machine are allowed.
-    pub url: fn(&str, bool) -> Result<(), String>,
-    /// Refuses the name of an environment variable with what to do about it.
-    pub env_name: fn(&str) -> Result<(), String>,
-}
-
-impl fmt::Debug for Checks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Checks")
-    }
-}
 
 /// All that the operator says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +54,8 @@ pub struct Config {
     pub redact: Redact,
     /// How many hosts have metrics of their own.
     pub host_metrics: u32,
+    /// The largest body of a webhook that is read, in bytes.
+    pub webhook_body_limit: u64,
     /// What somebody should look at, though the file is valid. Often empty.
     pub warnings: Report,
 }
@@ -94,10 +84,16 @@ pub struct SourceConfig {
     pub url: String,
     /// The user that its runs belong to.
     pub run_as: Option<String>,
+    /// What has to be signed, and by whom.
+    pub signatures: SignatureRules,
+    /// When applies of its stacks may start.
+    pub windows: Windows,
     /// How it is reached.
     pub credentials: Credentials,
     /// How the hosts of all its stacks are reached.
     pub access: Access,
+    /// Who may tell that it moved.
+    pub webhook: Option<Webhook>,
     /// Where its merge requests are.
     pub forge: Option<ForgeConfig>,
     /// What outranks the repository, by stack.
@@ -135,6 +131,8 @@ pub struct StackOverride {
     pub timeout: Option<Span>,
     /// Ansible's `--forks`.
     pub forks: Option<u32>,
+    /// When its applies may start.
+    pub windows: WindowsOverride,
     /// How its hosts are reached.
     pub access: Access,
 }
@@ -295,6 +293,7 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         audit: AuditConfig::of(value.get("audit")?, lender)?,
         redact: Redact::of(value.get("redact")?),
         host_metrics: value.get("metrics")?.count("hosts")?,
+        webhook_body_limit: value.get("webhooks")?.size("body_limit")?,
         warnings: Report::new("", "", &[], Vec::new()),
     })
 }
@@ -319,9 +318,12 @@ fn source(name: SourceName, value: &Value, lender: &Lender<'_>) -> Option<Source
         },
         url: value.owned("url")?,
         run_as: value.owned("run_as"),
+        signatures: signature_rules(value),
+        windows: windows_of(value),
         forge: ForgeConfig::of(value, &credentials, lender),
         credentials,
         access: lender.access(value.get("access")?),
+        webhook: Webhook::of(value, lender),
         stacks,
     })
 }
@@ -340,6 +342,7 @@ fn stack(value: &Value, lender: &Lender<'_>) -> StackOverride {
         max_task_time: value.duration("max_task_time"),
         timeout: value.duration("timeout"),
         forks: value.count("forks"),
+        windows: WindowsOverride::of(value),
         access: value.get("access").map(|it| lender.access(it)).unwrap_or_default(),
     }
 }

@@ -2,10 +2,14 @@
 
 use super::audit::AUDIT;
 use super::forge::FORGE;
+use super::limit_keys::{CHECKOUT, FETCH, RETENTION, RETRY, RUN};
 use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
+use super::signatures::SIGNATURES;
 use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
-use super::units::{DAY, HOUR, KIB, MIB, MINUTE, SECOND, TIB};
+use super::units::{DAY, MIB, SECOND, TIB};
+use super::webhook::{WEBHOOK, WEBHOOKS};
+use super::windows::{FREEZE, WINDOW};
 
 pub(super) const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, shape, presence: Presence::Required, about }
@@ -67,6 +71,7 @@ pub(super) static OPERATOR: &[Key] = &[
     optional("audit", Shape::Group(AUDIT), "The audit chain and what vouches for it."),
     optional("redact", Shape::Group(REDACT), "What is kept out of records, beside what is always."),
     optional("metrics", Shape::Group(METRICS), "What Prometheus is told."),
+    optional("webhooks", Shape::Group(WEBHOOKS), "What holds for the webhooks of all sources."),
     with_default(
         "state_dir",
         PATH,
@@ -103,7 +108,12 @@ static SOURCE: &[Key] = &[
         Shape::Text(&shape::URL),
         "Where the repository is: `https://…`, `ssh://…`, `user@host:path`, or a repository on this machine as an absolute path or `file:///…`. No password in it.",
     ),
-    with_default("reference", Shape::Text(&shape::BRANCH), "main", "The branch that is followed."),
+    with_default(
+        "reference",
+        Shape::Text(&shape::REFERENCE),
+        "main",
+        "The branch that is followed, or a tag as `refs/tags/` and its name.",
+    ),
     with_default(
         "poll",
         Shape::Duration(SECOND, DAY),
@@ -115,6 +125,17 @@ static SOURCE: &[Key] = &[
         Shape::Choice(&["ask", "follow"]),
         "ask",
         "What happens when the branch moves to something that does not descend from the last admitted commit: wait for a person (`driftless approve`), or follow.",
+    ),
+    optional("signatures", Shape::Group(SIGNATURES), "What has to be signed, and by whom."),
+    optional(
+        "windows",
+        Shape::List(&Shape::Group(WINDOW)),
+        "When applies may start: each with `cron`, `for` and `timezone`. Absent: at all times.",
+    ),
+    optional(
+        "freezes",
+        Shape::List(&Shape::Group(FREEZE)),
+        "When no apply starts, whatever window is open: each with `from`, `to`, `timezone` and `reason`.",
     ),
     optional(
         "run_as",
@@ -132,6 +153,11 @@ static SOURCE: &[Key] = &[
         "Admit only commits that were merged through a merge request which so many people approved of, its author not counted. Needs `forge`. Absent: what is pushed is admitted.",
     ),
     optional("credentials", Shape::Group(CREDENTIALS), "How the repository is reached."),
+    optional(
+        "webhook",
+        Shape::Group(WEBHOOK),
+        "Who may tell that the repository moved, so that driftless looks at once.",
+    ),
     optional("access", Shape::Group(ACCESS), "How the hosts are reached, for all stacks of this source."),
     optional(
         "forge",
@@ -275,64 +301,5 @@ static LIMITS: &[Key] = &[
         "run",
         Shape::Group(RUN),
         "What the processes of one run may use. Absent: no limit beyond that of the unit.",
-    ),
-];
-
-static RETRY: &[Key] = &[
-    with_default(
-        "base",
-        Shape::Duration(SECOND, DAY),
-        "30s",
-        "The pause before the first retry; it doubles with each further one.",
-    ),
-    with_default("max", Shape::Duration(SECOND, 7 * DAY), "1h", "The longest pause."),
-];
-
-static FETCH: &[Key] = &[
-    with_default("connect", Shape::Duration(SECOND, 10 * MINUTE), "10s", "Until the server answers."),
-    with_default("stall", Shape::Duration(SECOND, HOUR), "30s", "Without any progress."),
-    with_default("total", Shape::Duration(SECOND, DAY), "10m", "All in all."),
-];
-
-static CHECKOUT: &[Key] = &[
-    with_default("files", Shape::Count(1, 10_000_000), "200000", "Files and directories."),
-    with_default("size", Shape::Size(KIB, TIB), "2GiB", "All files together."),
-];
-
-static RUN: &[Key] = &[
-    optional("memory", Shape::Size(64 * MIB, TIB), "Address space of each process."),
-    optional(
-        "processes",
-        Shape::Count(16, 1_000_000),
-        "Processes and threads of the user that the run belongs to.",
-    ),
-    optional("open_files", Shape::Count(64, 1_000_000), "Open files of each process."),
-    optional("file_size", Shape::Size(MIB, TIB), "Size of each file that is written."),
-];
-
-static RETENTION: &[Key] = &[
-    with_default(
-        "age",
-        Shape::Duration(HOUR, 3650 * DAY),
-        "90d",
-        "Runs older than this are deleted. The last one of each stack is kept.",
-    ),
-    with_default(
-        "size",
-        Shape::Size(64 * MIB, 64 * TIB),
-        "5GiB",
-        "All records together; the oldest are deleted first.",
-    ),
-    with_default(
-        "journal",
-        Shape::Duration(HOUR, 3650 * DAY),
-        "30d",
-        "How long the journal of events and decisions goes back.",
-    ),
-    with_default(
-        "raw_log",
-        Shape::Duration(HOUR, 3650 * DAY),
-        "14d",
-        "How long raw logs are kept, where `raw_log` is on.",
     ),
 ];

@@ -4,18 +4,31 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::check::Findings;
+use super::checks::Checks;
 use super::drift::alias_key;
 use super::forge;
 use super::mask::{for_display, one_line};
-use super::operator::Checks;
 use super::report::Diagnostic;
+use super::signatures::check_signatures;
 use super::units::show_span;
 use super::value::{Content, Pointer, Value};
+use super::webhook;
+use super::windows::check_freezes;
 use super::yaml::Name;
 
 /// Keys whose path is to exist already. Secrets are looked at by themselves.
-const EXISTING: [&str; 7] =
-    ["ssh_agent", "known_hosts", "ssh_config", "git_credentials", "ca_bundle", "system_ansible", "python"];
+const EXISTING: [&str; 10] = [
+    "ssh_agent",
+    "known_hosts",
+    "ssh_config",
+    "git_credentials",
+    "ca_bundle",
+    "system_ansible",
+    "python",
+    "allowed_signers",
+    "revoked_keys",
+    "keyring",
+];
 
 pub(super) struct Rules<'a> {
     pub(super) findings: &'a mut Findings,
@@ -34,6 +47,7 @@ impl Rules<'_> {
         let sources = value.named("sources");
         for (_, source) in sources {
             self.source(source);
+            webhook::check(self.findings, source, self.checks, self.credentials_dir);
         }
         self.users(sources);
         self.aliases(value.named("aliases"));
@@ -69,6 +83,9 @@ impl Rules<'_> {
         {
             self.findings.error("this URL is refused", &url.place, one_line(&for_display(&help, &[])));
         }
+        check_signatures(source, self.findings);
+        check_freezes(source, self.findings);
+        source.named("stacks").iter().for_each(|(_, it)| check_freezes(it, self.findings));
         forge::complete(source, self.findings);
         let stacks = source.named("stacks").iter().filter_map(|(_, it)| it.get("access"));
         for access in source.get("access").into_iter().chain(stacks) {

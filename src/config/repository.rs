@@ -16,7 +16,7 @@ use super::value::Value;
 use super::{LARGEST_FILE, REPOSITORY_FILE, yaml};
 use crate::domain::{
     AirbagPolicy, ApplyPolicy, ApprovalPolicy, Declaration, Failure, RuntimeSpec, SourceName, Span, StackId,
-    StackName, StackPolicy,
+    StackName, StackPolicy, Windows,
 };
 
 /// Keys that people look for in a repository, but that only the operator may set: they lend credentials or set limits.
@@ -35,6 +35,9 @@ const OPERATORS: &[&str] = &[
     "daily_heals",
     "airbag",
     "max_task_time",
+    "signatures",
+    "windows",
+    "freezes",
     "aliases",
     "redact",
 ];
@@ -52,7 +55,12 @@ impl Config {
         let nothing = BTreeMap::new();
         let overrides = self.sources.get(source).map_or(&nothing, |it| &it.stacks);
         let mut declaration = repository_declaration(source, files)?;
+        let windows = self.sources.get(source).map(|it| it.windows.clone()).unwrap_or_default();
         for stack in &mut declaration.stacks {
+            stack.windows = match overrides.get(&stack.id.stack) {
+                Some(it) => it.windows.over(&windows),
+                None => windows.clone(),
+            };
             outrank(stack, overrides.get(&stack.id.stack), &self.limits, &mut declaration.notes);
         }
         let names = || declaration.stacks.iter().map(|it| it.id.stack.as_str());
@@ -173,6 +181,7 @@ fn stack(id: StackId, value: &Value, runtime: RuntimeSpec) -> Option<StackPolicy
         daily_heals: StackPolicy::DAILY_HEALS,
         airbag: AirbagPolicy::default(),
         max_task_time: StackPolicy::MAX_TASK_TIME,
+        windows: Windows::default(),
         // Nothing declared: the operator's limit takes its place below.
         timeout: value.duration("timeout").unwrap_or(Span::MAX),
         depends_on: depends_on.ok()?,

@@ -122,7 +122,7 @@ rules! {
     STACK_NAME: "a name of a stack", "<stack>", NAME, name;
     /// Checked further by those who talk to Git.
     URL: "the URL of a Git repository", "", "^[^-].*$", url;
-    BRANCH: "a branch name", "", "^[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", branch;
+    REFERENCE: "a name of a branch or a tag", "", "^[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", reference;
     ABSOLUTE: "an absolute path", "", "^/", absolute;
     USER: "a name of a user on this machine", "", "^[a-z_][a-z0-9_-]{0,30}$", user;
     GROUP: "a name of a group on this machine", "", "^[a-z_][a-z0-9_-]{0,30}$", user;
@@ -169,9 +169,9 @@ fn url(text: &str) -> Result<(), String> {
     )
 }
 
-fn branch(text: &str) -> Result<(), String> {
+fn reference(text: &str) -> Result<(), String> {
     text.parse::<Reference>().map(|_| ()).map_err(|_| {
-        "use letters, digits, `.`, `_`, `-` and `/`, not beginning with `-`, `.` or `/`; tags and hashes cannot be followed".to_owned()
+        "use letters, digits, `.`, `_`, `-` and `/`, not beginning with `-`, `.` or `/`; a tag is written `refs/tags/v1`, and hashes cannot be followed".to_owned()
     })
 }
 

@@ -3,6 +3,7 @@
 use super::operator_keys::{ACCESS, optional, with_default};
 use super::shape::{self, Key, Shape};
 use super::units::{DAY, MINUTE, SECOND};
+use super::windows::{FREEZE, WINDOW};
 
 /// The keys of one stack.
 pub(super) static STACK: &[Key] = &[
@@ -23,6 +24,16 @@ pub(super) static STACK: &[Key] = &[
         "Whether drift is corrected, or only reported.",
     ),
     optional("check", Shape::OneOf(OVERRIDDEN_CHECK), "When check mode looks for drift: `every` or `cron`."),
+    optional(
+        "windows",
+        Shape::List(&Shape::Group(WINDOW)),
+        "The windows of this stack, in the place of those of its source.",
+    ),
+    optional(
+        "freezes",
+        Shape::List(&Shape::Group(FREEZE)),
+        "Freezes of this stack, beside those of its source.",
+    ),
     optional("daily_heals", DAILY_HEALS, "As `limits.daily_heals`, for this stack."),
     optional(
         "airbag",

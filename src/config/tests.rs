@@ -6,12 +6,14 @@ mod judge;
 mod operator;
 mod schema;
 mod starter;
+mod webhook;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Checks, Config, FileKind, Report, RepositoryFiles};
-use crate::domain::{Declaration, Failure, SourceName};
+use crate::domain::{Declaration, Failure, Secret, SourceName, WebhookProvider};
 
 /// A tree of a commit in memory: path and content. What ends in `/` is a submodule, what starts with `->` a link.
 pub(super) struct Tree(BTreeMap<String, String>);
@@ -78,7 +80,14 @@ fn checks() -> Checks {
         }
         Ok(())
     }
-    Checks { url, env_name }
+    fn webhook_secret(_: WebhookProvider, secret: &Secret) -> Result<(), String> {
+        if secret.expose().trim().is_empty() {
+            Err("write a long random text into it".to_owned())
+        } else {
+            Ok(())
+        }
+    }
+    Checks { url, env_name, webhook_secret }
 }
 
 fn operator(text: &str) -> Result<Config, Report> {

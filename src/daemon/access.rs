@@ -11,6 +11,7 @@ use crate::ansible::guardian::RunAs;
 use crate::ansible::runtime::RuntimeAccess;
 use crate::config::{self, Checks, Config, FetchLimits, SecretSource, SourceConfig};
 use crate::domain::{Failure, Secret, Span, StackName};
+use crate::forge::webhook::Receiver;
 use crate::git::{GitAccess, HttpCredential, Limits, Remote, RemoteUrl};
 
 use super::places::RunUser;
@@ -19,6 +20,7 @@ use super::places::RunUser;
 pub(super) const CHECKS: Checks = Checks {
     url: |text, local| RemoteUrl::parse(text, local).map(drop).map_err(|it| it.to_string()),
     env_name: |text| text.parse::<EnvName>().map(drop).map_err(|it| it.to_string()),
+    webhook_secret: |provider, secret| Receiver::new(provider, secret).map(drop).map_err(|it| it.to_string()),
 };
 
 /// The URL of a source. Local paths are allowed: the operator wrote them.

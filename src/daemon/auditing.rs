@@ -111,8 +111,7 @@ impl Auditing {
             let done = tokio::select! {
                 _ = looks.tick() => self.look(false).await,
                 _ = verifications.tick() => self.verify().await,
-                // An error means that the daemon is gone, which is a stop as well.
-                _ = stop.wait_for(|it| *it) => {
+                () = stopped(&mut stop) => {
                     last = true;
                     self.look(true).await
                 }
@@ -211,4 +210,9 @@ fn newest_of(dir: &Path) -> Option<Checkpoint> {
             None
         }
     }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the daemon is gone, which is a stop as well.
+    drop(stop.wait_for(|it| *it).await);
 }

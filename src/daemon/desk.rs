@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::api::{
@@ -13,17 +14,18 @@ use crate::api::{
     RevisionAsked, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    CommitHash, DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
+    DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
     SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::reconciler::intersect_limits;
 use crate::store::Store;
-use crate::web::{Backend, Person};
+use crate::web::{Backend, Person, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
+use super::receiving::Receiving;
 use super::{approving, asked_commit, clock, record, trail};
 
 /// What the desk and the loop both look at.
@@ -52,6 +54,7 @@ pub(super) struct Desk {
     pub(super) inbox: Inbox,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
+    pub(super) receiving: Arc<Receiving>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) flags: Arc<Flags>,
     pub(super) started_at: Timestamp,
@@ -230,8 +233,9 @@ impl Backend for Desk {
                 .map_err(|it| ErrorBody::from_failure(ErrorCode::Refused, it))?;
         }
         let what = revision.as_ref().unwrap_or(&status.head).short();
+        let (limit, tags, outside_window) = (body.limit, body.tags, body.outside_window);
         let request =
-            Request { mode: Mode::Apply, by: by.name.clone(), revision, limit: body.limit, tags: body.tags };
+            Request { mode: Mode::Apply, by: by.name.clone(), revision, limit, tags, outside_window };
         self.wish(
             Event::RunRequested { stack: stack.clone(), request },
             &by,
@@ -256,8 +260,9 @@ impl Backend for Desk {
         // What was applied last is what its hosts are compared with; the head where nothing was.
         let revision = status.attempted.filter(|it| it.commit != status.head.commit);
         let what = revision.as_ref().unwrap_or(&status.head).short();
+        let (limit, tags, outside_window) = (body.limit, Vec::new(), None);
         let request =
-            Request { mode: Mode::Check, by: by.name.clone(), revision, limit: body.limit, tags: Vec::new() };
+            Request { mode: Mode::Check, by: by.name.clone(), revision, limit, tags, outside_window };
         let message = format!("{stack} is to be compared with {what}");
         self.wish(Event::RunRequested { stack, request }, &by, message).await
     }
@@ -332,6 +337,18 @@ impl Backend for Desk {
         }
     }
 
+    fn webhook_body_limit(&self) -> usize {
+        self.receiving.body_limit()
+    }
+
+    async fn webhook(&self, source: &str, headers: HeaderMap, body: Vec<u8>) -> WebhookAnswer {
+        self.receiving.receive(source, headers, body).await
+    }
+
+    fn webhook_unread(&self, source: &str) {
+        self.receiving.unread(source);
+    }
+
     async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
         trail::list(&self.store, query).await.map_err(|it| store_error(&it))
     }
@@ -349,6 +366,7 @@ impl Backend for Desk {
             live_runs: u32::try_from(live).unwrap_or(u32::MAX),
             run_limit: overview.run_limit,
             sources: overview.sources,
+            receivers: self.receiving.sources(),
             stacks: overview.stacks,
             merge_requests: overview.merge_requests,
             drift: self.inbox.ask(|core, _| core.drift_facts()).await.unwrap_or_default(),

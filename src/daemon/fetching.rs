@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::config::{Config, FileKind, RepositoryFiles};
 use crate::domain::{CommitHash, Declaration, Event, Failure, Lineage, Revision, SourceName, Tip};
-use crate::git::{EntryKind, Git, TreeEntry};
+use crate::git::{Claim, EntryKind, Fetched, Git, TreeEntry};
 
 use super::hands::Tools;
-use super::{access, forging};
+use super::{access, forging, signatures};
 
 /// Fetches and tells the core what came of it, whatever happens.
 pub(super) async fn fetch(tools: Arc<Tools>, source: SourceName, admitted: Option<CommitHash>) {
@@ -41,16 +41,34 @@ async fn attempt(
     };
     let remote = access::remote(&config, configured)?;
     let fetched = tools.git.fetch(&remote, admitted.as_ref()).await?;
-    let declaration = match fetched.repository_checks {
-        Err(refused) => Err(refused),
+    let declaration = match &fetched.repository_checks {
+        Err(refused) => Err(refused.clone()),
         Ok(()) => declared(&tools.git, Arc::clone(&config), source.clone(), fetched.revision.clone()).await,
     };
     if let (Err(failure), true) = (&declaration, fetched.lineage != Lineage::Same) {
         tracing::warn!(%source, revision = %fetched.revision.short(), "what is declared cannot be used: {failure}");
     }
+    let trust = judged(&tools, &source, &fetched, admitted.as_ref()).await?;
+    if let Err(failure) = &trust {
+        tracing::warn!(%source, revision = %fetched.revision.short(), "what was fetched is not accepted: {failure}");
+    }
     let (commit, configured) = (&fetched.revision.commit, &config.sources[&source]);
     let line = forging::line(&tools, configured, &remote, commit, admitted.as_ref()).await?;
-    Ok(Tip { revision: fetched.revision, lineage: fetched.lineage, declaration, line })
+    let Fetched { revision, tag, lineage, .. } = fetched;
+    Ok(Tip { revision, lineage, declaration, line, tag, trust })
+}
+
+/// Whether what was fetched is signed as the operator wants it. What was admitted before is judged by what it was
+/// compared with then.
+async fn judged(
+    tools: &Tools,
+    source: &SourceName,
+    fetched: &Fetched,
+    admitted: Option<&CommitHash>,
+) -> Result<Result<(), Failure>, Failure> {
+    let base = if fetched.lineage == Lineage::Same { None } else { admitted.cloned() };
+    let (revision, tag) = (fetched.revision.clone(), fetched.tag.clone());
+    signatures::judge(tools, source, Claim { revision, tag, base }).await
 }
 
 /// What is declared at a revision, merged with what the operator says now.

@@ -25,6 +25,7 @@ use super::inbox::Inbox;
 use super::live::{Answer, LiveRun};
 use super::places::Places;
 use super::previewing::Wanted;
+use super::receiving::Receiving;
 
 /// What fetches and runs share.
 pub(super) struct Tools {
@@ -35,6 +36,8 @@ pub(super) struct Tools {
     pub(super) runtimes: Runtimes,
     pub(super) collection: Collection,
     pub(super) inbox: Inbox,
+    /// Deliveries of webhooks.
+    pub(super) receiving: Arc<Receiving>,
     pub(super) flags: Arc<Flags>,
     /// The `driftless` program, for its guardian.
     pub(super) program: PathBuf,
@@ -113,6 +116,7 @@ impl Hands {
     /// Uses another configuration from now on. Runs that are live keep theirs.
     pub(super) fn reconfigure(&mut self, config: Config) {
         self.tools.metrics.limit_hosts(config.host_metrics);
+        self.tools.receiving.reconfigure(&config);
         *self.tools.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         self.watch_local_sources();
     }

@@ -23,6 +23,7 @@ use super::hands::Tools;
 use super::live::stop_asked;
 use super::places::RunUser;
 use super::running::setup;
+use super::signatures;
 
 /// Everything that is needed to start.
 pub(super) struct Prepared {
@@ -89,6 +90,10 @@ pub(super) async fn lay_out(tools: &Tools, spec: &RunSpec, name: &str) -> Result
     }
     let user = access::run_user(source)?;
     tools.places.make_for(&spec.stack, user).map_err(|it| cannot("make the directories of the run", &it))?;
+    // What a merge request proposes is signed by nobody yet; who may preview it is another question.
+    if spec.merge_request.is_none() {
+        signatures::allow(tools, &spec.stack.source, &spec.revision).await?;
+    }
     let owner = user.map_or(Owner::Same, |it| Owner::Group(it.gid));
     let (source, target) = (&spec.stack.source, tools.places.checkout(name));
     let checkout = tools.git.checkout(source, &spec.revision.commit, &target, owner).await?;

@@ -125,6 +125,7 @@ mod tests {
             merge_request: None,
             requested_by: None,
             failures_before: 0,
+            outside_window: None,
             selection: Selection::Full,
             playbook: "site.yml".to_owned(),
             inventory: "hosts".to_owned(),

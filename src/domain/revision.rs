@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Text that is not a reference, a commit hash or a revision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevisionError {
-    /// Not a branch name that is safe to hand on.
+    /// Not a name of a branch or a tag that is safe to hand on.
     #[error(
         "`{0}` is not a branch: use letters, digits, `.`, `_`, `-` and `/`, not beginning with `-`, `.` or `/`"
     )]
@@ -21,7 +21,7 @@ pub enum RevisionError {
     Revision(String),
 }
 
-/// The branch that a source follows, for example `main`.
+/// The branch that a source follows, for example `main`, or the tag, for example `refs/tags/production`.
 ///
 /// Stricter than `git check-ref-format`, which accepts `$(touch x)`, `-x` and `{{x}}` (measured).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,9 +29,22 @@ pub enum RevisionError {
 pub struct Reference(String);
 
 impl Reference {
-    /// The branch name as text.
+    /// How tags begin. Everything else is a branch.
+    const TAGS: &str = "refs/tags/";
+
+    /// As it is written: the name of a branch, or `refs/tags/` and the name of a tag.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name of the tag, if it is one.
+    pub fn tag(&self) -> Option<&str> {
+        self.0.strip_prefix(Self::TAGS)
+    }
+
+    /// As Git calls it: `refs/heads/main`, `refs/tags/production`.
+    pub fn full_name(&self) -> String {
+        if self.tag().is_some() { self.0.clone() } else { format!("refs/heads/{}", self.0) }
     }
 }
 
@@ -176,6 +189,17 @@ mod tests {
         for good in ["main", "release/2.19", "v1_x-y"] {
             assert!(good.parse::<Reference>().is_ok(), "{good:?}");
         }
+    }
+
+    #[test]
+    fn tags_are_told_from_branches_by_how_they_begin() {
+        let tag: Reference = "refs/tags/v1.0".parse().expect("a tag");
+        assert_eq!((tag.tag(), tag.full_name().as_str()), (Some("v1.0"), "refs/tags/v1.0"));
+        let branch: Reference = "release/1.0".parse().expect("a branch");
+        assert_eq!((branch.tag(), branch.full_name().as_str()), (None, "refs/heads/release/1.0"));
+        let text = format!("refs/tags/v1.0@sha1:{}", "ab".repeat(20));
+        assert_eq!(text.parse::<Revision>().expect("a revision").to_string(), text);
+        assert!("refs/tags/".parse::<Reference>().is_err());
     }
 
     #[test]

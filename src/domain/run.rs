@@ -143,6 +143,9 @@ pub struct RunSpec {
     /// Who asked, where a person did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
+    /// Why it did not wait for a window: the words of the person who asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside_window: Option<String>,
     /// The merge request that is previewed, where one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merge_request: Option<MergeRequestNumber>,

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use croner::time::{CivilDate, CivilDateTime, CivilTime, Resolution};
+use croner::time::{CivilDate, CivilDateTime, CivilTime, CronDateTime, Resolution, Weekday};
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Span, Timestamp, later};
@@ -53,21 +55,36 @@ pub struct CronError {
 }
 
 impl CronLine {
-    /// The first time of it after `at`; `None` if there never is one.
+    /// The first time of it after `at`, in UTC; `None` if there never is one.
     pub fn after(&self, at: Timestamp) -> Option<Timestamp> {
-        let civil = jiff::tz::Offset::UTC.to_datetime(at);
-        let next = self.cron.find_next_occurrence(&Utc(civil), false).ok()?;
-        jiff::tz::Offset::UTC.to_timestamp(next.0).ok()
+        self.next_in(at, &TimeZone::UTC)
+    }
+
+    /// The first time of it after `at`, by the clocks of a zone. As usual for cron lines: what falls into an hour
+    /// that clocks skip comes right after it; a fixed time in an hour that they repeat comes once, a repeated one
+    /// in both.
+    pub fn next_in(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        let from = InZone { at, zone };
+        self.cron.find_next_occurrence(&from, false).ok().map(|it| it.at)
+    }
+
+    /// The last time of it that is not after `at`.
+    pub fn last_in(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        let from = InZone { at, zone };
+        self.cron.find_previous_occurrence(&from, true).ok().map(|it| it.at)
     }
 }
 
-/// A time in UTC, as the cron library wants times to be: without gaps and repetitions.
+/// A time as the cron library wants times to be.
 #[derive(Clone)]
-struct Utc(jiff::civil::DateTime);
+struct InZone<'a> {
+    at: Timestamp,
+    zone: &'a TimeZone,
+}
 
-impl croner::time::CronDateTime for Utc {
+impl CronDateTime for InZone<'_> {
     fn to_civil(&self) -> CivilDateTime {
-        let it = self.0;
+        let it = self.zone.to_datetime(self.at);
         let part = |it: i8| u32::from(it.unsigned_abs());
         CivilDateTime::new(
             CivilDate::from_parts_unchecked(i32::from(it.year()), part(it.month()), part(it.day())),
@@ -75,33 +92,35 @@ impl croner::time::CronDateTime for Utc {
         )
     }
 
-    fn civil_weekday(&self) -> croner::time::Weekday {
-        let days = self.0.weekday().to_sunday_zero_offset();
-        croner::time::Weekday::from_days_from_sunday(u32::from(days.unsigned_abs()))
+    fn civil_weekday(&self) -> Weekday {
+        let days = self.zone.to_datetime(self.at).weekday().to_sunday_zero_offset();
+        Weekday::from_days_from_sunday(u32::from(days.unsigned_abs()))
     }
 
     fn resolve_civil(&self, civil: CivilDateTime) -> Result<Resolution<Self>, croner::errors::CronError> {
+        let invalid = |_| croner::errors::CronError::InvalidDate;
         let part = |it: u32| i8::try_from(it).unwrap_or(i8::MAX);
         let year = i16::try_from(civil.year()).unwrap_or(i16::MAX);
-        jiff::civil::DateTime::new(
-            year,
-            part(civil.month()),
-            part(civil.day()),
-            part(civil.hour()),
-            part(civil.minute()),
-            part(civil.second()),
-            0,
-        )
-        .map(|it| Resolution::Single(Self(it)))
-        .map_err(|_| croner::errors::CronError::InvalidDate)
+        let (month, day) = (part(civil.month()), part(civil.day()));
+        let (hour, minute, second) = (part(civil.hour()), part(civil.minute()), part(civil.second()));
+        let clock = DateTime::new(year, month, day, hour, minute, second, 0).map_err(invalid)?;
+        let at = |offset: Offset| -> Result<Self, croner::errors::CronError> {
+            Ok(Self { at: offset.to_timestamp(clock).map_err(invalid)?, zone: self.zone })
+        };
+        Ok(match self.zone.to_ambiguous_timestamp(clock).offset() {
+            AmbiguousOffset::Unambiguous { offset } => Resolution::Single(at(offset)?),
+            AmbiguousOffset::Gap { .. } => Resolution::Gap,
+            AmbiguousOffset::Fold { before, after } => Resolution::Ambiguous(at(before)?, at(after)?),
+        })
     }
 
     fn checked_add_seconds(&self, seconds: i64) -> Option<Self> {
-        self.0.checked_add(Span::from_secs(seconds)).ok().map(Self)
+        let at = self.at.checked_add(Span::from_secs(seconds)).ok()?;
+        Some(Self { at, zone: self.zone })
     }
 
     fn cmp_instant(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.cmp(&other.0)
+        self.at.cmp(&other.at)
     }
 }
 

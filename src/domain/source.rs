@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommitHash, Failure, MergeRequest, MergeRequestPolicy, Reference, Revision, SourceName, Span, StackPolicy,
+    CommitHash, Failure, MergeRequest, MergeRequestPolicy, Reference, Revision, Sighting, SourceName, Span,
+    StackPolicy,
 };
 
 /// What happens when a followed branch moves to something that does not descend from `admitted`.
@@ -22,7 +23,7 @@ pub enum RewindPolicy {
 pub struct SourcePolicy {
     /// The operator's name for it.
     pub name: SourceName,
-    /// The followed branch.
+    /// The followed branch or tag.
     pub reference: Reference,
     /// How long after a fetch the next one is due, before jitter.
     pub poll_every: Span,
@@ -118,6 +119,17 @@ pub struct Tip {
     /// admitted or the line is too long to be told.
     #[serde(default)]
     pub line: Vec<Landing>,
+    /// The tag object by which the reference names it, where an annotated tag is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<CommitHash>,
+    /// Whether it is signed as the operator wants it, or why it is not accepted.
+    #[serde(default = "trusted")]
+    pub trust: Result<(), Failure>,
+}
+
+/// What counts for a tip of a journal from before signatures were looked at.
+fn trusted() -> Result<(), Failure> {
+    Ok(())
 }
 
 /// An admitted revision whose declaration is valid: what the stacks are measured against.
@@ -136,6 +148,9 @@ pub struct SourceFacts {
     pub admitted: Option<CommitHash>,
     /// The newest admitted revision with a valid declaration.
     pub head: Option<Head>,
+    /// When tips were first seen: those that were admitted and are still of use, and the newest others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sightings: Vec<Sighting>,
     /// The newest admitted commits of the first-parent line, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recent: Vec<CommitHash>,

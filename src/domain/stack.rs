@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, Coverage, HostName, LastCheck, Latencies,
-    LockKey, Mode, NarrowingRefusal, Outcome, Quarantine, Revision, RunId, RunSpec, RuntimeSpec, Span,
-    StackId, StackName, Timestamp, Trigger,
+    LockKey, NarrowingRefusal, Outcome, Quarantine, Request, Revision, RunId, RunSpec, RuntimeSpec, Span,
+    StackId, StackName, Timestamp, Trigger, Windows,
 };
 
 /// When a new revision is applied.
@@ -106,6 +106,9 @@ pub struct StackPolicy {
     /// How long a task can go on at a host after its connection broke.
     #[serde(default = "max_task_time")]
     pub max_task_time: Span,
+    /// When applies may start. The operator's word alone.
+    #[serde(default, skip_serializing_if = "Windows::is_empty")]
+    pub windows: Windows,
     /// A run that takes longer is ended.
     pub timeout: Span,
     /// Stacks of the same source that must have attempted a revision before this one applies it.
@@ -147,6 +150,7 @@ impl StackPolicy {
             daily_heals: Self::DAILY_HEALS,
             airbag: AirbagPolicy::default(),
             max_task_time: Self::MAX_TASK_TIME,
+            windows: Windows::default(),
             timeout: Span::MAX,
             depends_on: Vec::new(),
             runtime: RuntimeSpec::System,
@@ -180,24 +184,6 @@ pub struct Hold {
     pub since: Timestamp,
     /// Why, as a sentence: who cancelled which run.
     pub reason: String,
-}
-
-/// A person's request for a run of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// Check or apply.
-    pub mode: Mode,
-    /// Who asked, as the operating system names them.
-    pub by: String,
-    /// Another revision than the head; it has been admitted before or is an ancestor of what was.
-    #[serde(default)]
-    pub revision: Option<Revision>,
-    /// Only these hosts: intersected with the limit of the stack.
-    #[serde(default)]
-    pub limit: Option<String>,
-    /// Only tasks with these tags, instead of the tags of the stack.
-    #[serde(default)]
-    pub tags: Vec<String>,
 }
 
 /// Runs of a stack that were interrupted, one after the other. Not failures of what they ran, so counted apart, but

@@ -75,7 +75,10 @@ pub struct SourceStatus {
     pub admitted: Option<CommitHash>,
     /// A tip that waits for a person, because it does not descend from the admitted commit.
     pub waiting: Option<Revision>,
-    /// What is wrong: the last fetch, or the declaration.
+    /// A tip that is not admitted, because it is not signed as the operator wants it.
+    #[serde(default)]
+    pub refused: Option<Revision>,
+    /// What is wrong: the last fetch, the signatures, or the declaration.
     pub problem: Option<Failure>,
     /// How many fetches in a row failed.
     pub fetch_failures: u32,

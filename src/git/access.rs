@@ -284,8 +284,9 @@ pub(super) fn private_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Writes a file that nobody else can read, as a whole or not at all, and only if it says something new.
-fn write_private(path: &Path, text: &str) -> Result<(), GitError> {
-    if std::fs::read(path).is_ok_and(|it| it == text.as_bytes()) {
+pub(super) fn write_private(path: &Path, text: impl AsRef<[u8]>) -> Result<(), GitError> {
+    let text = text.as_ref();
+    if std::fs::read(path).is_ok_and(|it| it == text) {
         return Ok(());
     }
     let write = || -> io::Result<()> {
@@ -293,7 +294,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), GitError> {
         let dir = path.parent().unwrap_or(Path::new("/"));
         // `tempfile` makes it 0600.
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(text)?;
         file.persist(path)?;
         Ok(())
     };

@@ -83,7 +83,7 @@ pub(super) struct GitCommand {
 }
 
 impl GitCommand {
-    /// `git fetch` of exactly one branch into exactly one reference.
+    /// `git fetch` of exactly one branch or tag into exactly one reference.
     pub(super) fn fetch(
         surroundings: &Surroundings,
         git_dir: &Path,
@@ -91,7 +91,7 @@ impl GitCommand {
         reference: &Reference,
         into: &str,
     ) -> Result<Self, ValueRefused> {
-        Self::fetch_refspec(surroundings, git_dir, url, &format!("+refs/heads/{reference}:{into}"))
+        Self::fetch_refspec(surroundings, git_dir, url, &format!("+{}:{into}", reference.full_name()))
     }
 
     /// `git fetch` of one object by its hash or one branch, as the refspec says.
@@ -111,13 +111,16 @@ impl GitCommand {
             .values([url.as_str(), refspec])
     }
 
-    /// `git ls-remote` of all branches, to tell a person which ones there are.
+    /// `git ls-remote` of all branches, or all tags, to tell a person which ones there are.
     pub(super) fn branches(
         surroundings: &Surroundings,
         git_dir: &Path,
         url: &RemoteUrl,
+        reference: &Reference,
     ) -> Result<Self, ValueRefused> {
-        Self::new(surroundings, git_dir, Some(url), "ls-remote").option("--heads").values([url.as_str()])
+        let kind = if reference.tag().is_some() { "--tags" } else { "--heads" };
+        let command = Self::new(surroundings, git_dir, Some(url), "ls-remote").option(kind).option("--refs");
+        command.values([url.as_str()])
     }
 
     /// `git repack` of a cache, so that its packs stay few. Nothing is dropped.

@@ -221,8 +221,11 @@ fn without_userinfo(word: &str) -> String {
 /// The names of branches in the output of `ls-remote`, at most five and a count of the others.
 pub(super) fn branch_names(stdout: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stdout);
-    let all: Vec<&str> =
-        text.lines().filter_map(|it| it.split_once("\trefs/heads/").map(|it| it.1)).collect();
+    let all: Vec<&str> = text
+        .lines()
+        .filter_map(|it| it.split_once("\trefs/").map(|it| it.1))
+        .filter_map(|it| it.strip_prefix("heads/").or_else(|| it.strip_prefix("tags/")))
+        .collect();
     let mut shown: Vec<String> = all.iter().take(5).map(|it| scrubbed(it, &[])).collect();
     if all.len() > shown.len() {
         shown.push(format!("and {} more", all.len() - shown.len()));

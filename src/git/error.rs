@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::policy::Refusal;
+use super::trust::Untrusted;
 use super::url::UrlError;
 use crate::domain::{CommitHash, Failure, Reference, SourceName};
 
@@ -42,7 +43,7 @@ pub enum GitError {
         what: &'static str,
     },
     /// The repository has no such branch.
-    #[error("the repository has no branch `{reference}`")]
+    #[error("the repository has no {}", named(reference))]
     NoSuchBranch {
         /// What was asked for.
         reference: Reference,
@@ -55,8 +56,8 @@ pub enum GitError {
     /// There is no repository at the address, or it is hidden from this key.
     #[error("there is no repository at the address, or this credential may not see it: {0}")]
     NoRepository(String),
-    /// The branch names something that is no commit.
-    #[error("the branch `{0}` does not name a commit")]
+    /// The branch or tag names something that is no commit.
+    #[error("the {} does not name a commit", named(.0))]
     NotACommit(Reference),
     /// The other side does not accept the credential.
     #[error("the server refused the credential: {0}")]
@@ -112,6 +113,25 @@ pub enum GitError {
     /// Something in the tree must not be laid out.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What was fetched is not signed as the operator wants it.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
+    /// A file of keys that the operator named cannot be used.
+    #[error("the keys in {} cannot be used: {what}", path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: &'static str,
+    },
+    /// A program that judges signatures cannot be used.
+    #[error("`{program}` cannot judge signatures")]
+    Verifier {
+        /// Its name.
+        program: &'static str,
+        /// Why.
+        source: io::Error,
+    },
     /// A commit is not in the cache, and could not be fetched.
     #[error("the commit {0} is not in the repository any more")]
     CommitMissing(CommitHash),
@@ -170,6 +190,11 @@ impl GitError {
         matches!(self, Self::Corrupt(_))
     }
 
+    /// Whether nothing failed but that signatures do not allow what was fetched, or cannot be judged.
+    pub fn is_distrust(&self) -> bool {
+        matches!(self, Self::Untrusted(_) | Self::Keys { .. } | Self::Verifier { .. })
+    }
+
     fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::Program { .. } => "install git, or name the program in the configuration".to_owned(),
@@ -209,6 +234,10 @@ impl GitError {
                 "run `git fsck --strict` in the repository and remove the object from its history".to_owned()
             }
             Self::Refused(refusal) => refusal.remedy().to_owned(),
+            Self::Untrusted(untrusted) => untrusted.remedy().to_owned(),
+            Self::Keys { .. } => "correct the file, or `signatures` of the source".to_owned(),
+            Self::Verifier { program: "gpgv", .. } => "install gpgv".to_owned(),
+            Self::Verifier { .. } => "install the client of OpenSSH, 8.9 or newer".to_owned(),
             Self::CommitMissing(_) => "choose a revision that is on the followed branch".to_owned(),
             Self::Corrupt(_) => "it is fetched anew by itself; check the disk if it happens again".to_owned(),
             Self::NotTheCommit { .. } => {
@@ -237,7 +266,10 @@ impl GitError {
 
     fn may_be_an_attack(&self) -> bool {
         match self {
-            Self::HostKeyChanged { .. } | Self::HostileObject(_) | Self::NotTheCommit { .. } => true,
+            Self::HostKeyChanged { .. }
+            | Self::HostileObject(_)
+            | Self::NotTheCommit { .. }
+            | Self::Untrusted(_) => true,
             Self::Refused(refusal) => refusal.may_be_an_attack(),
             _ => false,
         }
@@ -248,7 +280,9 @@ impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
         // Causes of ours only: git2 and the program were asked for text that is already in the message.
         let message = match &error {
-            GitError::Io { source, .. } | GitError::Program { source, .. } => format!("{error}: {source}"),
+            GitError::Io { source, .. }
+            | GitError::Program { source, .. }
+            | GitError::Verifier { source, .. } => format!("{error}: {source}"),
             _ => error.to_string(),
         };
         let mut failure =
@@ -256,6 +290,13 @@ impl From<GitError> for Failure {
         failure.security = error.may_be_an_attack();
         failure.remedy = error.remedy();
         failure
+    }
+}
+
+fn named(reference: &Reference) -> String {
+    match reference.tag() {
+        Some(tag) => format!("tag `{tag}`"),
+        None => format!("branch `{reference}`"),
     }
 }
 

@@ -39,10 +39,10 @@ pub(super) fn common_dir(path: &Path) -> Option<PathBuf> {
     (common.join("HEAD").exists() && common.join("objects").is_dir()).then_some(common)
 }
 
-/// What the branch names, by the files `refs/heads/…` and `packed-refs`. They are read in this order because git
+/// What the branch or tag names, by the files `refs/…` and `packed-refs`. They are read in this order because git
 /// packs a reference before it deletes the loose file.
 pub(super) fn read_branch(common_dir: &Path, reference: &Reference) -> RefValue {
-    read_ref(common_dir, &format!("refs/heads/{reference}"))
+    read_ref(common_dir, &reference.full_name())
 }
 
 /// As [`read_branch`], for any reference by its full name.

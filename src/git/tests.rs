@@ -12,5 +12,6 @@ mod merge;
 mod policy;
 mod ssh;
 mod stall;
+mod trust;
 mod url;
 mod watch;

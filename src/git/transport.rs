@@ -123,7 +123,14 @@ impl Transport {
         };
         let RefValue::Is(tip) = local::read_branch(&common, &self.remote.reference) else { return Ok(None) };
         let known = self.cache.tip(&self.remote.reference).as_ref() == Some(&tip);
-        Ok((known && tree::find_commit(&self.cache.objects()?, &tip).is_ok()).then_some(tip))
+        // A tag names a tag object, which names a commit.
+        let whole = known
+            && self
+                .cache
+                .objects()?
+                .find_object(tree::oid(&tip)?, None)
+                .is_ok_and(|it| it.peel_to_commit().is_ok());
+        Ok(whole.then_some(tip))
     }
 
     async fn fetch_branch(&self, git_dir: &Path) -> Result<(), GitError> {
@@ -207,7 +214,9 @@ impl Transport {
     }
 
     async fn branches(&self, git_dir: &Path) -> Result<Vec<String>, GitError> {
-        let command = GitCommand::branches(&self.surroundings, git_dir, &self.remote.url).map_err(refused)?;
+        let command =
+            GitCommand::branches(&self.surroundings, git_dir, &self.remote.url, &self.remote.reference);
+        let command = command.map_err(refused)?;
         let finished = self.run(&command, &self.limits(), None).await?;
         if finished.status.success() {
             Ok(diagnose::branch_names(&finished.stdout))

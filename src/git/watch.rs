@@ -256,14 +256,14 @@ impl Drop for Watcher {
 fn places(armed: &Armed) -> [(PathBuf, RecursiveMode); 2] {
     [
         (armed.common_dir.clone(), RecursiveMode::NonRecursive),
-        (armed.common_dir.join("refs/heads"), RecursiveMode::Recursive),
+        (armed.common_dir.join("refs"), RecursiveMode::Recursive),
     ]
 }
 
 fn locate(path: &Path) -> Option<Armed> {
     let common_dir = local::common_dir(path)?;
     let identity = |path: &Path| std::fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
-    let identity = [identity(&common_dir)?, identity(&common_dir.join("refs/heads"))?];
+    let identity = [identity(&common_dir)?, identity(&common_dir.join("refs"))?];
     Some(Armed { common_dir, identity })
 }
 

@@ -52,8 +52,9 @@ metrics! {
     Gauge "driftless_run_limit" &[], "Runs that may be live at once.";
     Counter "driftless_git_fetches_total" &["source", "result"], "Fetches since the daemon started; result is success or error.";
     Gauge "driftless_git_last_fetch_timestamp_seconds" &["source"], "When a fetch last succeeded.";
+    Counter "driftless_webhook_deliveries_total" &["source", "provider", "result"], "Deliveries of webhooks since the daemon started, by what became of them (accepted, ignored, replayed, refused, malformed, unread, failed); source and provider are empty where no source of that name has a receiver.";
     Gauge "driftless_source_info" &["source", "head", "admitted"], "The head and the last admitted commit; always 1.";
-    Gauge "driftless_source_problem" &["source"], "Whether the last fetch failed or the declaration cannot be read: 1 or 0.";
+    Gauge "driftless_source_problem" &["source"], "Whether the last fetch failed, the newest commit is refused or the declaration cannot be read: 1 or 0.";
     Gauge "driftless_source_waiting" &["source"], "Whether rewritten history waits for a person: 1 or 0.";
     Gauge "driftless_stack_info" &["source", "stack", "head", "attempted", "applied"], "The revisions of a stack; always 1. `applied` is empty before the first apply and `mixed` while hosts differ.";
     Gauge "driftless_stack_policy_info" &["source", "stack", "apply", "heal"], "What is wanted of a stack: apply is on_commit or manual, heal never or corrective; always 1.";

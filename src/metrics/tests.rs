@@ -40,6 +40,7 @@ fn source(name: &str) -> SourceStatus {
         head: None,
         admitted: None,
         waiting: None,
+        refused: None,
         problem: None,
         fetch_failures: 0,
         fetched_at: Some("2026-01-02T03:04:05Z".parse().expect("a time")),
@@ -287,6 +288,7 @@ fn names_follow_the_rules_of_prometheus() {
             let bounded = match *label {
                 // Names that somebody configured, and words that are fixed.
                 "source" | "stack" | "class" | "mode" | "outcome" | "result" | "sync" | "trigger" => true,
+                "provider" => metric.name == "driftless_webhook_deliveries_total",
                 "apply" | "heal" => metric.name == "driftless_stack_policy_info",
                 "version" | "head" | "admitted" | "attempted" | "applied" => metric.name.ends_with("_info"),
                 "host" => metric.name.starts_with("driftless_host_"),
@@ -323,4 +325,26 @@ fn write_the_table_anew() {
     let end = page[start..].find("\n\n").map_or(page.len(), |it| start + it + 1);
     let rows: String = METRICS.iter().map(|it| row(it) + "\n").collect();
     std::fs::write(path, format!("{}{rows}{}", &page[..start], &page[end..])).expect("written");
+}
+
+#[test]
+fn deliveries_are_counted_by_configured_names_only() {
+    use crate::domain::{DeliveryResult, WebhookProvider};
+    let metrics = Metrics::new().expect("metrics");
+    let receiver = ("infra".parse().expect("a source"), WebhookProvider::Forgejo);
+    metrics.delivered(Some(&receiver), DeliveryResult::Accepted);
+    metrics.delivered(None, DeliveryResult::Refused);
+    let with = Snapshot { receivers: vec![receiver], ..snapshot() };
+    let name = "driftless_webhook_deliveries_total";
+    let text = metrics.render(&with).expect("text");
+    has(
+        &text,
+        &[
+            &format!(r#"{name}{{provider="forgejo",result="accepted",source="infra"}} 1"#),
+            &format!(r#"{name}{{provider="forgejo",result="refused",source="infra"}} 0"#),
+            &format!(r#"{name}{{provider="",result="refused",source=""}} 1"#),
+        ],
+    );
+    let gone = metrics.render(&snapshot()).expect("text");
+    assert!(!gone.contains("forgejo"), "{gone}");
 }

@@ -1,6 +1,6 @@
 //! Why a stack did, does or does not run: the same facts in the same order as `wants` looks at them, in sentences.
 
-use crate::domain::{ApplyPolicy, Explanation, Head, Mode, StackId, StackPolicy, Timestamp};
+use crate::domain::{ApplyPolicy, Explanation, Head, Mode, StackId, StackPolicy, Timestamp, WindowState};
 
 use super::Reconciler;
 use super::source::Source;
@@ -70,7 +70,31 @@ fn source_facts(source: &Source, head: &Head) -> Vec<String> {
             "{short} waits for a person, because it does not descend from the admitted commit"
         ));
     }
+    if let Some((revision, failure)) = &source.refused {
+        facts.push(format!("{} is not accepted: {failure}", revision.short()));
+    }
     facts
+}
+
+/// When its applies may start.
+fn window_facts(now: Timestamp, policy: &StackPolicy) -> Vec<String> {
+    if policy.windows.is_empty() {
+        return Vec::new();
+    }
+    let mut sentences = Vec::new();
+    let windows: Vec<String> = policy.windows.windows.iter().map(ToString::to_string).collect();
+    if !windows.is_empty() {
+        sentences.push(format!("applies start only in its windows: {}", windows.join(", ")));
+    }
+    sentences.push(match policy.windows.state(now) {
+        WindowState::Open { until: None } => "applies may start".to_owned(),
+        WindowState::Open { until: Some(at) } => format!("applies may start until {}", words::clock(at)),
+        WindowState::Closed { until: None, why } => format!("applies may not start: {why}"),
+        WindowState::Closed { until: Some(at), why } => {
+            format!("applies may not start before {}: {why}", words::clock(at))
+        }
+    });
+    sentences
 }
 
 /// What persons want of it.
@@ -88,6 +112,9 @@ fn person_facts(now: Timestamp, stack: &Stack) -> Vec<String> {
     if let Some(request) = &facts.request {
         let revision = request.revision.as_ref().map_or_else(String::new, |it| format!(" of {}", it.short()));
         let rule = match (request.mode, &request.revision) {
+            (Mode::Apply, None) if request.outside_window.is_some() => {
+                "that skips holds, backoff and windows, and nothing else"
+            }
             (Mode::Apply, None) => "that skips holds and backoff, and nothing else",
             _ => "that skips holds, backoff and dependencies, and nothing else",
         };
@@ -111,6 +138,7 @@ fn stack_facts(now: Timestamp, stack: &Stack, head: &Head, policy: &StackPolicy)
         ApplyPolicy::OnCommit => "new commits are applied as they come (`apply: on_commit`)".to_owned(),
         ApplyPolicy::Manual => "it is applied only when a person asks (`apply: manual`)".to_owned(),
     }];
+    sentences.extend(window_facts(now, policy));
     let summary = stack.summary(&head.revision.commit);
     sentences.push(standing(stack, &head.revision, &summary).1);
     if let Some(attempt) = &facts.attempt {

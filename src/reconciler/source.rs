@@ -82,11 +82,18 @@ impl Source {
         }
         let salt = u64::try_from(now.as_millisecond()).unwrap_or(0);
         self.fetches.succeeded(now, jitter.around(policy.poll_every, policy.name.as_str(), salt));
-        self.refused = admission::refusal(policy.admission, policy.rewinds, admitted.as_ref(), &tip)
-            .map(|lack| (tip.revision.clone(), lack));
-        if self.refused.is_some() {
+        let lack = admission::refusal(policy.admission, policy.rewinds, admitted.as_ref(), &tip);
+        let asks = matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask;
+        self.sight(now, &tip);
+        if lack.is_some() {
             self.requests.asks.hint();
-        } else if matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask {
+        }
+        let refusal = tip.trust.as_ref().err().cloned().or(lack);
+        self.refused = refusal.map(|it| (tip.revision.clone(), it));
+        if self.refused.is_some() {
+            // What waited before is not what the reference names any more.
+            self.waiting = None;
+        } else if asks {
             self.waiting = Some(tip);
         } else {
             self.admit(now, tip);
@@ -196,6 +203,12 @@ impl Source {
                 stack.policy_changed(stack_policy);
             }
         }
+    }
+
+    /// Why nothing of a commit may run, although it was admitted once: its signatures do not count any more.
+    pub(super) fn distrusts(&self, commit: &CommitHash) -> Option<&Failure> {
+        let admitted = self.facts.admitted.as_ref() == Some(commit);
+        self.refused.as_ref().filter(|(it, _)| admitted && it.commit == *commit).map(|(_, failure)| failure)
     }
 
     /// When a commit was admitted, if this daemon saw it.

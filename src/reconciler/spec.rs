@@ -28,6 +28,7 @@ pub(super) fn spec(run: RunId, want: &Want<'_>, stack: &Stack, policy: &StackPol
         mode: want.mode,
         trigger: want.trigger,
         requested_by: want.request.map(|it| it.by.clone()),
+        outside_window: want.request.and_then(|it| it.outside_window.clone()),
         merge_request: want.merge_request,
         failures_before: attempt.filter(|_| want.mode == Mode::Apply).map_or(0, |it| it.failures),
         selection,

@@ -29,6 +29,7 @@ impl Reconciler {
             head: source.head().map(|it| it.revision.clone()),
             admitted: admitted.cloned(),
             waiting,
+            refused: source.refused.as_ref().map(|(revision, _)| revision.clone()),
             problem: source.fetches.problem.clone().or(refused).or(rewound).or_else(|| source.broken.clone()),
             fetch_failures: source.fetches.failures,
             fetched_at: source.fetches.fetched_at,

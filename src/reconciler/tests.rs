@@ -18,7 +18,9 @@ mod scenario_request;
 mod scenario_rewind;
 mod scenario_run;
 mod scenario_settings;
+mod scenario_signatures;
 mod scenario_stop;
+mod scenario_windows;
 
 mod days;
 mod simulation;

@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    AirbagHold, ApplyPolicy, ApprovalFacts, CommitHash, Head, Hold, HostName, LockKey, MergeRequestNumber,
-    Mode, Outcome, Request, Revision, RunId, StackName, StackPolicy, Timestamp, Trigger,
+    AirbagHold, ApplyPolicy, ApprovalFacts, CommitHash, Failure, Head, Hold, HostName, LockKey,
+    MergeRequestNumber, Mode, Outcome, Request, Revision, RunId, StackName, StackPolicy, Timestamp, Trigger,
+    WindowState,
 };
 
 use super::backoff::Jitter;
@@ -59,6 +60,15 @@ pub(super) enum Waiting<'a> {
     Draining,
     /// A person stopped all its runs.
     Suspended { by: &'a str, since: Timestamp },
+    /// The signatures of what it would run do not count any more.
+    Distrusted(&'a Failure),
+    /// Applies do not start now.
+    Window {
+        /// When they may again, as far as can be seen.
+        until: Option<Timestamp>,
+        /// Why, as a fragment.
+        why: String,
+    },
     /// It is applied only when a person asks.
     Manual,
     /// Its head waits for a newer commit or a person.
@@ -111,7 +121,7 @@ impl Waiting<'_> {
     /// When time alone ends the waiting. Everything else ends with an event.
     pub(super) fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Owed { until } => *until,
+            Self::Owed { until } | Self::Window { until, .. } => *until,
             Self::Backoff { until }
             | Self::HealBackoff { until }
             | Self::HealCapped { until }
@@ -138,7 +148,11 @@ impl Source {
         let want = match &stack.facts.request {
             Some(request) => {
                 let want = stack.asked(request, head, world.now)?;
-                match self.may_apply(&want, stack, policy, (head, world.now)) {
+                let window = match (request.mode, &request.outside_window) {
+                    (Mode::Apply, None) => window_is_open(policy, world.now),
+                    _ => Ok(()),
+                };
+                match self.may_apply(&want, stack, policy, (head, world.now)).and(window) {
                     Ok(()) => want,
                     Err(waiting) => {
                         stack.approval_check(want.revision, &waiting, world.now).ok_or(waiting)?
@@ -147,6 +161,9 @@ impl Source {
             }
             None => self.unasked(stack, head, policy, world)?,
         };
+        if let Some(failure) = self.distrusts(&want.revision.commit) {
+            return Err(Waiting::Distrusted(failure));
+        }
         if let Some(wait) = stack.lock_wait.as_ref().filter(|it| !it.ready) {
             return Err(Waiting::Locked { key: &wait.key, holder: &wait.holder });
         }
@@ -168,6 +185,7 @@ impl Source {
             if idle && stack.facts.request.is_some() {
                 all.extend(self.wants(stack, world).err().and_then(|it| it.until()));
             } else if idle {
+                all.extend(window_is_open(policy, world.now).err().and_then(|it| it.until()));
                 all.extend(stack.apply_due(head, policy, world.now).err().and_then(|it| it.until()));
                 all.extend(stack.heal_waiting(policy, world.now).and_then(|it| it.until()));
                 all.extend(stack.check_at(policy, world));
@@ -188,15 +206,21 @@ impl Source {
     ) -> Result<Want<'a>, Waiting<'a>> {
         let apply = stack
             .apply_due(head, policy, world.now)
-            .and_then(|want| self.may_apply(&want, stack, policy, (head, world.now)).map(|()| want));
+            .and_then(|want| self.may_apply(&want, stack, policy, (head, world.now)).map(|()| want))
+            // Also the check that comes before a narrowed apply waits: it says nothing of what is there hours later.
+            .and_then(|want| window_is_open(policy, world.now).map(|()| want));
         let waiting = match apply {
             Ok(want) => return Ok(want),
             Err(waiting) => waiting,
         };
+        let mut closed = None;
         if let Some(want) = stack.heal_due(policy, world.now)
             && self.may_apply(&want, stack, policy, (head, world.now)).is_ok()
         {
-            return Ok(want);
+            match window_is_open(policy, world.now) {
+                Ok(()) => return Ok(want),
+                Err(waiting) => closed = Some(waiting),
+            }
         }
         if let Some(want) = stack.approval_check(&head.revision, &waiting, world.now) {
             return Ok(want);
@@ -208,7 +232,9 @@ impl Source {
             return Ok(want);
         }
         Err(match waiting {
-            Waiting::Settled => stack.heal_waiting(policy, world.now).unwrap_or(Waiting::Settled),
+            Waiting::Settled => {
+                closed.or_else(|| stack.heal_waiting(policy, world.now)).unwrap_or(Waiting::Settled)
+            }
             waiting => waiting,
         })
     }
@@ -257,6 +283,14 @@ impl Source {
         };
         let good_enough = |it: Outcome| it.is_success() || it == Outcome::Unreachable;
         (!attempt.outcome.is_some_and(good_enough)).then_some(Lack::Failed)
+    }
+}
+
+/// Whether applies of a stack may start now.
+fn window_is_open(policy: &StackPolicy, now: Timestamp) -> Result<(), Waiting<'static>> {
+    match policy.windows.state(now) {
+        WindowState::Open { .. } => Ok(()),
+        WindowState::Closed { until, why } => Err(Waiting::Window { until, why }),
     }
 }
 

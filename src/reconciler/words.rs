@@ -41,6 +41,11 @@ pub(super) fn until(now: Timestamp, at: Timestamp) -> String {
     if left.as_secs() <= 0 { "at once".to_owned() } else { format!("in {}", span(left)) }
 }
 
+/// `2026-11-28 22:00 UTC`.
+pub(super) fn clock(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 /// `3 hosts`, `1 host`.
 pub(super) fn counted(number: u32, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -139,7 +144,11 @@ pub(super) fn request_words(request: &Request) -> String {
         format!(" of the tasks tagged {}", request.tags.join(", "))
     };
     let limit = request.limit.as_ref().map_or_else(String::new, |it| format!(" on {it}"));
-    format!("{} asked for {what}{tags}{limit}", request.by)
+    let window = match &request.outside_window {
+        Some(reason) => format!(", outside its window ({})", reason.escape_debug()),
+        None => String::new(),
+    };
+    format!("{} asked for {what}{tags}{limit}{window}", request.by)
 }
 
 /// Why nothing starts; `None` when nothing is owed.
@@ -150,6 +159,13 @@ pub(super) fn waiting(now: Timestamp, waiting: &Waiting<'_>, head: &Revision) ->
         Waiting::Live(run) => format!("run {run} is live"),
         Waiting::Draining => "waits: the daemon is stopping".to_owned(),
         Waiting::Suspended { by, since } => format!("suspended by {by} {}", ago(now, *since)),
+        Waiting::Distrusted(failure) => format!("runs nothing: {failure}"),
+        Waiting::Window { until: None, why } => {
+            format!("waits for its window, which does not open again: {why}")
+        }
+        Waiting::Window { until: Some(at), why } => {
+            format!("waits for its window, opens {} at {}: {why}", until(now, *at), clock(*at))
+        }
         Waiting::Manual => "applied only when a person asks".to_owned(),
         Waiting::Held(hold) => format!("held {}: {}", lasting(now, hold.since), hold.reason),
         Waiting::Backoff { until: at } => format!("retry {}", until(now, *at)),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod crash;
+mod deliveries;
 mod events;
 mod fixture;
 mod full_disk;

@@ -1,14 +1,16 @@
-//! What TCP serves: metrics, health and a few lines of text. Nothing here acts or shows more than metrics do.
+//! What TCP serves: metrics, health, a few lines of text, and the receivers of webhooks. Nothing here shows more than
+//! metrics do, and nobody acts who has not the secret of a receiver.
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Router};
 
 use super::Backend;
 use super::reply::guard_headers;
+use super::webhooks::{Intake, receive};
 use crate::api::{Listener, Method, ROUTES, Route};
 
 /// The content type of the text format of Prometheus.
@@ -23,6 +25,7 @@ pub fn open_router<B: Backend>(backend: B) -> Router {
             router.route(route.path, handler)
         })
         .fallback(|| async { (StatusCode::NOT_FOUND, FRONT) })
+        .layer(Extension(Intake::new()))
         .layer(middleware::from_fn(guard))
         .with_state(backend)
 }
@@ -33,6 +36,7 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/metrics") => get(metrics::<B>),
         (Method::Get, "/healthz") => get(health::<B>),
         (Method::Get, "/readyz") => get(ready::<B>),
+        (Method::Post, "/webhooks/{source}") => post(receive::<B>),
         _ => return None,
     })
 }
@@ -44,7 +48,8 @@ async fn guard(request: Request, next: Next) -> Response {
 const FRONT: &str = concat!(
     "driftless ",
     env!("CARGO_PKG_VERSION"),
-    "\n\n/metrics  metrics for Prometheus\n/healthz  whether the loop turns\n/readyz   whether work is done\n\n\
+    "\n\n/metrics  metrics for Prometheus\n/healthz  whether the loop turns\n/readyz   whether work is done\n\
+     /webhooks/SOURCE  deliveries of a forge\n\n\
      Everything else is on the control node: `driftless status`.\n"
 );
 

@@ -12,6 +12,8 @@ mod forge;
 mod gated;
 mod guardian;
 mod handshake;
+mod hooked;
+mod https;
 mod inside;
 mod merge_requests;
 mod modules;

@@ -187,6 +187,7 @@ pub(crate) fn spec() -> RunSpec {
         merge_request: None,
         requested_by: None,
         failures_before: 0,
+        outside_window: None,
         selection: Selection::Full,
         playbook: "site.yml".to_owned(),
         inventory: "hosts".to_owned(),

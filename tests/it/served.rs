@@ -1,6 +1,7 @@
 //! Server and command line together, against a daemon in memory, through real sockets.
 
 mod commands;
+mod deliveries;
 mod memory;
 mod roles;
 

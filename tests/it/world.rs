@@ -206,7 +206,8 @@ impl World {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    fn pid(&self) -> u32 {
+    /// The number of the daemon's process.
+    pub(crate) fn pid(&self) -> u32 {
         self.daemon.as_ref().expect("a daemon").id()
     }
 

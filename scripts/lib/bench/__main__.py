@@ -16,9 +16,10 @@ import overhead
 import polling
 import programs
 import push
+import webhook
 from measure import Row
 
-ROWS = ("push", "overhead", "large", "events", "fleet", "polling", "steps", "modules")
+ROWS = ("push", "webhook", "overhead", "large", "events", "fleet", "polling", "steps", "modules")
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
     bench = programs.runner(str(top), options.quick)
     ways = {
         "push": lambda room: pushes(room, program, ansible, pairs),
+        "webhook": lambda room: webhook.measure(room, program, ansible, pairs),
         "overhead": lambda room: overhead.measure(room, program, ansible, pairs, 20, options.runner.resolve()),
         "large": lambda room: overhead.measure(room, program, ansible, pairs, 200),
         "events": lambda _: programs.events(bench),

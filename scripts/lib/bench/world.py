@@ -39,6 +39,8 @@ class Repository:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.url = str(path)
+        self.keys = ""  # What else is configured of it.
         self.made = 0
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(path)], env=GIT, check=True)
 
@@ -102,7 +104,7 @@ class Daemon:
 
     def start(self, sources: dict[str, Repository], poll: str, more: str = "") -> None:
         """Starts it, and waits until it is ready."""
-        lines = [f"  {name}: {{ url: {it.path}, poll: {poll} }}\n" for name, it in sources.items()]
+        lines = [f"  {name}: {{ url: {it.url}, poll: {poll}{it.keys} }}\n" for name, it in sources.items()]
         config = self.place / "config.yml"
         config.write_text(
             f"state_dir: {self.place}/state\ncache_dir: {self.place}/cache\nrun_dir: {self.place}/run\n"

@@ -106,6 +106,7 @@ fn each_state_of_a_stack_has_its_words() {
         revision: None,
         limit: None,
         tags: Vec::new(),
+        outside_window: None,
     });
     let list = StackList { stacks: vec![live, suspended, held, failing, asked] };
     check(

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Tree, declare, infra, operator, source};
 use crate::domain::{
     AirbagPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, Declaration, HealPolicy, Retry, RuntimeSpec,
-    Span, StackPolicy,
+    Span, StackPolicy, Windows,
 };
 
 const SMALL: &str = "version: 1\nstacks:\n  web: {playbook: site.yml, inventory: inventory.ini}\n";
@@ -36,6 +36,7 @@ fn the_smallest_declaration_takes_every_default() {
         daily_heals: StackPolicy::DAILY_HEALS,
         airbag: AirbagPolicy::default(),
         max_task_time: StackPolicy::MAX_TASK_TIME,
+        windows: Windows::default(),
         timeout: Span::from_hours(1),
         depends_on: Vec::new(),
         runtime: RuntimeSpec::System,

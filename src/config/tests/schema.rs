@@ -147,7 +147,7 @@ fn full_operator() -> Value {
                 "ssh_key": {"file": "/k"}, "ssh_agent": "/a", "known_hosts": "/h", "ssh_config": "/c",
                 "https_user": "git", "https_token": {"credential": "t"}, "git_credentials": "/g", "ca_bundle": "/b",
             },
-            "access": access,
+            "access": access, "webhook": {"provider": "github", "secret": {"credential": "w"}},
             "stacks": {"web": {
                 "apply": "manual", "heal": "never", "check": {"every": "1h"}, "timeout": "1h", "forks": 5,
                 "daily_heals": 1, "airbag": {"fewer": "5%", "max_hosts": 9, "more_changes": 9},
@@ -156,6 +156,7 @@ fn full_operator() -> Value {
         }},
         "aliases": {"10.0.0.5:2222": "web1", "[fd00::5]": "web1"},
         "redact": {"paths": ["/srv/*.ini", "private/"], "names": ["dsn"]}, "metrics": {"hosts": 0},
+        "webhooks": {"body_limit": "2MiB"},
         "listen": "127.0.0.1:1", "listen_publicly": false, "admin_group": "g", "raw_log": true,
         "limits": {
             "runs": 1, "timeout": "1h", "silence": "1h", "output": "1GiB", "drain": "1m",
@@ -216,6 +217,9 @@ fn keys(schema: &Value, at: &str, found: &mut Vec<String>) {
         }
     }
     if let Some(inner) = schema.get("additionalProperties").filter(|it| it.is_object() && !is_secret(it)) {
+        keys(inner, &format!("{at}.<>"), found);
+    }
+    if let Some(inner) = schema.get("items") {
         keys(inner, &format!("{at}.<>"), found);
     }
 }

@@ -178,7 +178,7 @@ impl Reading<'_, '_> {
             None => (value.get("module").and_then(|it| it.text()), Arguments::of(value, node.get("args"))),
         };
         if let Some(name) = name.filter(|it| !is_template(it)) {
-            self.module(name, &arguments, (node, value), repeated)
+            self.module(name, &arguments, (node, value), repeated);
         } else {
             let how = format!("an action that is not written out in {}:{}", self.path, value.line);
             self.facts.anything.push(how);
@@ -304,7 +304,7 @@ impl Reading<'_, '_> {
     fn included(&mut self, keys: &[&str], kind: Kind, arguments: &Arguments<'_>, repeated: &Loop) {
         let free = Some(arguments.free.trim().to_owned()).filter(|it| !it.is_empty());
         if let Some(name) = keys.iter().find_map(|it| arguments.get(it)).or(free) {
-            self.follow(&name, repeated, Some(kind), arguments.line)
+            self.follow(&name, repeated, Some(kind), arguments.line);
         } else {
             let how = format!("an include without a name in {}:{}", self.path, arguments.line);
             self.facts.anything.push(how);
@@ -345,7 +345,7 @@ impl Reading<'_, '_> {
         self.definitions(node);
         let name = node.text().or_else(|| ["role", "name", "src"].iter().find_map(|it| node.get(it)?.text()));
         if let Some(name) = name.map(str::to_owned) {
-            self.role(&name, collections, &Loop::default(), node.line)
+            self.role(&name, collections, &Loop::default(), node.line);
         } else {
             let how = format!("a role without a name in {}:{}", self.path, node.line);
             self.facts.anything.push(how);

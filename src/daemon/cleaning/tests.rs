@@ -4,7 +4,8 @@ use std::path::Path;
 use super::*;
 use crate::config::{Access, Credentials, ForgeConfig};
 use crate::domain::{
-    Failure, ForgeKind, Mode, Outcome, RunId, RuntimeSpec, Selection, SourcePolicy, Span, Trigger,
+    Failure, ForgeKind, Mode, Outcome, RunId, RuntimeSpec, Selection, SignatureRules, SourcePolicy, Span,
+    Trigger, Windows,
 };
 
 const URL: &str = "https://deploy:url-passw0rd@git.example.org/infra.git";
@@ -25,6 +26,7 @@ fn spec() -> RunSpec {
         merge_request: None,
         requested_by: None,
         failures_before: 0,
+        outside_window: None,
         selection: Selection::Full,
         playbook: "site.yml".to_owned(),
         inventory: "hosts".to_owned(),
@@ -63,6 +65,8 @@ fn source(dir: &Path) -> SourceConfig {
             poll_every: Span::from_mins(1),
             ca_bundle: None,
         }),
+        signatures: SignatureRules::default(),
+        windows: Windows::default(),
         credentials: Credentials {
             https_token: Some(secret("token", "ghs-https-token")),
             ..Credentials::default()
@@ -79,6 +83,7 @@ fn source(dir: &Path) -> SourceConfig {
             .into(),
             ..Access::default()
         },
+        webhook: None,
         stacks: BTreeMap::default(),
     }
 }

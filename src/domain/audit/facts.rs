@@ -214,6 +214,9 @@ fn requested(stack: &StackId, request: &Request) -> AuditDraft {
     let mut draft = AuditDraft::new(action, stack.to_string()).personal("actor", &request.by);
     draft.commit = request.revision.as_ref().map(|it| it.commit.clone());
     draft.detail = selection(request.limit.as_deref(), &request.tags, &[]);
+    if let Some(reason) = &request.outside_window {
+        draft = draft.personal("outside_window", reason);
+    }
     draft
 }
 

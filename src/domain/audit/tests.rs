@@ -182,8 +182,14 @@ fn a_run_is_recorded_from_its_request_to_its_end() {
     };
     let mut context = AuditContext { runs: BTreeMap::from([(run, known)]), admitted: None };
     let start = Decision::Start { spec: Box::new(spec.clone()), reason: "alice asked for it".to_owned() };
-    let request =
-        Request { mode: Mode::Apply, by: "alice".to_owned(), revision: None, limit: None, tags: Vec::new() };
+    let request = Request {
+        mode: Mode::Apply,
+        by: "alice".to_owned(),
+        revision: None,
+        limit: None,
+        tags: Vec::new(),
+        outside_window: None,
+    };
     let event = Event::RunRequested { stack: spec.stack.clone(), request };
     let made = records_of(&event, &[start], &AuditContext::default());
     let words: Vec<_> = made.iter().map(|it| (it.action.as_str(), it.object.as_str(), it.run)).collect();
@@ -262,6 +268,8 @@ fn a_revision_that_is_admitted_tells_who_merged_and_who_approved() {
         revision: format!("main@sha1:{}", "a".repeat(40)).parse().unwrap(),
         lineage: Lineage::Descendant { of: commit("c") },
         declaration: Ok(Declaration::default()),
+        tag: None,
+        trust: Ok(()),
         line: vec![landing("a", Some(Box::new(request))), landing("d", None)],
     };
     let source: SourceName = "infra".parse().unwrap();

@@ -98,14 +98,15 @@ proptest! {
             for part in [url.host(), url.user()].into_iter().flatten() {
                 prop_assert!(!part.starts_with('-') && !part.is_empty());
             }
-            let command = GitCommand::branches(&surroundings(), Path::new("/cache"), url).expect("accepted");
+            let command = GitCommand::branches(&surroundings(), Path::new("/cache"), url, &"main".parse().expect("a branch"))
+                .expect("accepted");
             assert_harmless(&command, &[given]);
         }
         let url = url.unwrap_or_else(|_| RemoteUrl::parse("https://example.org/x", false).expect("an address"));
         let main: Reference = "main".parse().expect("a branch");
         let reference = reference.unwrap_or(main);
         let made = GitCommand::fetch(&surroundings(), Path::new("/cache"), &url, &reference, "refs/x");
-        let values = [url.as_str().to_owned(), format!("+refs/heads/{reference}:refs/x")];
+        let values = [url.as_str().to_owned(), format!("+{}:refs/x", reference.full_name())];
         assert_harmless(&made.expect("accepted"), &values);
         // Even a value that no parser has seen is refused, not handed on.
         let made = GitCommand::fetch_refspec(&surroundings(), Path::new("/cache"), &url, &branch);

@@ -18,42 +18,41 @@ fn only_what_was_merged_as_approved_is_admitted() {
             => fetch infra against a
         4s fetched b after a line b
         5s sources
-            -- infra at main@a, admitted a, next 65.2s: b was not merged through a merge request
+            -- infra at main@a, admitted a, main@b refused, next 65.2s: b was not merged through a merge request
         6s hinted
             => fetch infra against a
         7s fetched b after a line b:12@c:alice:bob
         8s sources
-            -- infra at main@a, admitted a, next 61.3s: merge request 12 (b) has 1 of 2 approvals of its last head
+            -- infra at main@a, admitted a, main@b refused, next 61.3s: merge request 12 (b) has 1 of 2 approvals of its last head
         9s hinted
             => fetch infra against a
         10s fetched b after a line b:12@c:alice:bob,alice
         11s sources
-            -- infra at main@a, admitted a, next 70.1s: merge request 12 (b) has 1 of 2 approvals of its last head
+            -- infra at main@a, admitted a, main@b refused, next 70.1s: merge request 12 (b) has 1 of 2 approvals of its last head
         12s hinted
             => fetch infra against a
         13s fetched b after a line b:12@c:alice:bob,carol@d
         14s sources
-            -- infra at main@a, admitted a, next 70.1s: merge request 12 (b) has 1 of 2 approvals of its last head
+            -- infra at main@a, admitted a, main@b refused, next 70.1s: merge request 12 (b) has 1 of 2 approvals of its last head
         15s hinted
             => fetch infra against a
         16s fetched b after a line b:12@c:alice:bob,carol:other
         17s sources
-            -- infra at main@a, admitted a, next 75.2s: b is not what merging merge request 12 makes
+            -- infra at main@a, admitted a, main@b refused, next 75.2s: b is not what merging merge request 12 makes
         18s hinted
             => fetch infra against a
         19s fetched b after a
         20s sources
-            -- infra at main@a, admitted a, next 73.9s: nobody told how main@b came to the branch
+            -- infra at main@a, admitted a, main@b refused, next 73.9s: nobody told how main@b came to the branch
         21s hinted
             => fetch infra against a
         22s fetched d after a line d b:12@c:alice:bob,carol
         23s sources
-            -- infra at main@a, admitted a, next 85.9s: d was not merged through a merge request
+            -- infra at main@a, admitted a, main@d refused, next 85.9s: d was not merged through a merge request
         24s hinted
             => fetch infra against a
         25s fetched b after a line b:12@c:alice:bob,carol
             => start 2 web apply main@b [new_revision] main@b is new, after main@a
-
         ",
     );
 }

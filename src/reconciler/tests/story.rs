@@ -226,7 +226,7 @@ impl Teller {
         let at = rest.iter().position(|it| *it == "line").unwrap_or(rest.len());
         let (rest, line) = (&rest[..at], rest[at..].iter().skip(1).map(|it| forge::landing(it)).collect());
         let (reference, broken) = match rest {
-            [] => ("main", false),
+            [] | ["unsigned"] => ("main", false),
             ["broken"] => ("main", true),
             ["on", reference] => (*reference, false),
             _ => panic!("not a declaration: {rest:?}"),
@@ -236,7 +236,9 @@ impl Teller {
         } else {
             Ok(Declaration { stacks: self.stacks.clone(), ..Declaration::default() })
         };
-        Tip { revision: revision(reference, commit), lineage, declaration, line }
+        let refused = || Failure::until_changed(format!("{commit} is not signed")).security();
+        let trust = if rest == ["unsigned"] { Err(refused()) } else { Ok(()) };
+        Tip { revision: revision(reference, commit), lineage, declaration, line, tag: None, trust }
     }
 
     /// `web; db after web; tools manual; old limit a:b`.
@@ -273,9 +275,11 @@ impl Teller {
             let head = it.head.map_or_else(|| "nothing".to_owned(), |it| it.short());
             let admitted = it.admitted.map_or_else(|| "nothing".to_owned(), |it| it.short().to_owned());
             let waiting = it.waiting.map_or_else(String::new, |it| format!(", {} waits", it.short()));
+            let refused = it.refused.map_or_else(String::new, |it| format!(", {} refused", it.short()));
             let next = it.next_fetch.map_or_else(String::new, |it| format!(", next {}", at(it)));
             let problem = it.problem.map_or_else(String::new, |it| format!(": {}", it.message));
-            let line = format!("    -- {} at {head}, admitted {admitted}{waiting}{next}{problem}", it.name);
+            let line =
+                format!("    -- {} at {head}, admitted {admitted}{waiting}{refused}{next}{problem}", it.name);
             self.say(&brief(&line));
         }
     }

@@ -20,6 +20,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         },
         Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
         Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
+        Step { number: 6, name: "deliveries of webhooks", statements: DELIVERIES.to_vec() },
     ]
 });
 
@@ -59,6 +60,16 @@ const BASE: [&str; 12] = [
         PRIMARY KEY (run, seq)
     ) STRICT, WITHOUT ROWID",
     "CREATE INDEX journal_at ON journal (at)",
+];
+
+const DELIVERIES: [&str; 2] = [
+    // AUTOINCREMENT: the newest have the highest numbers, also after all were forgotten.
+    "CREATE TABLE deliveries (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, id TEXT NOT NULL, provider TEXT NOT NULL,
+        event TEXT NOT NULL, repository TEXT, reference TEXT, commit_hash TEXT, bytes INTEGER NOT NULL,
+        result TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (source, id)
+    ) STRICT",
+    "CREATE INDEX deliveries_at ON deliveries (at)",
 ];
 
 const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (

@@ -22,7 +22,14 @@ async fn lived(store: &Store, runs: u64) {
         let second = i64::try_from(run).expect("few") * 10;
         let by = if run % 2 == 0 { "alice" } else { "bob" }.to_owned();
         let mode = if run % 3 == 0 { Mode::Check } else { Mode::Apply };
-        let request = Request { mode, by: by.clone(), revision: None, limit: None, tags: Vec::new() };
+        let request = Request {
+            mode,
+            by: by.clone(),
+            revision: None,
+            limit: None,
+            tags: Vec::new(),
+            outside_window: None,
+        };
         let asked = Event::RunRequested { stack: stack("web"), request };
         store.journal(at(second), &asked, &[start(run, "web", mode)], &[]).await.expect("asked");
         let ended = finished(run, Ending::plain(Outcome::Changed));

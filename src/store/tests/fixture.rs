@@ -41,6 +41,7 @@ pub(super) fn spec(run: u64, stack_name: &str, mode: Mode) -> RunSpec {
         merge_request: None,
         requested_by: None,
         failures_before: 0,
+        outside_window: None,
         selection: Selection::Full,
         playbook: "site.yml".to_owned(),
         inventory: "inventory".to_owned(),

@@ -75,6 +75,8 @@ async fn idle_polling_writes_nothing_and_everything_else_is_written() {
         revision: revision('c'),
         lineage,
         declaration: Ok(Declaration::default()),
+        tag: None,
+        trust: Ok(()),
         line: Vec::new(),
     };
     let same = Event::Fetched { source: source.clone(), tip: tip(Lineage::Same) };

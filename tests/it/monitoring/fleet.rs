@@ -10,7 +10,7 @@ use driftless::domain::{
     LastCheck, LastEnd, Latencies, Mode, Outcome, PredictionTotals, Revision, RunId, SourceStatus, Span,
     StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Total, Trigger,
 };
-use driftless::metrics::{Metrics, Snapshot};
+use driftless::metrics::{AuditFacts, Metrics, Snapshot};
 
 /// It gets worse with each look at it.
 pub(super) struct Fleet {
@@ -37,8 +37,10 @@ impl Fleet {
             self.metrics.fetched(&source.name, false);
         }
         let snapshot = Snapshot {
+            receivers: Vec::new(),
             sources,
             merge_requests: BTreeMap::new(),
+            audit: Some(AuditFacts { records: 44, holds: Some(false), last_checkpoint: Some(now()) }),
             stacks: vec![stack("drifting"), stack("failing"), held(stack("held"))],
             drift: vec![drift("drifting", looks), drift("failing", looks), caught(drift("held", looks))],
             totals: Some(totals(looks)),
@@ -72,6 +74,7 @@ fn broken_source(name: &str) -> SourceStatus {
         head: Some(revision()),
         admitted: Some(revision().commit),
         waiting: None,
+        refused: None,
         problem: Some(Failure::soon("it does not answer")),
         fetch_failures: 3,
         fetched_at: Some(ago(2)),

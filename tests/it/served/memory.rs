@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use axum::http::HeaderMap;
 use driftless::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
     EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter,
@@ -16,7 +17,10 @@ use driftless::domain::{
     RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp,
     Trigger,
 };
-use driftless::web::{Backend, Person};
+use driftless::web::{Backend, Person, WebhookAnswer};
+
+/// The largest body of a webhook.
+pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
 
 /// A position grows by this with each event, so that nobody can count positions.
 const STEP: u64 = 100;
@@ -103,6 +107,7 @@ fn source() -> SourceStatus {
         head: None,
         admitted: None,
         waiting: Some(format!("main@sha1:{}", "cd".repeat(20)).parse().expect("a revision")),
+        refused: None,
         problem: None,
         fetch_failures: 0,
         fetched_at: None,
@@ -121,6 +126,7 @@ fn spec() -> RunSpec {
         merge_request: None,
         requested_by: Some("ann".to_owned()),
         failures_before: 0,
+        outside_window: None,
         selection: Selection::Full,
         playbook: "site.yml".to_owned(),
         inventory: "hosts".to_owned(),
@@ -254,6 +260,21 @@ impl Backend for Memory {
     ) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("approves {} of {source}", body.commit)))
     }
+
+    fn webhook_body_limit(&self) -> usize {
+        LARGEST_DELIVERY
+    }
+
+    /// Stands for a receiver of `infra` that believes who says `x-proof: secret`.
+    async fn webhook(&self, source: &str, headers: HeaderMap, body: Vec<u8>) -> WebhookAnswer {
+        if source != "infra" || headers.get("x-proof").is_none_or(|it| it != "secret") {
+            return WebhookAnswer::NotAuthentic;
+        }
+        self.acted.send_modify(|it| it.push(format!("a forge hints at {source} in {} bytes", body.len())));
+        WebhookAnswer::Accepted
+    }
+
+    fn webhook_unread(&self, _source: &str) {}
 
     async fn audit(&self, _query: AuditQuery) -> Result<AuditList, ErrorBody> {
         Ok(AuditList::default())

@@ -8,7 +8,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
 use super::memory::Memory;
-use driftless::api::{ErrorBody, ErrorCode, Listener, Method, ROUTES, Route};
+use driftless::api::{Access, ErrorBody, ErrorCode, Listener, Method, ROUTES, Route};
 use driftless::web::{Permission, Person, api_router, open_router};
 
 /// Who asks.
@@ -71,12 +71,17 @@ async fn every_route_is_open_to_those_it_is_for_and_to_nobody_else() {
                 let error: ErrorBody = serde_json::from_slice(&body).expect("an error");
                 assert_eq!(error.code, ErrorCode::NotPermitted, "{place}");
                 assert_eq!(error.remedy.is_some(), role == Role::Other, "{place}");
+            } else if route.access == Access::Senders {
+                // Whoever asks: without a proof nothing is done, and nothing is told.
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{place}");
             } else if route.path == "/readyz" {
                 assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{place}");
             } else {
                 assert_eq!(status, StatusCode::OK, "{place}: {}", String::from_utf8_lossy(&body));
             }
-            let may_act = route.method == Method::Post && role == Role::Administrator;
+            let may_act = route.access == Access::Administrators
+                && route.method == Method::Post
+                && role == Role::Administrator;
             assert_eq!(backend.acted().len(), usize::from(may_act), "{place}");
         }
     }
@@ -92,7 +97,7 @@ async fn no_route_is_served_by_the_other_listener_or_method() {
 
         let mut wrong = request(&route);
         let post = route.method == Method::Get;
-        *wrong.method_mut() = if post { axum::http::Method::POST } else { axum::http::Method::GET };
+        *wrong.method_mut() = if post { http::Method::POST } else { http::Method::GET };
         let (code, _) = status(router(route.listener, Role::Administrator, &backend), wrong).await;
         assert!(code.is_client_error(), "{}: {code}", route.path);
         assert!(backend.acted().is_empty(), "{}", route.path);

@@ -369,7 +369,14 @@ impl Life {
             Some(base) if base == revision => Lineage::Same,
             Some(base) => Lineage::Descendant { of: base.commit },
         };
-        let tip = Tip { revision, lineage, declaration: Ok(Fleet::declaration()), line: Vec::new() };
+        let tip = Tip {
+            revision,
+            lineage,
+            declaration: Ok(Fleet::declaration()),
+            line: Vec::new(),
+            tag: None,
+            trust: Ok(()),
+        };
         self.feed(Event::Fetched { source: source(), tip });
     }
 

@@ -25,7 +25,8 @@ impl World {
         self.everybody_resumes();
         for stack in self.manual_stacks() {
             let (by, mode) = ("alice".to_owned(), Mode::Apply);
-            let request = Request { mode, by, revision: None, limit: None, tags: Vec::new() };
+            let request =
+                Request { mode, by, revision: None, limit: None, tags: Vec::new(), outside_window: None };
             self.deliver(&Event::RunRequested { stack, request });
         }
         self.come_to_rest("every stack is in sync", Self::all_in_sync);

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    HealPolicy, LockKey, Mode, Outcome, RefusalCause, RunId, RunSpec, StackId, StackPolicy, Trigger,
+    Decision, HealPolicy, LockKey, Mode, Outcome, RefusalCause, RunId, RunSpec, StackId, StackPolicy,
+    Trigger, WindowState,
 };
 
 use super::endings;
@@ -27,6 +28,18 @@ impl World {
         let heals = policy.heal == HealPolicy::Corrective;
         promise!(heals, "a report-only stack is never corrected", "{spec:?}");
         promise!(seen.held.as_ref() != Some(&spec.revision.commit), "never while held", "{spec:?}");
+    }
+
+    /// Applies start in their windows, unless a person said why one must not wait.
+    pub(super) fn check_window(&self, decision: &Decision) {
+        let Decision::Start { spec, .. } = decision else { return };
+        if spec.mode == Mode::Check || spec.outside_window.is_some() {
+            return;
+        }
+        let policy =
+            self.core.stacks(self.now).into_iter().find(|it| it.id == spec.stack).map(|it| it.policy);
+        let open = policy.is_none_or(|it| matches!(it.windows.state(self.now), WindowState::Open { .. }));
+        promise!(open, "applies start only in their windows", "{spec:?}");
     }
 
     /// A run was let through: nobody else may have its machines.

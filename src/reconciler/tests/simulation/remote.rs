@@ -5,13 +5,19 @@ use std::sync::LazyLock;
 
 use crate::domain::{
     ApplyPolicy, CommitHash, Declaration, Failure, HealPolicy, Lineage, Reference, Revision, SourceName,
-    Span, StackId, StackPolicy, Tip,
+    Span, StackId, StackPolicy, Tip, Window, Windows,
 };
 
 use super::super::dice::Dice;
 
 static HASHES: LazyLock<Vec<CommitHash>> =
     LazyLock::new(|| (0..400).map(|it| format!("{it:040x}").parse().expect("a hash")).collect());
+/// A third of each hour, for one of the stacks.
+static WINDOWS: LazyLock<Windows> = LazyLock::new(|| {
+    let (cron, zone) = ("0 * * * *".parse().expect("a cron line"), "UTC".parse().expect("a zone"));
+    Windows { windows: vec![Window { cron, lasts: Span::from_mins(20), zone }], freezes: Vec::new() }
+});
+
 static MAIN: LazyLock<Reference> = LazyLock::new(|| "main".parse().expect("a branch"));
 
 /// What a commit declares, reduced to what matters for the order of things.
@@ -116,7 +122,14 @@ impl Remote {
             Some(base) if self.descends(self.tip(), base) => Lineage::Descendant { of: base.clone() },
             Some(base) => Lineage::Rewound { from: base.clone() },
         };
-        Tip { revision: revision(self.tip()), lineage, declaration: self.declaration(), line: Vec::new() }
+        Tip {
+            revision: revision(self.tip()),
+            lineage,
+            declaration: self.declaration(),
+            line: Vec::new(),
+            tag: None,
+            trust: Ok(()),
+        }
     }
 
     fn declaration(&self) -> Result<Declaration, Failure> {
@@ -145,6 +158,7 @@ impl Remote {
             heal: if heals { HealPolicy::Corrective } else { HealPolicy::Never },
             timeout: Span::from_hours(1),
             depends_on: bases.iter().map(|it| it.stack.clone()).collect(),
+            windows: if id == db { WINDOWS.clone() } else { Windows::default() },
             ..StackPolicy::new(id.clone(), String::new(), String::new())
         }
     }

@@ -174,6 +174,7 @@ impl World {
             revision: older.filter(|_| self.dice.chance(25)).map(|it| revision(&it)),
             limit: self.dice.chance(25).then(|| "h1".to_owned()),
             tags: if self.dice.chance(12) { vec!["nginx".to_owned()] } else { Vec::new() },
+            outside_window: self.dice.chance(10).then(|| "an emergency".to_owned()),
         };
         self.deliver(&Event::RunRequested { stack, request });
     }

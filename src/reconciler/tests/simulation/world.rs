@@ -113,6 +113,7 @@ impl World {
         for decision in &decisions {
             self.tell(|| format!("  => {decision:?}"));
             self.check(decision);
+            self.check_window(decision);
         }
         self.check_state();
         match crash {

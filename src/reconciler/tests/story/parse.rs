@@ -2,9 +2,9 @@
 
 use super::{forge, found};
 use crate::domain::{
-    ApplyPolicy, ApprovalPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings,
+    ApplyPolicy, ApprovalPolicy, CheckSchedule, CommitHash, Ending, Event, Exit, Failure, Findings, Freeze,
     HealPolicy, HostEnd, HostName, Mode, Outcome, Reason, Request, Retry, Revision, RewindPolicy, RunId,
-    Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy,
+    Settings, SourceName, SourcePolicy, Span, StackId, StackPolicy, Timestamp, Window, later,
 };
 
 pub(super) fn given(settings: &mut Settings, words: &[&str]) {
@@ -73,6 +73,18 @@ pub(super) fn stack(text: &str) -> StackPolicy {
             ("changes", [more, after @ ..]) => {
                 (policy.airbag.more_changes, rest) = (Some(more.parse().expect("a number")), after);
             }
+            ("window", [hour, lasts, after @ ..]) => {
+                let cron = format!("0 {hour} * * *").parse().expect("a cron line");
+                let zone = "UTC".parse().expect("a zone");
+                policy.windows.windows.push(Window { cron, lasts: seconds(lasts), zone });
+                rest = after;
+            }
+            ("frozen", [from, to, after @ ..]) => {
+                let at = |text: &str| later(Timestamp::UNIX_EPOCH, seconds(text));
+                let reason = Some("year end".to_owned());
+                policy.windows.freezes.push(Freeze { from: at(from), to: at(to), reason });
+                rest = after;
+            }
             ("after", bases) => {
                 policy.depends_on = bases.iter().map(|it| it.parse().expect("a name")).collect();
                 rest = &[];
@@ -86,12 +98,20 @@ pub(super) fn stack(text: &str) -> StackPolicy {
 /// `at a`, `on h1`, `tagged t`, in this order.
 pub(super) fn request(by: &str, mode: &str, mut words: &[&str]) -> Request {
     let mode = if mode == "check" { Mode::Check } else { Mode::Apply };
-    let mut request = Request { mode, by: by.to_owned(), revision: None, limit: None, tags: Vec::new() };
+    let mut request = Request {
+        mode,
+        by: by.to_owned(),
+        revision: None,
+        limit: None,
+        tags: Vec::new(),
+        outside_window: None,
+    };
     while let [key, value, rest @ ..] = words {
         match *key {
             "at" => request.revision = Some(revision("main", value)),
             "on" => request.limit = Some((*value).to_owned()),
             "tagged" => request.tags = vec![(*value).to_owned()],
+            "outside" => request.outside_window = Some((*value).to_owned()),
             _ => panic!("not a request: {words:?}"),
         }
         words = rest;

@@ -13,7 +13,7 @@ async fn what_the_operator_writes_leads_to_the_forge(kind: ForgeKind) {
     let forge = Forge::start(kind);
     forge.push("tls", &[("site.yml", "[]\n")]);
     forge.open("tls", "Serve over TLS", "jdoe");
-    let checks = Checks { url: |_, _| Ok(()), env_name: |_| Ok(()) };
+    let checks = Checks { url: |_, _| Ok(()), env_name: |_| Ok(()), webhook_secret: |_, _| Ok(()) };
     let text = forge.sources("poll: 10s\nreference: main");
     let config =
         Config::parse("config.yml", &text, None, &checks).unwrap_or_else(|it| panic!("{text}\n{it}"));
