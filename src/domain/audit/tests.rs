@@ -271,8 +271,6 @@ fn a_revision_that_is_admitted_tells_who_merged_and_who_approved() {
         tag: None,
         trust: Ok(()),
         line: vec![landing("a", Some(Box::new(request))), landing("d", None)],
-        tag: None,
-        trust: Ok(()),
     };
     let source: SourceName = "infra".parse().unwrap();
     let event = Event::Fetched { source: source.clone(), tip };
