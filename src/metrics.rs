@@ -198,6 +198,9 @@ impl Metrics {
             }
         }
         deliveries::prepare(&self.deliveries, &known.receivers, &now.receivers);
+        for source in snapshot.merge_requests.keys() {
+            self.expect_requests(source);
+        }
         *known = now;
     }
 

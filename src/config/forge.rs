@@ -89,7 +89,7 @@ impl ForgeConfig {
 
 /// Complains of what is left out and does not follow from the url.
 pub(super) fn complete(source: &Value, findings: &mut Findings) {
-    let Some(forge) = source.get("forge") else { return };
+    let Some(forge) = source.get("forge") else { return without(source, findings) };
     let Some(Ok(kind)) = forge.text("kind").map(str::parse::<ForgeKind>) else { return };
     let Some(url) = source.text("url") else { return };
     let place = Place::of(url);
@@ -110,6 +110,16 @@ pub(super) fn complete(source: &Value, findings: &mut Findings) {
     {
         let message = format!("`{given}` has more than an owner and a name");
         findings.error(message, &project.place, "write `owner/name`; only GitLab has groups in groups");
+    }
+}
+
+/// What only a forge can tell is not to be waited for without one.
+fn without(source: &Value, findings: &mut Findings) {
+    for key in ["merge_requests", "approvals"] {
+        if let Some(value) = source.written(key) {
+            let help = "add `forge:` with its kind and a token, see docs/forges.md";
+            findings.error(format!("`{key}` needs a `forge`"), &value.place, help);
+        }
     }
 }
 

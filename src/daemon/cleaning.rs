@@ -28,7 +28,9 @@ impl RunSecrets {
     /// What the daemon lends to a run of this stack. What cannot be read cannot be lent either.
     pub(super) fn lent(source: &SourceConfig, redact: &Redact, spec: &RunSpec) -> Self {
         let access = source.access_for(&spec.stack.stack);
-        let lent = [&access.ssh_key, &access.become_password, &source.credentials.https_token];
+        // The token of the forge is not lent, but it may be the one that the repository is read with.
+        let forge = source.forge.as_ref().map(|it| it.token.clone());
+        let lent = [&access.ssh_key, &access.become_password, &source.credentials.https_token, &forge];
         let mut secrets = Secrets::with_names(Names::new(&redact.names));
         for source in lent.into_iter().flatten().chain(access.environment.values()) {
             add(&mut secrets, source);

@@ -29,6 +29,16 @@ impl Metrics {
         self.previews.with_label_values(&[source.as_str(), result(success)]).inc();
     }
 
+    /// Shows zero for what has not happened yet.
+    pub(super) fn expect_requests(&self, source: &SourceName) {
+        for result in RESULTS {
+            self.previews.with_label_values(&[source.as_str(), result]);
+            for call in ["ask", "report"] {
+                self.forge_calls.with_label_values(&[source.as_str(), call, result]);
+            }
+        }
+    }
+
     /// Forgets a source that is not configured any more.
     pub(super) fn forget_requests(&self, source: &SourceName) {
         for result in RESULTS {

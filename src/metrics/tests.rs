@@ -103,7 +103,7 @@ fn snapshot() -> Snapshot {
     };
     Snapshot {
         sources: vec![source("infra")],
-        merge_requests: BTreeMap::new(),
+        merge_requests: [("infra".parse().expect("a name"), 2)].into(),
         stacks: vec![stack("infra/web")],
         drift: vec![drift("infra/web")],
         totals: Some(vec![

@@ -186,11 +186,11 @@ mod tests {
     #[test]
     fn what_the_target_branch_declares_comes_after_what_the_tree_has() {
         let config =
-            AllowedConfig { collections_path: vec!["/work/vendor".to_owned()], ..AllowedConfig::default() };
+            AllowedConfig { collections_path: vec!["/tree/vendor".to_owned()], ..AllowedConfig::default() };
         let it = environment(&request(), &config);
         assert_eq!(
             it["ANSIBLE_COLLECTIONS_PATH"],
-            "/work/vendor:/var/cache/driftless/runtimes/x/collections"
+            "/tree/vendor:/var/cache/driftless/runtimes/x/collections"
         );
         assert!(!it.contains_key("ANSIBLE_ROLES_PATH") && it["PATH"].starts_with("/usr/bin:"));
     }

@@ -165,8 +165,8 @@ mod tests {
                 "ERROR! couldn't resolve module/action 'community.general.foo'. This often",
                 "community.general.foo",
             ),
-            ("[ERROR]: the role 'nix.nix.nix' was not found in /work/roles", "nix.nix.nix"),
-            ("[ERROR]: The role 'nginx' was not found in: /work/roles", "nginx"),
+            ("[ERROR]: the role 'nix.nix.nix' was not found in roles", "nix.nix.nix"),
+            ("[ERROR]: The role 'nginx' was not found in: roles", "nginx"),
         ] {
             assert!(matches!(explain(said), Syntax::Missing { what, .. } if what == wanted), "{said}");
         }

@@ -180,7 +180,7 @@ impl Forge {
             project.bare.set(reference, commit);
             commit
         };
-        pushed(&self.shared);
+        pushed(&self.shared, "ada");
         hash(commit)
     }
 
@@ -244,13 +244,9 @@ impl Forge {
 
     /// Merges into `main`. The commit that did it.
     pub(crate) fn merge(&self, number: u64, who: &str, how: How) -> CommitHash {
-        let (before, commit) = {
-            let mut project = self.lock();
-            (project.bare.head(MAIN), project.merge(number, who, how))
-        };
+        let commit = self.lock().merge(number, who, how);
         self.tell(&Happened::Request { number, action: "closed", by: who.to_owned() });
-        let branch = "main".to_owned();
-        self.tell(&Happened::Pushed { branch, before, after: commit, by: who.to_owned() });
+        pushed(&self.shared, who);
         hash(commit)
     }
 
@@ -363,23 +359,21 @@ impl Forge {
 }
 
 /// Looks at what was pushed, and tells of it.
-fn pushed(shared: &Arc<Shared>) {
-    let moved = {
+fn pushed(shared: &Arc<Shared>, by: &str) {
+    let by = || by.to_owned();
+    let (branches, requests) = {
         let mut project = shared.project.lock().expect("a lock");
         let heads: Vec<(u64, Oid)> = project.requests.values().map(|it| (it.number, it.head)).collect();
         project.refresh();
-        heads
-            .into_iter()
-            .filter(|(number, head)| project.requests[number].head != *head)
-            .map(|(number, before)| {
-                let request = &project.requests[&number];
-                (number, before, request.head, request.branch.clone(), request.author.clone())
-            })
-            .collect::<Vec<_>>()
+        let moved = heads.into_iter().filter(|(number, head)| project.requests[number].head != *head);
+        let requests: Vec<u64> = moved.map(|(number, _)| number).collect();
+        (project.moved(), requests)
     };
-    for (number, before, after, branch, by) in moved {
-        send(shared, &Happened::Pushed { branch, before: Some(before), after, by: by.clone() });
-        send(shared, &Happened::Request { number, action: "synchronize", by });
+    for (branch, before, after) in branches {
+        send(shared, &Happened::Pushed { branch, before, after, by: by() });
+    }
+    for number in requests {
+        send(shared, &Happened::Request { number, action: "synchronize", by: by() });
     }
 }
 

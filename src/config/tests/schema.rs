@@ -7,7 +7,7 @@ use super::super::{operator_reference, operator_schema, repository_reference, re
 use super::judge::accepts;
 use super::{declare, fixture, operator};
 
-const DOCS: [&str; 3] = ["docs/configuration.md", "docs/source.md", "docs/stack.md"];
+const DOCS: [&str; 4] = ["docs/configuration.md", "docs/source.md", "docs/stack.md", "docs/forges.md"];
 const EXAMPLE: &str = "systemd/config.example.yml";
 
 fn read(name: &str) -> String {

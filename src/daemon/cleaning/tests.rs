@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::config::{Access, Credentials};
+use crate::config::{Access, Credentials, ForgeConfig};
 use crate::domain::{
-    Failure, Mode, Outcome, RunId, RuntimeSpec, Selection, SignatureRules, SourcePolicy, Span, Trigger,
-    Windows,
+    Failure, ForgeKind, Mode, Outcome, RunId, RuntimeSpec, Selection, SignatureRules, SourcePolicy, Span,
+    Trigger, Windows,
 };
 
 const URL: &str = "https://deploy:url-passw0rd@git.example.org/infra.git";
@@ -59,7 +59,14 @@ fn source(dir: &Path) -> SourceConfig {
         run_as: None,
         signatures: SignatureRules::default(),
         windows: Windows::default(),
-        forge: None,
+        forge: Some(ForgeConfig {
+            kind: ForgeKind::Github,
+            api: "https://api.github.com".to_owned(),
+            project: "acme/infra".to_owned(),
+            token: secret("forge", "ghs-forge-token"),
+            poll_every: Span::from_mins(1),
+            ca_bundle: None,
+        }),
         credentials: Credentials {
             https_token: Some(secret("token", "ghs-https-token")),
             ..Credentials::default()
@@ -81,9 +88,10 @@ fn source(dir: &Path) -> SourceConfig {
     }
 }
 
-const LENT: [&str; 10] = [
+const LENT: [&str; 11] = [
     "url-passw0rd",
     "ghs-https-token",
+    "ghs-forge-token",
     "first-line-of-key",
     "second-line-of-key",
     "sudo-passw0rd",

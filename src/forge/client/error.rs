@@ -67,6 +67,8 @@ pub enum ForgeError {
         kind: ForgeKind,
         /// What was asked for.
         what: String,
+        /// In the words of the forge.
+        said: String,
     },
     /// The forge refuses what it was told.
     #[error("the forge answered {status}: {said}")]

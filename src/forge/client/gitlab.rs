@@ -201,6 +201,9 @@ pub(super) async fn set_status(
         {
             Ok(())
         }
+        // The head of a merge request from a fork is on no branch of the project, and a status belongs to a branch
+        // (`lib/api/commit_statuses.rb`). There is no place to show it.
+        Err(ForgeError::NotFound { said, .. }) if said.contains("References for commit") => Ok(()),
         result => result.map(drop),
     }
 }

@@ -103,8 +103,13 @@ impl Wire {
         }
         // All forges have the same words for it.
         let asked = self.get::<Account>(&Endpoint::new("account of the token").at("user")).await?;
-        *lock(&self.account) = Some(asked.id);
+        self.know_account(asked.id);
         Ok(asked.id)
+    }
+
+    /// The number of our own account was told elsewhere.
+    pub(super) fn know_account(&self, id: u64) {
+        *lock(&self.account) = Some(id);
     }
 
     /// Reads one thing.
@@ -232,7 +237,7 @@ impl Wire {
             }
             401 => ForgeError::Unauthorized(kind),
             403 => ForgeError::Forbidden { kind, said },
-            404 | 410 => ForgeError::NotFound { kind, what: endpoint.what.to_owned() },
+            404 | 410 => ForgeError::NotFound { kind, what: endpoint.what.to_owned(), said },
             status @ (408 | 409 | 423 | 425 | 500..) => ForgeError::Down { status, said },
             status => ForgeError::Refused { status, said },
         }

@@ -247,20 +247,33 @@ fn what_was_merged_before_the_forge_says_so_is_reported_all_the_same() {
         "
         given forge static
         0s tick
+            => fetch infra against nothing
+            => ask the forge of infra
         1s fetched a first
+            => start 1 web apply main@a [new_revision] main@a is new
         2s finished 1 changed h1
         3s forge 12 b by alice
+            => preview 12 b on a static
         4s previewed 12 b on a as e touching web
+            => report 12 v1
         5s reported 12 1
         19s hinted
+            => fetch infra against a
+            => ask the forge of infra
         20s fetched d after a line d
+            => preview 12 b on d static
+            => start 2 web apply main@d [new_revision] main@d is new, after main@a
         21s previewed 12 b on d as d nothing
         22s forge 12 b by alice merged d
-        23s finished 2 changed h1
+            => report 12 v3 landed as d
+        23s finished 2 changed h1 found change:page@h1
         24s reported 12 2
         30s tick
-        31s reported 12 3
+            => report 12 v3 landed as d
+        31s reported 12 4
         32s hinted
+            => fetch infra against d
+            => ask the forge of infra
         33s forge 12 b by alice merged d
         ",
     );

@@ -3,7 +3,7 @@
 use super::*;
 
 fn allowed(text: &str) -> AllowedConfig {
-    allowed_config(text, Path::new("/work"))
+    allowed_config(text, Path::new("/tree"))
 }
 
 fn refused(text: &str) -> Vec<(String, u32, Refusal)> {
@@ -43,11 +43,11 @@ skip = slow, never
         it.text,
         "[defaults]\nansible_managed = Ansible managed: do not edit\nforks = 20\ngathering = smart\n\
          hash_behaviour = merge\ninterpreter_python = auto_silent\nremote_user = deploy\n\
-         roles_path = /work/roles:/work/vendor/roles\nstrategy = free\n\
+         roles_path = /tree/roles:/tree/vendor/roles\nstrategy = free\n\
          [privilege_escalation]\nbecome = True\nbecome_method = sudo\n\
          [ssh_connection]\npipelining = yes\n[tags]\nskip = slow, never\n"
     );
-    assert_eq!(it.roles_path, ["/work/roles", "/work/vendor/roles"]);
+    assert_eq!(it.roles_path, ["/tree/roles", "/tree/vendor/roles"]);
     let named: Vec<_> = it.ignored.iter().map(|it| (it.key.as_str(), it.line, it.why)).collect();
     assert_eq!(named, [("inventory", 3, Refusal::Unneeded)]);
 }
@@ -117,8 +117,8 @@ fn paths_stay_in_the_repository() {
         assert_eq!(it.ignored[0].why, Refusal::Outside, "{outside}");
     }
     let it = allowed("[defaults]\ncollections_paths = vendor:~/.ansible/collections\n");
-    assert_eq!((it.text.as_str(), it.ignored.len()), ("[defaults]\ncollections_path = /work/vendor\n", 1));
-    assert_eq!(it.collections_path, ["/work/vendor"]);
+    assert_eq!((it.text.as_str(), it.ignored.len()), ("[defaults]\ncollections_path = /tree/vendor\n", 1));
+    assert_eq!(it.collections_path, ["/tree/vendor"]);
 }
 
 #[test]

@@ -99,6 +99,10 @@ async fn a_verdict_is_shown_beside_a_commit(kind: ForgeKind) {
         // GitLab takes no longer address, and a status without one is better than none.
         assert_eq!(newest.target_url.is_none(), kind == ForgeKind::Gitlab);
     }
+    // At GitLab a commit that is on no branch of the project has no place for it.
+    let elsewhere = forge.push_to_fork("eve", "mine", &[("mine.yml", "[]\n")]);
+    client.set_status(&elsewhere, &status).await.expect("no failure");
+    assert_eq!(forge.statuses(&elsewhere).is_empty(), kind == ForgeKind::Gitlab);
     let ids: Vec<u64> = forge.statuses(&commit).iter().map(|it| it.id).collect();
     assert!(ids.is_sorted() && 4 < ids.len(), "{ids:?}");
 }

@@ -234,8 +234,9 @@ fn set_status(project: &mut Project, commit: &str, ask: &Ask) -> Answer {
     if !["pending", "running", "success", "failed", "canceled", "skipped"].contains(&state.as_str()) {
         return Answer::new(400, json!({"error": "state does not have a valid value"}));
     }
-    if Oid::from_str(commit).is_err() {
-        return not_found(" Commit");
+    let Ok(oid) = Oid::from_str(commit) else { return not_found(" Commit") };
+    if !project.bare.is_on_a_branch(oid) {
+        return not_found(" References for commit");
     }
     if ask.text("target_url").is_some_and(|it| 255 < it.len()) {
         return Answer::new(

@@ -24,6 +24,8 @@ pub(super) struct Project {
     accounts: Vec<String>,
     /// Those who may read only.
     pub(super) outsiders: Vec<String>,
+    /// The tips that were told of.
+    branches: BTreeMap<String, Oid>,
     next_id: u64,
     clock: Timestamp,
 }
@@ -104,6 +106,7 @@ impl Project {
             kind,
             owner: "acme",
             name: "infra",
+            branches: bare.branches(),
             bare,
             requests: BTreeMap::new(),
             statuses: Vec::new(),
@@ -145,6 +148,14 @@ impl Project {
     pub(super) fn touch(&mut self, number: u64) {
         let now = self.now();
         self.request(number).updated = now;
+    }
+
+    /// The branches that moved since this was asked last: how they were before, and how they are.
+    pub(super) fn moved(&mut self) -> Vec<(String, Option<Oid>, Oid)> {
+        let now = self.bare.branches();
+        let before = std::mem::replace(&mut self.branches, now.clone());
+        let moved = now.into_iter().filter(|(name, tip)| before.get(name) != Some(tip));
+        moved.map(|(name, tip)| (name.clone(), before.get(&name).copied(), tip)).collect()
     }
 
     /// Looks at the branches: what was pushed is the head of the merge requests from there.

@@ -1,5 +1,6 @@
 //! The bare repository of a project: people push to it and forges merge in it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use git2::{IndexEntry, IndexTime, Oid, Repository, Signature};
@@ -32,6 +33,16 @@ impl Bare {
 
     pub(super) fn head(&self, reference: &str) -> Option<Oid> {
         self.repository.refname_to_id(reference).ok()
+    }
+
+    /// The branches with their tips.
+    pub(super) fn branches(&self) -> BTreeMap<String, Oid> {
+        let found = self.repository.references_glob("refs/heads/*").expect("references");
+        let named = |it: git2::Reference<'_>| {
+            let name = it.name().expect("text").strip_prefix("refs/heads/").expect("a branch").to_owned();
+            Some((name, it.target()?))
+        };
+        found.filter_map(|it| named(it.expect("a reference"))).collect()
     }
 
     pub(super) fn set(&self, reference: &str, commit: Oid) {
@@ -98,6 +109,12 @@ impl Bare {
             walk.hide(target).expect("an end");
         }
         walk.count()
+    }
+
+    /// Whether a branch has the commit.
+    pub(super) fn is_on_a_branch(&self, commit: Oid) -> bool {
+        let reaches = |tip| self.repository.graph_descendant_of(tip, commit).unwrap_or(false);
+        self.branches().into_values().any(|tip| tip == commit || reaches(tip))
     }
 
     /// Whether two commits have the same files.

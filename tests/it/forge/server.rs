@@ -86,7 +86,7 @@ async fn respond(shared: &Arc<Shared>, request: Request<Incoming>) -> std::io::R
         let ask = GitAsk { method, path, query, headers: &head.headers, body };
         let response = backend::serve(shared.dir.path(), ask).await;
         if path.ends_with("/git-receive-pack") && method == "POST" {
-            super::pushed(shared);
+            super::pushed(shared, "somebody");
         }
         return Ok(response);
     }

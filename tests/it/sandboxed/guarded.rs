@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use driftless::ansible::command::Launch;
+use driftless::ansible::execute::StopReason;
 use driftless::ansible::place::Place;
 use driftless::ansible::runtime::Runtime;
-use driftless::domain::{Ending, Mode, Outcome, RunEventKind};
+use driftless::domain::{Ending, Mode, Outcome, RunEvent, RunEventKind};
 use driftless::sandbox::{LivePlace, allowed_config, wrap_live};
 
 use super::{newer, sandbox};
 use crate::room::{Room, limits, runtime_access};
+use crate::world::{SOON, eventually};
 
 fn wrap(place: &Place, runtime: &Runtime, launch: Launch) -> Launch {
     let live = LivePlace {
@@ -74,4 +76,22 @@ fn a_live_preview_is_a_check_with_events_that_leaves_no_mark() {
         let text = format!("{events:?}{log}");
         assert!(text.contains("Read-only file system") && text.contains("No such file"), "{text}");
     }
+}
+
+#[test]
+fn a_live_preview_that_is_cancelled_is_gone() {
+    let environment = newer().pop().expect("an environment");
+    let play = "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.command: sleep 600\n      \
+                check_mode: false\n";
+    let mut room = Room::new(&[("site.yml", play)]);
+    room.wrap = wrap;
+    room.spec.mode = Mode::Check;
+    let live = room.start(1, &runtime_access(&environment), limits());
+    let started = |it: &RunEvent| matches!(it.kind, RunEventKind::TaskStarted { .. });
+    eventually("its first task", SOON, || {
+        live.events.lock().expect("a lock").iter().any(started).then_some(())
+    });
+    live.execution.stopper().stop(StopReason::Cancelled("a new push".to_owned()));
+    let finished = live.end();
+    assert_eq!(finished.ending(Mode::Check).outcome, Outcome::Cancelled, "{finished:?}");
 }

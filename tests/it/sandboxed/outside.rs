@@ -103,7 +103,7 @@ impl Outside {
         let mut secrets = self.secrets();
         if !harmless {
             places.extend(PLACES.map(str::to_owned));
-            secrets.extend(["/etc/shadow", "/proc/1/environ", "/root/.ssh/id_ed25519"].map(str::to_owned));
+            secrets.extend(["/etc/shadow", "/proc/1/environ", "/etc/sudoers"].map(str::to_owned));
         }
         serde_json::json!({
             "token": self.token, "places": places, "secrets": secrets, "tcp": self.tcp, "udp": self.udp,

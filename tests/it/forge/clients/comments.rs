@@ -2,7 +2,7 @@
 
 use driftless::domain::{Failure, ForgeKind, MergeRequestNumber, Retry};
 
-use super::super::{BOT, Forge};
+use super::super::{BOT, Fault, Forge};
 use super::{at_each_forge, client};
 
 at_each_forge! {
@@ -11,6 +11,7 @@ at_each_forge! {
     a_comment_that_was_deleted_meanwhile_is_written_again
     two_of_us_that_race_leave_one
     ours_is_found_among_many
+    a_token_that_may_not_ask_who_it_is_learns_it
     a_comment_that_is_too_long_is_not_sent
 }
 
@@ -137,4 +138,21 @@ async fn a_comment_that_is_too_long_is_not_sent(kind: ForgeKind) {
         client.write_comment(of, MARKER, &"x".repeat(room + 1)).await.expect_err("it does not").into();
     assert_eq!(failure.retry, Retry::UntilChanged);
     assert!(forge.requests().is_empty());
+}
+
+async fn a_token_that_may_not_ask_who_it_is_learns_it(kind: ForgeKind) {
+    let forge = Forge::start(kind);
+    let (number, of) = open(&forge);
+    client(&forge).write_comment(of, MARKER, "before a restart").await.expect("written");
+    let client = client(&forge);
+    for body in ["one", "two"] {
+        // Only the first look asks for the account.
+        if body == "one" {
+            forge.faults([Fault::Status(403)]);
+        }
+        client.write_comment(of, MARKER, body).await.expect("written");
+        let comments = forge.comments(number);
+        assert_eq!(comments.len(), 1, "{comments:?}");
+        assert_eq!(comments[0].body, format!("{MARKER}\n{body}"));
+    }
 }

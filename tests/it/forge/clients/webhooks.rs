@@ -50,7 +50,7 @@ async fn what_happens_is_sent_and_signed(kind: ForgeKind) {
     let head = forge.head(number);
 
     let all: Vec<(String, String)> =
-        (0..6).map(|_| received.recv_timeout(Duration::from_secs(20)).expect("a delivery")).collect();
+        (0..7).map(|_| received.recv_timeout(Duration::from_secs(20)).expect("a delivery")).collect();
     let has = |text: &str| all.iter().any(|(head, body)| head.contains(text) || body.contains(text));
     assert!(all.iter().any(|(_, body)| body.contains(head.as_str())), "the head is told");
     let own: &[&str] = match kind {
@@ -68,7 +68,7 @@ async fn what_happens_is_sent_and_signed(kind: ForgeKind) {
     assert!(own.iter().all(|it| has(it)), "{all:?}");
     assert!(all.iter().all(|(head, _)| head.starts_with("post /hooks/infra ")));
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while forge.deliveries().iter().filter(|it| it.status == Some(202) && !it.event.is_empty()).count() < 6 {
+    while forge.deliveries().iter().filter(|it| it.status == Some(202) && !it.event.is_empty()).count() < 7 {
         assert!(std::time::Instant::now() < deadline, "{:?}", forge.deliveries());
         std::thread::yield_now();
     }
