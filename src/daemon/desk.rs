@@ -13,7 +13,7 @@ use crate::api::{
     RevisionAsked, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    CommitHash, DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
+    DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
     SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
