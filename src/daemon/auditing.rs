@@ -101,7 +101,8 @@ impl Auditing {
     }
 
     /// Has checkpoints signed and the chain verified, until the daemon stops: then what is new is signed once more.
-    pub(super) async fn keep(mut self, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn keep(mut self, stop: watch::Receiver<bool>) {
+        let mut stop = std::pin::pin!(super::stopped(stop));
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut verifications = tokio::time::interval(VERIFY_EVERY);
@@ -111,7 +112,7 @@ impl Auditing {
             let done = tokio::select! {
                 _ = looks.tick() => self.look(false).await,
                 _ = verifications.tick() => self.verify().await,
-                () = stopped(&mut stop) => {
+                () = &mut stop => {
                     last = true;
                     self.look(true).await
                 }
@@ -210,9 +211,4 @@ fn newest_of(dir: &Path) -> Option<Checkpoint> {
             None
         }
     }
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error means that the daemon is gone, which is a stop as well.
-    drop(stop.wait_for(|it| *it).await);
 }
