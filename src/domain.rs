@@ -34,6 +34,7 @@ pub mod status;
 pub mod total;
 
 pub mod event;
+pub mod memory;
 
 pub mod audit;
 
@@ -44,13 +45,14 @@ pub use change::{
 };
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
-pub use event::{Decision, Event, Fact, Memory, Settings};
+pub use event::{Decision, Event, Fact, Settings};
 pub use failure::{Failure, Retry};
 pub use findings::Gathering;
 pub use impact::{FileChange, HostsImpact, Impact, LeftBehind, PlayImpact, StackImpact};
 pub use latency::{Latencies, Latency};
 pub use ledger::HostLedger;
 pub use lock::{AirbagHold, AirbagPolicy, AskedPlay, LockKey, Question, RefusalCause};
+pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
