@@ -59,7 +59,7 @@ pub(super) async fn audit(
             return key_told(key, console);
         }
         AuditCommand::Erase { name } => {
-            act::reply(&client.post("/audit/erase", &EraseBody { name }).await?, console)?
+            act::reply(&client.post("/audit/erase", &EraseBody { name }).await?, console)?;
         }
     }
     Ok(ExitCode::Success)

@@ -184,7 +184,7 @@ impl Source {
                 && is_previewed(followed, policy)
                 && policy.level == PreviewLevel::Live
                 && live.head == followed.facts.seen.head;
-            wanted.then(|| Want {
+            wanted.then_some(Want {
                 mode: Mode::Check,
                 trigger: Trigger::MergeRequest,
                 revision: &live.result,

@@ -123,7 +123,7 @@ fn more(page: &mut Page, shown: usize, left_out: u64) {
 fn touched(page: &mut Page, stack: &StackImpact) {
     let hosts = match &stack.hosts {
         HostsImpact::Known { names } if names.is_empty() => "no host".to_owned(),
-        HostsImpact::Known { names } => some_of(&names.iter().map(|it| it.as_str()).collect::<Vec<_>>()),
+        HostsImpact::Known { names } => some_of(&names.iter().map(crate::domain::name::HostName::as_str).collect::<Vec<_>>()),
         HostsImpact::Unknown { why } => format!("hosts unknown: {why}"),
     };
     page.line(&[piece(Tone::Strong, stack.stack.as_str()), plain(format!(" on {hosts}"))]);

@@ -53,7 +53,7 @@ fn merge_request(words: &[&str]) -> MergeRequest {
             ("draft", _) => request.draft = true,
             ("closed", _) => request.state = MergeRequestState::Closed,
             ("to", [target, after @ ..]) => {
-                (request.target, rest) = (target.parse().expect("a branch"), after)
+                (request.target, rest) = (target.parse().expect("a branch"), after);
             }
             ("merged", [commit, after @ ..]) => {
                 request.state = MergeRequestState::Merged { commit: Some(hash(commit)), by: None };
