@@ -250,13 +250,13 @@ pub enum ClientCommand {
         stack: NameWanted,
     },
     /// Show, verify or export the audit chain: who did what, what ran and changed where
-    #[command(display_order = 18, subcommand)]
+    #[command(display_order = 20, subcommand)]
     Audit(AuditCommand),
     /// Check a stack now, wait for it, and show what differs; changes nothing
-    #[command(display_order = 19)]
+    #[command(display_order = 21)]
     Plan(PlanArguments),
     /// Apply a stack now, wait for it, and end as the run ended
-    #[command(display_order = 20, after_long_help = APPLY_RULES)]
+    #[command(display_order = 22, after_long_help = APPLY_RULES)]
     Apply(ApplyArguments),
     /// List the merge requests that are followed, and where their previews stand
     #[command(display_order = 18)]
@@ -265,7 +265,7 @@ pub enum ClientCommand {
         source: Option<SourceName>,
     },
     /// Show what a merge request would do, as far as its preview went
-    #[command(display_order = 18)]
+    #[command(display_order = 19)]
     Preview {
         /// The source
         source: SourceName,
@@ -276,7 +276,7 @@ pub enum ClientCommand {
         live: bool,
     },
     /// Accept what waits for a person: rewritten history, a revision, or an apply that looks wrong
-    #[command(display_order = 21)]
+    #[command(display_order = 23)]
     Approve {
         /// The source, or the stack as `source/stack`
         #[arg(value_name = "SOURCE or SOURCE/STACK")]
@@ -286,7 +286,7 @@ pub enum ClientCommand {
         waiting: Option<String>,
     },
     /// End a live run; its revision is then held until a newer commit or a person
-    #[command(display_order = 22)]
+    #[command(display_order = 24)]
     Cancel {
         /// The number of the run
         run: RunId,
@@ -295,13 +295,13 @@ pub enum ClientCommand {
         suspend: bool,
     },
     /// Start no more runs of a stack; a live one goes on
-    #[command(display_order = 23)]
+    #[command(display_order = 25)]
     Suspend {
         /// The stack
         stack: NameWanted,
     },
     /// Start runs of a stack again; also ends a hold
-    #[command(display_order = 24)]
+    #[command(display_order = 26)]
     Resume {
         /// The stack
         stack: NameWanted,

@@ -31,8 +31,8 @@ fn commands_are_listed_in_the_order_of_use_and_the_guardian_is_hidden() {
         .take_while(|it| it.starts_with("  "))
         .filter_map(|it| it.split_whitespace().next())
         .collect();
-    let wanted = "demo serve check-config init status stacks runs show logs explain drift hosts audit plan apply approve cancel suspend \
-                  resume schema completions help";
+    let wanted = "demo serve check-config init status stacks runs show logs explain drift hosts merge-requests preview \
+                  audit plan apply approve cancel suspend resume schema completions help";
     assert_eq!(listed, wanted.split_whitespace().collect::<Vec<_>>(), "{text}");
     assert!(parsed("driftless guardian --fd 3").is_ok(), "hidden, but there");
 }

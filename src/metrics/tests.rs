@@ -288,6 +288,7 @@ fn names_follow_the_rules_of_prometheus() {
             let bounded = match *label {
                 // Names that somebody configured, and words that are fixed.
                 "source" | "stack" | "class" | "mode" | "outcome" | "result" | "sync" | "trigger" => true,
+                "call" => metric.name == "driftless_forge_calls_total",
                 "provider" => metric.name == "driftless_webhook_deliveries_total",
                 "apply" | "heal" => metric.name == "driftless_stack_policy_info",
                 "version" | "head" | "admitted" | "attempted" | "applied" => metric.name.ends_with("_info"),

@@ -149,3 +149,98 @@ fn a_merge_request_of_gitlab_is_previewed_approved_merged_applied_and_reported()
 fn a_merge_request_of_forgejo_is_previewed_approved_merged_applied_and_reported() {
     whole_story(ForgeKind::Forgejo, How::Merge);
 }
+
+/// A task that goes on for long, in check mode as well.
+const LONG: &str = "    - name: Take long\n      ansible.builtin.command: sleep 600\n      check_mode: false\n      \
+                    changed_when: false\n";
+
+/// A live preview that is under way.
+#[track_caller]
+fn live_preview(stage: &Stage) -> (u64, u64) {
+    let tasks = format!("{}{LONG}", playbook(&[("page", "two")]));
+    stage.forge.push("change", &[("site.yml", &tasks)]);
+    let number = stage.forge.open("change", "Take long", "alice");
+    let run = eventually("the live preview runs", SOON, || {
+        let runs = stage.world.runs();
+        let live = runs.iter().find(|it| it["trigger"] == "merge_request" && it["started_at"].is_string())?;
+        let hosts = live["run"].as_u64()?;
+        let log = stage.world.text(&["logs", &hosts.to_string()]);
+        log.contains("Take long").then_some(hosts)
+    });
+    (number, run)
+}
+
+/// A commit on `main` is applied, although a moment ago something else worked on its hosts.
+#[track_caller]
+fn nobody_holds_the_hosts(stage: &Stage, content: &str) {
+    let commit = stage.forge.push("main", &[("site.yml", &playbook(&[("page", content)]))]);
+    stage.world.run_of(commit.as_str(), "changed");
+    assert_eq!(stage.content("web1", "page"), format!("{content}\n"));
+}
+
+#[test]
+fn row_16_a_merge_request_that_is_closed_or_pushed_to_leaves_no_lock() {
+    let stage = Stage::new(ForgeKind::Forgejo, "merge_requests: { previews: live, live_for: [alice] }\n");
+    let (number, run) = live_preview(&stage);
+    // While it looks, nobody changes its hosts.
+    let commit = stage.forge.push("main", &[("site.yml", &playbook(&[("page", "three")]))]);
+    eventually("the apply waits for the hosts", SOON, || {
+        let stacks = stage.world.json(&["stacks"]);
+        let reason = stacks["stacks"][0]["reason"].as_str().unwrap_or_default().to_owned();
+        reason.contains(&format!("run {run} is live")).then_some(())
+    });
+    // A push ends it: what was trusted was the head before.
+    let head = stage.forge.push("change", &[("site.yml", &playbook(&[("page", "four")]))]);
+    stage.world.run_of(commit.as_str(), "changed");
+    stage.comment_with(number, &["Live preview", head.short()]);
+    let ended = stage.world.json(&["show", &run.to_string()]);
+    assert_eq!(ended["run"]["ending"]["outcome"], "cancelled", "{ended:#}");
+    assert_eq!(stage.content("web1", "page"), "three\n");
+
+    let tasks = format!("{}{LONG}", playbook(&[("page", "five")]));
+    stage.forge.push("change", &[("site.yml", &tasks)]);
+    eventually("another live preview runs", SOON, || {
+        let runs = stage.world.runs();
+        let live = runs.iter().find(|it| it["trigger"] == "merge_request" && it["ending"].is_null())?;
+        live["started_at"].is_string().then_some(())
+    });
+    stage.forge.close(number);
+    nobody_holds_the_hosts(&stage, "six");
+    assert!(stage.world.json(&["merge-requests"])["merge_requests"].as_array().is_some_and(Vec::is_empty));
+}
+
+#[test]
+fn row_16_a_daemon_that_is_killed_in_a_live_preview_leaves_no_lock() {
+    let mut stage = Stage::new(ForgeKind::Gitlab, "merge_requests: { previews: live, live_for: [alice] }\n");
+    let (number, run) = live_preview(&stage);
+    for _ in 0..3 {
+        stage.world.kill();
+        stage.world.start();
+        eventually("it is made again", SOON * 2, || {
+            let runs = stage.world.runs();
+            let live = runs.iter().find(|it| it["trigger"] == "merge_request" && it["ending"].is_null())?;
+            (live["run"].as_u64()? != run && live["started_at"].is_string()).then_some(())
+        });
+    }
+    let ended = stage.world.json(&["show", &run.to_string()]);
+    assert_eq!(ended["run"]["ending"]["outcome"], "interrupted", "{ended:#}");
+    stage.forge.close(number);
+    nobody_holds_the_hosts(&stage, "seven");
+}
+
+#[test]
+fn a_forge_that_is_down_delays_no_apply_and_is_told_later() {
+    let stage = Stage::new(ForgeKind::Github, "merge_requests: { previews: static }\n");
+    stage.forge.push("change", &[("site.yml", &playbook(&[("page", "two")]))]);
+    stage.forge.rate_limit(200, 2);
+    let number = stage.forge.open("change", "Change the page", "mallory");
+    nobody_holds_the_hosts(&stage, "eight");
+    stage.forge.rate_limit(0, 0);
+    stage.comment_with(number, &["Static preview", "site.yml"]);
+    let fork = stage.forge.push_to_fork("eve", "evil", &[("site.yml", &playbook(&[("page", "evil")]))]);
+    let number = stage.forge.open_from_fork("evil", "From elsewhere", "eve");
+    eventually("it is followed", SOON, || {
+        stage.world.text(&["merge-requests"]).contains("it comes from another repository").then_some(())
+    });
+    assert!(stage.forge.comments(number).is_empty() && stage.forge.statuses(&fork).is_empty());
+}

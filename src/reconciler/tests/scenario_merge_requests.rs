@@ -267,9 +267,10 @@ fn what_was_merged_before_the_forge_says_so_is_reported_all_the_same() {
         22s forge 12 b by alice merged d
             => report 12 v3 landed as d
         23s finished 2 changed h1 found change:page@h1
+            => start 3 web check main@d [verify] the last apply of main@d changed something: is anything left?
         24s reported 12 2
         30s tick
-            => report 12 v3 landed as d
+            => report 12 v4 landed as d web changed in run 2
         31s reported 12 4
         32s hinted
             => fetch infra against d
