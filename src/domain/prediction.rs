@@ -180,3 +180,6 @@ fn changes<'a>(
         Some((change, identity))
     })
 }
+
+#[cfg(test)]
+mod tests;

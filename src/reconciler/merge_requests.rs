@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     AppliedStack, CommitHash, Decision, Fact, Failure, Findings, Landed, MergeRequest, MergeRequestFacts,
-    MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunSpec, Selection, SourceName, Span, StackName,
-    Timestamp, Trigger, later,
+    MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunSpec, Selection, SourceName, Span,
+    StackName, Timestamp, Trigger, later,
 };
 
 use super::backoff::{Jitter, doubled};
@@ -230,10 +230,14 @@ impl Source {
     fn note_earlier_applies(&mut self) {
         let place = |commit: &CommitHash| self.facts.recent.iter().position(|it| it == commit);
         for followed in self.requests.all.values_mut() {
-            let Some(landed) = followed.facts.landed.as_ref().and_then(|it| place(&it.commit)) else { continue };
+            let Some(landed) = followed.facts.landed.as_ref().and_then(|it| place(&it.commit)) else {
+                continue;
+            };
             for name in followed.touched() {
                 let attempt = self.stacks.get(&name).and_then(|it| it.facts.attempt.as_ref());
-                let Some((attempt, outcome)) = attempt.and_then(|it| Some((it, it.outcome?))) else { continue };
+                let Some((attempt, outcome)) = attempt.and_then(|it| Some((it, it.outcome?))) else {
+                    continue;
+                };
                 let covers = place(&attempt.revision.commit).is_some_and(|it| it <= landed);
                 let known = followed.facts.applied.get(&name);
                 let news = outcome.is_success() && !followed.applied_well(&name)
@@ -270,12 +274,7 @@ impl Source {
     }
 
     /// An apply of the whole stack ended: what had landed before is on the hosts now, or was tried.
-    pub(super) fn merge_requests_applied(
-        &mut self,
-        spec: &RunSpec,
-        outcome: Outcome,
-        findings: &Findings,
-    ) {
+    pub(super) fn merge_requests_applied(&mut self, spec: &RunSpec, outcome: Outcome, findings: &Findings) {
         let covers = spec.mode == Mode::Apply
             && spec.selection == Selection::Full
             && spec.trigger != Trigger::Drift

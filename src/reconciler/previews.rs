@@ -194,8 +194,7 @@ impl Source {
         let policy = self.request_policy()?;
         self.requests.all.iter().find_map(|(number, followed)| {
             let live = followed.facts.live.as_ref()?;
-            let wanted = live.stacks.get(stack)?.is_none()
-                && is_allowed(followed, live, policy);
+            let wanted = live.stacks.get(stack)?.is_none() && is_allowed(followed, live, policy);
             wanted.then(|| Want {
                 mode: Mode::Check,
                 trigger: Trigger::MergeRequest,
@@ -223,8 +222,9 @@ impl Source {
         // What was ended like this was not looked at. It begins anew when it is trusted again.
         for followed in self.requests.all.values_mut().filter(|it| it.is_open()) {
             let live = followed.facts.live.as_ref().filter(|it| it.head == followed.facts.seen.head);
-            let ended =
-                live.is_some_and(|it| it.stacks.values().any(Option::is_none) && !is_allowed(followed, it, &policy));
+            let ended = live.is_some_and(|it| {
+                it.stacks.values().any(Option::is_none) && !is_allowed(followed, it, &policy)
+            });
             if ended {
                 followed.facts.live = None;
                 followed.touch();

@@ -35,7 +35,10 @@ fn nothing_unapproved_is_applied_whoever_pushes_meanwhile() {
                         Ok(lived) => all.lock().expect("nobody panics holding it").add(&lived),
                         Err(broken) => {
                             next.store(seeds.end, Ordering::Relaxed);
-                            println!("seed {seed} breaks a promise; DRIFTLESS_RACES={seed}..{} replays it", seed + 1);
+                            println!(
+                                "seed {seed} breaks a promise; DRIFTLESS_RACES={seed}..{} replays it",
+                                seed + 1
+                            );
                             resume_unwind(broken);
                         }
                     }

@@ -45,7 +45,8 @@ impl World {
             self.lived.note("applied report");
         }
         // What was merged and taken back with its branch may still come back.
-        let done: Vec<_> = self.core.merge_requests().into_iter().filter(|it| it.facts.landed.is_some()).collect();
+        let done: Vec<_> =
+            self.core.merge_requests().into_iter().filter(|it| it.facts.landed.is_some()).collect();
         promise!(done.is_empty(), "what is done is not followed any more", "{done:?}");
     }
 
@@ -118,7 +119,9 @@ impl World {
             .map(|(id, _)| id.stack.clone())
             .collect();
         let seen = std::mem::take(&mut self.approving);
-        let Some((stack, digest, look)) = seen.into_iter().find(|it| waits.contains(&it.0)) else { return false };
+        let Some((stack, digest, look)) = seen.into_iter().find(|it| waits.contains(&it.0)) else {
+            return false;
+        };
         self.somebody_approves_of(&stack, digest, &look);
         true
     }
@@ -134,10 +137,15 @@ impl World {
             && requests.iter().all(|it| it.facts.version == it.facts.told)
             && requests.iter().all(|it| self.forge.told(it.facts.seen.number) == it.facts.seen)
             && self.forge.proposals.iter().all(|(number, it)| {
-                it.state != MergeRequestState::Open || requests.iter().any(|known| {
-                    known.facts.seen.number == *number
-                        && known.facts.live.as_ref().is_some_and(|it| it.stacks.values().all(Option::is_some))
-                })
+                it.state != MergeRequestState::Open
+                    || requests.iter().any(|known| {
+                        known.facts.seen.number == *number
+                            && known
+                                .facts
+                                .live
+                                .as_ref()
+                                .is_some_and(|it| it.stacks.values().all(Option::is_some))
+                    })
             })
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AirbagPolicy, ApprovalPolicy, Approval, CheckSchedule, CommitHash, Declaration, FileChange, HostsImpact,
-    Impact, Landing, Lineage, Merge, MergeRequest, MergeRequestNumber, MergeRequestState, Previewed, Revision,
-    StackImpact, StackPolicy, Timestamp, Tip,
+    AirbagPolicy, Approval, ApprovalPolicy, CheckSchedule, CommitHash, Declaration, FileChange, HostsImpact,
+    Impact, Landing, Lineage, Merge, MergeRequest, MergeRequestNumber, MergeRequestState, Previewed,
+    Revision, StackImpact, StackPolicy, Timestamp, Tip,
 };
 
 pub(super) const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
@@ -68,7 +68,12 @@ impl Forge {
         hash(self.made)
     }
 
-    pub(super) fn open(&mut self, author: &'static str, fork: bool, touches: Vec<&'static str>) -> MergeRequestNumber {
+    pub(super) fn open(
+        &mut self,
+        author: &'static str,
+        fork: bool,
+        touches: Vec<&'static str>,
+    ) -> MergeRequestNumber {
         let head = self.commit();
         let number = MergeRequestNumber(self.proposals.len() as u64 + 1);
         let proposal = Proposal {
@@ -140,7 +145,8 @@ impl Forge {
 
     pub(super) fn told(&self, number: MergeRequestNumber) -> MergeRequest {
         let it = &self.proposals[&number];
-        let approval = |(by, head): (&&str, &CommitHash)| Approval { by: (*by).to_owned(), commit: Some(head.clone()) };
+        let approval =
+            |(by, head): (&&str, &CommitHash)| Approval { by: (*by).to_owned(), commit: Some(head.clone()) };
         MergeRequest {
             number,
             title: "A change".to_owned(),

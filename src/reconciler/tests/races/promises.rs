@@ -26,14 +26,17 @@ impl World {
                 let (_, stale) = self.asks.remove(0);
                 for told in merge_requests.iter().filter(|_| !stale) {
                     let known = self.request(told.number).map(|it| &it.seen);
-                    let taken = known == Some(told) || (known.is_none() && told.state != MergeRequestState::Open);
+                    let taken =
+                        known == Some(told) || (known.is_none() && told.state != MergeRequestState::Open);
                     promise!(taken, "what the forge says is known", "{told:?}, known {known:?}");
                 }
             }
             Event::ForgeFailed { .. } => drop(self.asks.remove(0)),
             Event::Previewed { .. } => drop(self.previews.remove(0)),
             Event::PreviewRequested { number, head, .. } => {
-                let open = |it: &MergeRequestFacts| it.seen.state == MergeRequestState::Open && it.seen.head == *head;
+                let open = |it: &MergeRequestFacts| {
+                    it.seen.state == MergeRequestState::Open && it.seen.head == *head
+                };
                 if self.policy().level == PreviewLevel::Live && self.request(*number).is_some_and(open) {
                     self.asked.insert((*number, head.clone()));
                 }
@@ -47,7 +50,10 @@ impl World {
                     let unseen = if ending.outcome == Outcome::Drifted { 0 } else { 100 };
                     let hosts = hosts.keys().cloned().collect();
                     let changes = changes.unwrap_or(0) + unseen;
-                    self.looked(&ended.spec, Look { commit: ended.spec.revision.commit.clone(), changes, hosts });
+                    self.looked(
+                        &ended.spec,
+                        Look { commit: ended.spec.revision.commit.clone(), changes, hosts },
+                    );
                 }
             }
             Event::RevisionApproved { .. } => {
@@ -80,7 +86,9 @@ impl World {
         if refused {
             self.lived.note("refused tip");
         }
-        let Some(admitted) = facts.admitted.clone().filter(|it| self.admitted.as_ref() != Some(it)) else { return };
+        let Some(admitted) = facts.admitted.clone().filter(|it| self.admitted.as_ref() != Some(it)) else {
+            return;
+        };
         if let (Some(before), Some(wanted)) = (&self.admitted, self.settings.sources[0].admission.approvals) {
             let line = self.forge.line(&admitted, before);
             promise!(line.is_some(), "what is admitted comes after what was", "{admitted} after {before}");
@@ -214,7 +222,12 @@ impl World {
         }
         for (id, it) in &self.memory.stacks {
             let held = live.contains_key(id) || it.check.verify.is_some();
-            promise!(held || it.locks.keys.is_empty(), "who does not run holds nothing", "{id}: {:?}", it.locks);
+            promise!(
+                held || it.locks.keys.is_empty(),
+                "who does not run holds nothing",
+                "{id}: {:?}",
+                it.locks
+            );
         }
         if self.dice.chance(10) {
             let kept = |core: &crate::reconciler::Reconciler| {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::domain::{
     Change, Ending, Event, Failure, Findings, HostEnd, HostName, LockKey, MergeRequestNumber,
-    MergeRequestState, Mode, Outcome, Question, Retry, RunId, Span, StackName, TaskCounts, TaskIdentity, Trigger, later,
+    MergeRequestState, Mode, Outcome, Question, Retry, RunId, Span, StackName, TaskCounts, TaskIdentity,
+    Trigger, later,
 };
 
 use super::forge::{How, PEOPLE, STACKS};
@@ -191,7 +192,8 @@ impl World {
             return self.tell(|| format!("-- {by} withdraws from {number}"));
         }
         // Somebody read it for a while: meanwhile there may have been a push.
-        let seen = if self.dice.chance(25) { self.dice.one_of(&proposal.heads) } else { proposal.heads.last() };
+        let seen =
+            if self.dice.chance(25) { self.dice.one_of(&proposal.heads) } else { proposal.heads.last() };
         let head = seen.expect("a head").clone();
         self.tell(|| format!("-- {by} approves of {head} of {number}"));
         self.forge.approve(number, by, head);
@@ -200,7 +202,8 @@ impl World {
     fn somebody_merges(&mut self) {
         let Some(number) = self.any_request(true) else { return };
         let (wanted, proposal) = (1, &self.forge.proposals[&number]);
-        let good = proposal.approvals.iter().filter(|(by, it)| **by != proposal.author && **it == proposal.head);
+        let good =
+            proposal.approvals.iter().filter(|(by, it)| **by != proposal.author && **it == proposal.head);
         // Mostly the forge sees to it that somebody approved; but it need not be set up like that.
         if good.count() < wanted && self.dice.chance(80) {
             return;
@@ -257,7 +260,12 @@ impl World {
         }
     }
 
-    pub(super) fn somebody_approves_of(&mut self, stack: &StackName, digest: String, look: &super::world::Look) {
+    pub(super) fn somebody_approves_of(
+        &mut self,
+        stack: &StackName,
+        digest: String,
+        look: &super::world::Look,
+    ) {
         self.approves = Some((stack.clone(), look.clone()));
         let stack = format!("infra/{stack}").parse().expect("a stack");
         self.feed(&Event::RevisionApproved { stack, digest, by: "zoe".to_owned() });

@@ -122,7 +122,8 @@ pub(super) fn hosts(count: usize) -> BTreeSet<HostName> {
 impl World {
     pub(super) fn new(seed: u64, telling: bool) -> Self {
         let mut dice = Dice(seed);
-        let persons: BTreeSet<&str> = STACKS.into_iter().filter(|it| dice.chance(if *it == "db" { 80 } else { 20 })).collect();
+        let persons: BTreeSet<&str> =
+            STACKS.into_iter().filter(|it| dice.chance(if *it == "db" { 80 } else { 20 })).collect();
         let settings = random_settings(&mut dice);
         let now = Timestamp::UNIX_EPOCH;
         let core = || Reconciler::new(settings.clone(), Memory::default(), seed, now);
