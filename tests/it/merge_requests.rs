@@ -190,7 +190,7 @@ fn row_16_a_merge_request_that_is_closed_or_pushed_to_leaves_no_lock() {
         reason.contains(&format!("run {run} is live")).then_some(())
     });
     // A push ends it: what was trusted was the head before.
-    let head = stage.forge.push("change", &[("site.yml", &playbook(&[("page", "four")]))]);
+    let head = stage.forge.force_push("change", &[("site.yml", &playbook(&[("page", "four")]))]);
     stage.world.run_of(commit.as_str(), "changed");
     stage.comment_with(number, &["Live preview", head.short()]);
     let ended = stage.world.json(&["show", &run.to_string()]);
@@ -198,7 +198,7 @@ fn row_16_a_merge_request_that_is_closed_or_pushed_to_leaves_no_lock() {
     assert_eq!(stage.content("web1", "page"), "three\n");
 
     let tasks = format!("{}{LONG}", playbook(&[("page", "five")]));
-    stage.forge.push("change", &[("site.yml", &tasks)]);
+    stage.forge.force_push("change", &[("site.yml", &tasks)]);
     eventually("another live preview runs", SOON, || {
         let runs = stage.world.runs();
         let live = runs.iter().find(|it| it["trigger"] == "merge_request" && it["ending"].is_null())?;

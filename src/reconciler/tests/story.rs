@@ -40,6 +40,8 @@ struct Teller {
     now: Timestamp,
     core: Option<Reconciler>,
     memory: Memory,
+    /// What a person saw before approving.
+    saw: String,
     told: String,
 }
 
@@ -58,6 +60,7 @@ impl Teller {
             now: Timestamp::UNIX_EPOCH,
             core: None,
             memory: Memory::default(),
+            saw: String::new(),
             told: String::new(),
         };
         it.declares("web");
@@ -116,6 +119,7 @@ impl Teller {
                 self.say(&format!("    -- {runs} live"));
                 assert_eq!(memory, self.memory);
             }
+            [_, "sees", stack] => self.saw = self.shown(stack),
             ["forgets"] => self.memory = Memory::default(),
             ["reconfigured", rest @ ..] => {
                 given(&mut self.settings, rest);
@@ -202,9 +206,10 @@ impl Teller {
                 failure: rest.first().map(|_| failure(&[])),
             },
             [name, "approves", stack] => {
-                let shown = self.memory.stacks.get(&id(stack)).and_then(|it| it.approval.as_ref());
-                let digest = shown.map_or_else(String::new, |it| it.digest.clone());
-                Event::RevisionApproved { stack: id(stack), digest, by: by(name) }
+                Event::RevisionApproved { stack: id(stack), digest: self.shown(stack), by: by(name) }
+            }
+            [name, "approves", "what", "was", "seen", "of", stack] => {
+                Event::RevisionApproved { stack: id(stack), digest: self.saw.clone(), by: by(name) }
             }
             [name, "lets", stack] => {
                 let hold = self.memory.stacks.get(&id(stack)).and_then(|it| it.locks.airbag.as_ref());
@@ -213,6 +218,12 @@ impl Teller {
             }
             _ => panic!("not an event: {words:?}"),
         }
+    }
+
+    /// The digest of what a person can approve of.
+    fn shown(&self, stack: &str) -> String {
+        let shown = self.memory.stacks.get(&id(stack)).and_then(|it| it.approval.as_ref());
+        shown.map_or_else(String::new, |it| it.digest.clone())
     }
 
     fn tip(&self, words: &[&str]) -> Tip {

@@ -155,6 +155,7 @@ impl Troubled {
 const WITHOUT_THRESHOLD: [(&str, &str, &str); 9] = [
     ("DriftlessNotReady", "== 0", ">= 0"),
     ("DriftlessJournalNotWritable", "== 0", ">= 0"),
+    ("DriftlessAuditChainBroken", "== 0", ">= 0"),
     ("DriftlessDriftRecurs", "> 0", ">= 0"),
     ("DriftlessChecksFail", ">= 3", ">= 0"),
     ("DriftlessHealFails", "> 1", ">= 0"),
