@@ -34,7 +34,7 @@ const LENT: [&str; 3] = ["vault", "become", "environment"];
 const KEPT: [&str; 2] = ["state", "daemon"];
 
 fn canary(origin: &str) -> String {
-    format!("{SECRET}-{origin}-Zq98xY7kWv")
+    format!("canary-of-{origin}-Zq98xY7kWv")
 }
 
 /// A daemon that follows a forge, with secrets all around, and those who listen to what the two of them send.
@@ -77,8 +77,7 @@ impl Siege {
         world.with_program(program).configure(&format!("raw_log: true\n{}", forge.sources(&more))).start();
         secret(&world.path("state/canary"), &canary("state"));
         let key = fs::read_to_string(at("key")).expect("a key");
-        let it =
-            Self { forge, world, key, stranger: Outside::new(), trusted: Outside::new(), beside };
+        let it = Self { forge, world, key, stranger: Outside::new(), trusted: Outside::new(), beside };
         eventually("the first commit is applied", SOON, || {
             let runs = it.world.runs();
             runs.iter().find(|run| {
@@ -143,7 +142,8 @@ impl Siege {
 
     /// Marks anywhere below the directories of the daemon and of the secrets, besides where everybody may write.
     fn marks(&self) -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> = [&self.stranger, &self.trusted].into_iter().flat_map(|it| it.marks(&[])).collect();
+        let mut found: Vec<PathBuf> =
+            [&self.stranger, &self.trusted].into_iter().flat_map(|it| it.marks(&[])).collect();
         let forge = self.forge.ca_bundle().parent().expect("a directory").to_owned();
         for place in [self.world.path(""), self.beside.path().to_owned(), forge] {
             marks_below(&place, &mut found);
@@ -159,15 +159,15 @@ impl Siege {
         let lines: Vec<&str> = self.key.lines().filter(|it| !it.starts_with('-')).collect();
         secrets.push(("key", lines[lines.len() - 2].to_owned()));
         secrets.push(("token", self.forge.token().to_owned()));
-        // What only the corpus' own secrets hold.
-        secrets.push(("outside", format!("I read {SECRET}\n")));
+        secrets.push(("outside", SECRET.to_owned()));
         let mut traces = Traces::new(secrets);
         fs::remove_file(self.world.path("state/canary")).expect("it is still there");
-        let files = traces.look_below(&self.world.path("state")) + traces.look_below(&self.world.path("cache"));
+        let files =
+            traces.look_below(&self.world.path("state")) + traces.look_below(&self.world.path("cache"));
         assert!(20 < files, "{files} files were looked at");
         traces.look("the daemon's log", self.world.log().as_bytes());
         for request in self.world.json(&["merge-requests"])["merge_requests"].as_array().expect("a list") {
-            let number = request["facts"]["request"]["number"].as_u64().expect("a number");
+            let number = request["facts"]["seen"]["number"].as_u64().expect("a number");
             let place = format!("!{number}");
             for comment in self.forge.comments(number) {
                 traces.look(&place, comment.body.as_bytes());
@@ -284,7 +284,8 @@ fn besieged(ansible: &Path, vectors: &[&Vector]) {
 fn no_merge_request_does_harm_or_learns_a_secret() {
     if !tests_everything() {
         // One of each kind: a plugin, a setting, a program, a lookup, an argument, a module.
-        let some = ["vars_plugin", "config_strategy", "inventory_program", "hosts", "ssh_common_args", "module"];
+        let some =
+            ["vars_plugin", "config_strategy", "inventory_program", "hosts", "ssh_common_args", "module"];
         let some: Vec<&Vector> = ALL.iter().filter(|it| some.contains(&it.name)).collect();
         return besieged(&newest_ansible(), &some);
     }

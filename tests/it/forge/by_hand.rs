@@ -52,7 +52,8 @@ fn obey(forge: &Forge, line: &str) -> String {
                 .map(|it| format!("{} ({} edits):\n{}\n", it.by, it.edits, it.body))
                 .collect();
             let statuses = forge.statuses(&forge.head(number(of)));
-            let statuses = statuses.iter().map(|it| format!("{} {}: {}\n", it.state, it.context, it.description));
+            let statuses =
+                statuses.iter().map(|it| format!("{} {}: {}\n", it.state, it.context, it.description));
             format!("{comments}{}", statuses.collect::<String>())
         }
         ["webhooks", url, secret] => {

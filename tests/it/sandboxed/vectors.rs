@@ -223,8 +223,7 @@ impl Vector {
     /// The tree of a merge request that uses it, file by file. Of two with the same path the later one counts.
     pub(crate) fn files(&self, plan: &str) -> Vec<(&'static str, String)> {
         let attack = include_str!("../../fixtures/previews/attack.py");
-        let around =
-            [("attack.py", attack), ("attack.json", plan), ("site.yml", DEBUG), (INVENTORY, HERE)];
+        let around = [("attack.py", attack), ("attack.json", plan), ("site.yml", DEBUG), (INVENTORY, HERE)];
         let around = around.map(|(path, text)| (path, text.to_owned()));
         let own = self.files.iter().map(|(path, text)| {
             let text = text
