@@ -14,7 +14,7 @@ use crate::room::Room;
 use crate::world::{SOON, World, eventually, three_versions};
 
 mod leaks;
-mod traces;
+pub(crate) mod traces;
 
 use leaks::canary;
 use traces::Traces;
@@ -208,7 +208,7 @@ fn ended(world: &World, mode: &str, commit: &str) -> Option<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how much is tested, as scripts/test says")]
-fn tests_everything() -> bool {
+pub(crate) fn tests_everything() -> bool {
     std::env::var_os("DRIFTLESS_TEST_FULL").is_some()
 }
 

@@ -4,6 +4,7 @@
 
 mod answer;
 mod backend;
+mod by_hand;
 mod certificate;
 mod clients;
 mod gitea;

@@ -13,6 +13,7 @@ mod gated;
 mod guardian;
 mod handshake;
 mod hooked;
+mod hostile_requests;
 mod https;
 mod inside;
 mod merge_requests;

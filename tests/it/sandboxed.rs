@@ -14,8 +14,8 @@ use crate::world::ansible_environments;
 
 mod guarded;
 mod limits;
-mod outside;
-mod vectors;
+pub(crate) mod outside;
+pub(crate) mod vectors;
 
 use outside::{Outside, SECRET};
 use vectors::{INVENTORY, Stage, put};
@@ -259,7 +259,7 @@ fn every_vector_does_harm_without_a_sandbox() {
 }
 
 /// What the list of allowed settings keeps from being executed at all.
-const REFUSED: [&str; 3] = ["vault_script", "config_callback", "config_strategy"];
+pub(crate) const REFUSED: [&str; 3] = ["vault_script", "config_callback", "config_strategy"];
 
 #[test]
 fn no_vector_leaves_a_sandboxed_preview() {

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is looked for, and where it was found.
-pub(super) struct Traces {
+pub(crate) struct Traces {
     forms: Vec<(&'static str, &'static str, Vec<u8>)>,
     found: BTreeSet<String>,
 }
 
 impl Traces {
-    pub(super) fn new(secrets: Vec<(&'static str, String)>) -> Self {
+    pub(crate) fn new(secrets: Vec<(&'static str, String)>) -> Self {
         let mut forms = Vec::new();
         for (origin, secret) in secrets {
             forms.push((origin, "itself", secret.clone().into_bytes()));
@@ -30,7 +30,7 @@ impl Traces {
         Self { forms, found: BTreeSet::new() }
     }
 
-    pub(super) fn look(&mut self, place: &str, content: &[u8]) {
+    pub(crate) fn look(&mut self, place: &str, content: &[u8]) {
         for (origin, form, bytes) in &self.forms {
             if let Some(at) = memchr::memmem::find(content, bytes) {
                 let around = &content[at.saturating_sub(120)..content.len().min(at + bytes.len() + 40)];
@@ -41,7 +41,7 @@ impl Traces {
     }
 
     /// Every file below a directory, and what is in it if it is compressed. How many there are.
-    pub(super) fn look_below(&mut self, dir: &Path) -> usize {
+    pub(crate) fn look_below(&mut self, dir: &Path) -> usize {
         let mut files = 0;
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -61,12 +61,12 @@ impl Traces {
         files
     }
 
-    pub(super) fn found(&self) -> bool {
+    pub(crate) fn found(&self) -> bool {
         !self.found.is_empty()
     }
 
     #[track_caller]
-    pub(super) fn assert_none(&self, context: &str) {
+    pub(crate) fn assert_none(&self, context: &str) {
         let found: Vec<&str> = self.found.iter().map(String::as_str).collect();
         assert!(found.is_empty(), "{context}: {} traces\n{}", found.len(), found.join("\n"));
     }
@@ -74,7 +74,7 @@ impl Traces {
 
 /// The command lines of the daemon, its guardians and Ansible, until it is done. What a playbook itself passes to a
 /// program on its host is that playbook's doing.
-pub(super) fn watch_processes(done: &AtomicBool) -> BTreeSet<String> {
+pub(crate) fn watch_processes(done: &AtomicBool) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     while !done.load(Ordering::Relaxed) {
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {

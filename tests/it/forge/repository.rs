@@ -49,7 +49,7 @@ impl Bare {
         drop(self.repository.reference(reference, commit, true, "set").expect("a reference"));
     }
 
-    /// A commit that writes files onto `parent`; one without text is deleted.
+    /// A commit that writes files onto `parent`; one without text is deleted, and one that begins like a program is one.
     pub(super) fn commit(
         &self,
         parent: Option<Oid>,
@@ -65,7 +65,7 @@ impl Bare {
             match text {
                 Some(text) => {
                     let id = self.repository.blob(text.as_bytes()).expect("a blob");
-                    index.add(&entry(path, id)).expect("added");
+                    index.add(&entry(path, id, text.starts_with("#!"))).expect("added");
                 }
                 None => index.remove(Path::new(path), 0).expect("removed"),
             }
@@ -133,14 +133,14 @@ impl Bare {
     }
 }
 
-fn entry(path: &str, id: Oid) -> IndexEntry {
+fn entry(path: &str, id: Oid, is_program: bool) -> IndexEntry {
     let no_time = IndexTime::new(0, 0);
     IndexEntry {
         ctime: no_time,
         mtime: no_time,
         dev: 0,
         ino: 0,
-        mode: 0o100_644,
+        mode: if is_program { 0o100_755 } else { 0o100_644 },
         uid: 0,
         gid: 0,
         file_size: 0,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::world::eventually;
 
 /// What every secret holds.
-pub(super) const SECRET: &str = "canary-3f9d1c77";
+pub(crate) const SECRET: &str = "canary-3f9d1c77";
 
 /// Where marks are tried and looked for, besides places of the test.
 const PLACES: [&str; 15] = [
@@ -36,18 +36,18 @@ const PLACES: [&str; 15] = [
 /// How many there were in this process: each has names of its own.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-pub(super) struct Outside {
+pub(crate) struct Outside {
     dir: tempfile::TempDir,
     token: String,
     heard: Arc<Mutex<Vec<u8>>>,
     tcp: u16,
     udp: u16,
     /// The address of somebody who listens, and where a path names him.
-    pub(super) agent: PathBuf,
+    pub(crate) agent: PathBuf,
 }
 
 impl Outside {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("outside-").tempdir().expect("a directory");
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let token = format!("driftless-{}-{number}", std::process::id());
@@ -84,20 +84,20 @@ impl Outside {
         it
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         std::fs::create_dir_all(&path).expect("a directory");
         path
     }
 
     /// The files that must not be read.
-    pub(super) fn secrets(&self) -> Vec<String> {
+    pub(crate) fn secrets(&self) -> Vec<String> {
         let ours = ["state/driftless.db", "keys/id_ed25519", "credentials/token"];
         ours.map(|it| self.dir.path().join(it).display().to_string()).into()
     }
 
     /// What `attack.py` is to do. A harmless one touches only what is the test's own.
-    pub(super) fn plan(&self, harmless: bool, further: &[&Path]) -> String {
+    pub(crate) fn plan(&self, harmless: bool, further: &[&Path]) -> String {
         let mut places = vec![self.path("marks").display().to_string()];
         places.extend(further.iter().map(|it| it.display().to_string()));
         let mut secrets = self.secrets();
@@ -113,7 +113,7 @@ impl Outside {
     }
 
     /// The marks that were left anywhere. They are removed.
-    pub(super) fn marks(&self, further: &[&Path]) -> Vec<PathBuf> {
+    pub(crate) fn marks(&self, further: &[&Path]) -> Vec<PathBuf> {
         let ours = self.path("marks");
         let places = PLACES.iter().map(Path::new).chain([ours.as_path()]).chain(further.iter().copied());
         let entries = places.filter_map(|it| std::fs::read_dir(it).ok()).flatten().flatten();
@@ -126,12 +126,12 @@ impl Outside {
     }
 
     /// What was heard up to now.
-    pub(super) fn heard(&self) -> String {
+    pub(crate) fn heard(&self) -> String {
         String::from_utf8_lossy(&std::mem::take(&mut *self.heard.lock().expect("a lock"))).into_owned()
     }
 
     /// Waits until a vector was heard on each line.
-    pub(super) fn hears(&self, vector: &str) {
+    pub(crate) fn hears(&self, vector: &str) {
         let mut so_far = String::new();
         eventually(vector, Duration::from_secs(20), || {
             so_far.push_str(&self.heard());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// With what Ansible executes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// Even when it only lists.
     Listing,
     /// In check mode.
@@ -15,14 +15,14 @@ pub(super) enum Stage {
 }
 
 /// One way.
-pub(super) struct Vector {
-    pub(super) name: &'static str,
-    pub(super) stage: Stage,
+pub(crate) struct Vector {
+    pub(crate) name: &'static str,
+    pub(crate) stage: Stage,
     files: &'static [(&'static str, &'static str)],
 }
 
-pub(super) const INVENTORY: &str = "hosts.ini";
-const HERE: &str =
+pub(crate) const INVENTORY: &str = "hosts.ini";
+pub(crate) const HERE: &str =
     "localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n";
 const DEBUG: &str = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - debug: { msg: x }\n";
 const PING: &str = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ping:\n";
@@ -41,7 +41,7 @@ const fn plugin(name: &'static str, stage: Stage, files: &'static [(&'static str
 }
 
 /// `LOOKUP` stands for a lookup that starts the attack, `NAME` for the name of the vector, `RUN` for Python that does.
-pub(super) const ALL: &[Vector] = &[
+pub(crate) const ALL: &[Vector] = &[
     plugin(
         "vars_plugin",
         Stage::Listing,
@@ -220,25 +220,31 @@ pub(super) const ALL: &[Vector] = &[
 ];
 
 impl Vector {
-    /// Writes the tree of a merge request that uses it.
-    pub(super) fn write(&self, tree: &Path, plan: &str) {
-        put(tree, "attack.py", include_str!("../../fixtures/previews/attack.py"));
-        put(tree, "attack.json", plan);
-        put(tree, "site.yml", DEBUG);
-        put(tree, INVENTORY, HERE);
-        for (path, text) in self.files {
+    /// The tree of a merge request that uses it, file by file. Of two with the same path the later one counts.
+    pub(crate) fn files(&self, plan: &str) -> Vec<(&'static str, String)> {
+        let attack = include_str!("../../fixtures/previews/attack.py");
+        let around = [("attack.py", attack), ("attack.json", plan), ("site.yml", DEBUG), (INVENTORY, HERE)];
+        let around = around.map(|(path, text)| (path, text.to_owned()));
+        let own = self.files.iter().map(|(path, text)| {
             let text = text
                 .replace("PROGRAM", PROGRAM)
                 .replace("RUN", RUN)
-                .replace("LOOKUP", "lookup('pipe', 'python3 attack.py NAME')")
-                .replace("NAME", self.name);
+                .replace("LOOKUP", "lookup('pipe', 'python3 attack.py NAME')");
+            (*path, text.replace("NAME", self.name))
+        });
+        around.into_iter().chain(own).collect()
+    }
+
+    /// Writes it.
+    pub(crate) fn write(&self, tree: &Path, plan: &str) {
+        for (path, text) in self.files(plan) {
             put(tree, path, &text);
         }
     }
 }
 
 /// Writes a file; one that begins like a program is one.
-pub(super) fn put(tree: &Path, path: &str, text: &str) {
+pub(crate) fn put(tree: &Path, path: &str, text: &str) {
     let file = tree.join(path);
     std::fs::create_dir_all(file.parent().expect("a parent")).expect("a directory");
     std::fs::write(&file, text).expect("a file");
