@@ -3,15 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-<<<<<<< HEAD
     AppliedStack, CommitHash, Decision, Fact, Failure, Findings, Landed, LivePreview, MergeRequest,
-    MergeRequestFacts, MergeRequestNumber, MergeRequestState, Mode, Retry, RunSpec, Selection, SourceName,
-    Span, StackName, Timestamp, Trigger, later,
-=======
-    AppliedStack, CommitHash, Decision, Fact, Failure, Findings, Landed, MergeRequest, MergeRequestFacts,
-    MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunSpec, Selection, SourceName, Span,
-    StackName, Timestamp, Trigger, later,
->>>>>>> m5-races
+    MergeRequestFacts, MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunSpec, Selection,
+    SourceName, Span, StackName, Timestamp, Trigger, later,
 };
 
 use super::backoff::{Jitter, doubled};

@@ -196,8 +196,7 @@ impl Source {
             let live = followed.facts.live.as_ref()?;
             // One that has not begun is made anew where the target moved, if it can be merged there at all.
             let begun = live.stacks.values().any(Option::is_some) || live.target == head.revision.commit;
-            let wanted =
-                live.stacks.get(stack)?.is_none() && begun && is_allowed(followed, live, policy);
+            let wanted = live.stacks.get(stack)?.is_none() && begun && is_allowed(followed, live, policy);
             wanted.then_some(Want {
                 mode: Mode::Check,
                 trigger: Trigger::MergeRequest,

@@ -181,30 +181,7 @@ impl Teller {
                 let (answered, busy) = found::probed(hosts);
                 Event::Probed { stack: id(stack), answered, busy }
             }
-            ["forge", "fails"] => Event::ForgeFailed { source: source_of(&[]).0, failure: failure(&[]) },
-            ["forge", rest @ ..] => Event::MergeRequestsSeen {
-                source: source_of(&[]).0,
-                merge_requests: forge::merge_requests(rest),
-            },
-            ["previewed", number, head, "on", target, rest @ ..] => Event::Previewed {
-                source: source_of(&[]).0,
-                number: number.parse().expect("a number"),
-                head: hash(head),
-                target: hash(target),
-                made: forge::made(rest),
-            },
-            [name, "previews", number, head] => Event::PreviewRequested {
-                source: source_of(&[]).0,
-                number: number.parse().expect("a number"),
-                head: hash(head),
-                by: by(name),
-            },
-            ["reported", number, version, rest @ ..] => Event::Reported {
-                source: source_of(&[]).0,
-                number: number.parse().expect("a number"),
-                version: version.parse().expect("a version"),
-                failure: rest.first().map(|_| failure(&[])),
-            },
+            ["forge" | "previewed" | "reported", ..] | [_, "previews", ..] => forge::event(words),
             [name, "approves", stack] => {
                 Event::RevisionApproved { stack: id(stack), digest: self.shown(stack), by: by(name) }
             }

@@ -44,6 +44,9 @@ fn request(route: &Route) -> Request<Body> {
     let (method, body) = match route.method {
         Method::Get => ("GET", String::new()),
         Method::Post if path.ends_with("/web/approve") => ("POST", "{\"digest\":\"00ff\"}".to_owned()),
+        Method::Post if path.ends_with("/preview") => {
+            ("POST", format!("{{\"head\":\"{}\"}}", "ab".repeat(20)))
+        }
         Method::Post if path.ends_with("/approve") => {
             ("POST", format!("{{\"commit\":\"{}\"}}", "ab".repeat(20)))
         }
