@@ -275,7 +275,7 @@ pub enum ClientCommand {
         #[arg(long)]
         live: bool,
     },
-    /// Accept what waits for a person: rewritten history, a revision, or an apply that looks wrong
+    /// Accept what waits for a person: rewritten history, a revision, an odd apply
     #[command(display_order = 23)]
     Approve {
         /// The source, or the stack as `source/stack`

@@ -231,10 +231,10 @@ fn row_16_a_daemon_that_is_killed_in_a_live_preview_leaves_no_lock() {
 #[test]
 fn a_forge_that_is_down_delays_no_apply_and_is_told_later() {
     let stage = Stage::new(ForgeKind::Github, "merge_requests: { previews: static }\n");
-    stage.forge.push("change", &[("site.yml", &playbook(&[("page", "two")]))]);
     stage.forge.rate_limit(2, 2);
-    let number = stage.forge.open("change", "Change the page", "mallory");
     nobody_holds_the_hosts(&stage, "eight");
+    stage.forge.push("change", &[("site.yml", &playbook(&[("page", "two")]))]);
+    let number = stage.forge.open("change", "Change the page", "mallory");
     stage.comment_with(number, &["Static preview", "site.yml"]);
     let fork = stage.forge.push_to_fork("eve", "evil", &[("site.yml", &playbook(&[("page", "evil")]))]);
     let number = stage.forge.open_from_fork("evil", "From elsewhere", "eve");
