@@ -271,7 +271,10 @@ fn selection(spec: &RunSpec, place: &Place) -> Result<Vec<String>, CommandError>
         argv.push(format!("--forks={}", forks.max(1)));
     }
     if spec.mode == Mode::Check {
-        argv.extend(["--check".to_owned(), "--diff".to_owned()]);
+        argv.push("--check".to_owned());
+    }
+    if spec.mode == Mode::Check || spec.diff {
+        argv.push("--diff".to_owned());
     }
     Ok(argv)
 }

@@ -59,7 +59,7 @@ pub(super) async fn audit(
             return key_told(key, console);
         }
         AuditCommand::Erase { name } => {
-            act::reply(&client.post("/audit/erase", &EraseBody { name }).await?, console)?
+            act::reply(&client.post("/audit/erase", &EraseBody { name }).await?, console)?;
         }
     }
     Ok(ExitCode::Success)
@@ -93,9 +93,9 @@ fn path(query: &AuditQuery) -> String {
 async fn next_page(client: &Client, from: &mut u64) -> Result<Option<AuditList>, ClientError> {
     let query = AuditQuery { from: Some(*from), ..AuditQuery::default() };
     let list: AuditList = client.get(&path(&query)).await?;
-    let last = list.records.iter().map(|it| it.seq).chain(list.unreadable.iter().map(|it| it.seq)).max();
-    let Some(last) = last else { return Ok(None) };
-    *from = last.saturating_add(1);
+    let newest = list.records.iter().map(|it| it.seq).chain(list.unreadable.iter().map(|it| it.seq)).max();
+    let Some(newest) = newest else { return Ok(None) };
+    *from = newest.saturating_add(1);
     Ok(Some(list))
 }
 

@@ -129,29 +129,7 @@ async fn live_result(store: &Store, live: &LiveStack) -> LiveResult {
     for (task, _) in &results {
         labels.place(task);
     }
-    let mut details: BTreeMap<(HostName, TaskKey, String), &TaskResult> = BTreeMap::new();
-    for (task, result) in &results {
-        if result.changed {
-            details.insert((result.host.clone(), task.key(), item_key(result.item.as_ref())), result);
-        }
-    }
-    // The same text is the same for many hosts: it is written and folded once.
-    let mut texts: BTreeMap<String, Arc<str>> = BTreeMap::new();
-    let mut changes = Vec::new();
-    for change in &live.prediction.changes {
-        let Some(task) = live.prediction.tasks.get(&change.task) else { continue };
-        let place = (change.host.clone(), change.task.clone(), change.item.clone());
-        let result = details.get(&place);
-        let diff = result.and_then(|it| diff_text(&it.detail.as_ref()?.diff));
-        let diff = diff.map(|it| Arc::clone(texts.entry(it.clone()).or_insert_with(|| it.into())));
-        changes.push(PreviewedChange {
-            host: change.host.clone(),
-            task: labels.place(task),
-            item: result.map(|it| item_words(it.item.as_ref())).unwrap_or_default(),
-            diff,
-            no_log: result.is_some_and(|it| it.no_log),
-        });
-    }
+    let changes = changes(live, &results, &mut labels);
     let counted = |labels: &mut Labels, of: fn(&TaskCounts) -> u32| -> Vec<(u32, u64)> {
         let tasks = live.unseen.iter().filter(|(_, it)| of(it) != 0);
         tasks.map(|(task, it)| (labels.place(task), u64::from(of(it)))).collect()
@@ -183,6 +161,36 @@ async fn live_result(store: &Store, live: &LiveStack) -> LiveResult {
         flapping: Vec::new(),
         tasks: labels.labels,
     }
+}
+
+/// What would change, with what was told of its content.
+fn changes(
+    live: &LiveStack,
+    results: &[(TaskIdentity, TaskResult)],
+    labels: &mut Labels,
+) -> Vec<PreviewedChange> {
+    let mut details: BTreeMap<(HostName, TaskKey, String), &TaskResult> = BTreeMap::new();
+    for (task, result) in results.iter().filter(|(_, it)| it.changed) {
+        details.insert((result.host.clone(), task.key(), item_key(result.item.as_ref())), result);
+    }
+    // The same text is the same for many hosts: it is written and folded once.
+    let mut texts: BTreeMap<String, Arc<str>> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for change in &live.prediction.changes {
+        let Some(task) = live.prediction.tasks.get(&change.task) else { continue };
+        let place = (change.host.clone(), change.task.clone(), change.item.clone());
+        let result = details.get(&place);
+        let diff = result.and_then(|it| diff_text(&it.detail.as_ref()?.diff));
+        let diff = diff.map(|it| Arc::clone(texts.entry(it.clone()).or_insert_with(|| it.into())));
+        changes.push(PreviewedChange {
+            host: change.host.clone(),
+            task: labels.place(task),
+            item: result.map(|it| item_words(it.item.as_ref())).unwrap_or_default(),
+            diff,
+            no_log: result.is_some_and(|it| it.no_log),
+        });
+    }
+    changes
 }
 
 /// As a change names its item.

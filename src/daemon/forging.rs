@@ -162,8 +162,8 @@ async fn landings(
         let (git, name) = (Arc::clone(&tools.git), source.policy.name.clone());
         let (commit, head, depth) = (commit.clone(), request.head.clone(), line.len() - place);
         let read = tokio::task::spawn_blocking(move || {
-            let merges = git.is_merge_of(&name, &commit, &head, depth)?;
-            Ok::<_, crate::git::GitError>((commit, merges))
+            let commits = git.is_merge_of(&name, &commit, &head, depth)?;
+            Ok::<_, crate::git::GitError>((commit, commits))
         });
         let (commit, commits) = read.await.map_err(|_| broken())??;
         rebased = commits.map(|commits| (request.clone(), commits.saturating_sub(1)));

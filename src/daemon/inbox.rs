@@ -11,7 +11,7 @@ type Question = Box<dyn FnOnce(&Reconciler, Timestamp) + Send>;
 /// One thing for the loop.
 pub(super) enum Message {
     /// A fact, and whom to tell whether it was recorded.
-    Event(Event, Option<oneshot::Sender<Recorded>>),
+    Event(Box<Event>, Option<oneshot::Sender<Recorded>>),
     /// A question.
     Ask(Question),
     /// SIGHUP or its like.
@@ -41,14 +41,14 @@ impl Inbox {
 
     /// Hands a fact over. If the loop is gone the fact is of no use to anybody.
     pub(super) async fn send(&self, event: Event) {
-        if self.0.send(Message::Event(event, None)).await.is_err() {
+        if self.0.send(Message::Event(Box::new(event), None)).await.is_err() {
             tracing::debug!("an event came after the loop had ended");
         }
     }
 
     /// The same from a thread that may block. It waits while the inbox is full.
     pub(super) fn send_blocking(&self, event: Event) {
-        if self.0.blocking_send(Message::Event(event, None)).is_err() {
+        if self.0.blocking_send(Message::Event(Box::new(event), None)).is_err() {
             tracing::debug!("an event came after the loop had ended");
         }
     }
@@ -56,7 +56,7 @@ impl Inbox {
     /// Hands a person's wish over and waits until it is recorded.
     pub(super) async fn record(&self, event: Event) -> Result<Recorded, Stopping> {
         let (tell, told) = oneshot::channel();
-        self.0.send(Message::Event(event, Some(tell))).await.map_err(|_| Stopping)?;
+        self.0.send(Message::Event(Box::new(event), Some(tell))).await.map_err(|_| Stopping)?;
         told.await.map_err(|_| Stopping)
     }
 

@@ -115,9 +115,10 @@ pub(super) async fn start_with(
     let runtime = tools.runtimes.prepare(&spec.runtime, checkout.path(), &with).await?;
     let preview = spec.trigger == Trigger::MergeRequest;
     // What a merge request configures is not even asked for: of that, too, a part is executed.
-    let repository = match preview {
-        true => RepositoryConfig::default(),
-        false => tools.runtimes.repository_config(&runtime, checkout.path(), &with).await?,
+    let repository = if preview {
+        RepositoryConfig::default()
+    } else {
+        tools.runtimes.repository_config(&runtime, checkout.path(), &with).await?
     };
     let place = place_of(tools, spec, checkout, name)?;
     let mut launch = launch(spec, &place, &lent, &runtime, &repository)?;

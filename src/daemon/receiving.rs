@@ -141,10 +141,10 @@ impl Receiving {
         let source = receiver.as_ref().map(|it| &it.0);
         match result {
             DeliveryResult::Refused => {
-                self.say(at, source, "its sender has not the secret that is configured")
+                self.say(at, source, "its sender has not the secret that is configured");
             }
             DeliveryResult::Malformed => {
-                self.say(at, source, "it is authentic, and no delivery of this provider")
+                self.say(at, source, "it is authentic, and no delivery of this provider");
             }
             _ => {}
         }
@@ -188,7 +188,7 @@ impl Receiving {
         match source {
             Some(source) => tracing::warn!(%source, "a delivery of a webhook was refused: {why}"),
             None => {
-                tracing::warn!("a delivery of a webhook was refused: no source of that name has a receiver")
+                tracing::warn!("a delivery of a webhook was refused: no source of that name has a receiver");
             }
         }
     }

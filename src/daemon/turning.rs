@@ -79,7 +79,7 @@ impl Loop {
 
     async fn answer(&mut self, message: Message) {
         match message {
-            Message::Event(event, tell) => self.take(event, tell).await,
+            Message::Event(event, tell) => self.take(*event, tell).await,
             Message::Ask(question) => question(&self.core, now()),
             Message::Reload => self.reload().await,
         }

@@ -124,6 +124,9 @@ pub struct LivePreview {
     pub result: Revision,
     /// Whose word allowed it.
     pub allowed_by: String,
+    /// Whether that person asked for a preview of exactly this head. Else it is allowed as long as the head is trusted.
+    #[serde(default)]
+    pub asked: bool,
     /// Since when.
     pub since: Timestamp,
     /// The stacks that are checked; `None` until the check has ended.

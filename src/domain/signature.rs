@@ -30,7 +30,7 @@ pub struct SignatureRules {
     pub allowed_signers: Option<PathBuf>,
     /// SSH keys that do not count any more: a list of public keys, or a revocation list of `ssh-keygen -k`.
     pub revoked_keys: Option<PathBuf>,
-    /// OpenPGP keys, as `gpg --export` writes them.
+    /// PGP keys, as `gpg --export` writes them.
     pub keyring: Option<PathBuf>,
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{CommitHash, Reference};
 pub(super) enum Kind {
     /// An SSH key.
     Ssh,
-    /// An OpenPGP key.
+    /// A PGP key.
     OpenPgp,
     /// Something else: an X.509 certificate, for example.
     Other,
@@ -82,7 +82,7 @@ fn parse_tag(data: &[u8]) -> Option<Tag> {
 fn tag_signature(data: &[u8]) -> Option<Signature> {
     let starts =
         std::iter::once(0).chain(data.iter().enumerate().filter(|it| *it.1 == b'\n').map(|it| it.0 + 1));
-    let (at, kind) = starts.filter_map(|at| Some((at, kind(&data[at..])?))).last()?;
+    let (at, kind) = starts.rev().find_map(|at| Some((at, kind(&data[at..])?)))?;
     Some(Signature { kind, text: data[at..].to_vec(), payload: data[..at].to_vec() })
 }
 

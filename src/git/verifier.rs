@@ -267,8 +267,7 @@ mod tests {
     const VALID: &str = "[GNUPG:] VALIDSIG AB 2026-01-01 100 0 4 0 22 8 00 AB\n";
 
     fn status(lines: &[&str]) -> String {
-        let lines = lines.iter().map(|it| format!("[GNUPG:] {it}\n")).collect::<String>();
-        format!("[GNUPG:] NEWSIG\n{lines}{VALID}")
+        format!("[GNUPG:] NEWSIG\n[GNUPG:] {}\n{VALID}", lines.join("\n[GNUPG:] "))
     }
 
     #[test]

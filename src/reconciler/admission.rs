@@ -1,5 +1,7 @@
 //! What a commit needs before it is admitted, where the operator asks for more than a push.
 
+use std::collections::BTreeSet;
+
 use crate::domain::{
     AdmissionPolicy, CommitHash, Failure, Landing, Lineage, MergeRequestState, RewindPolicy, Tip,
 };
@@ -33,7 +35,7 @@ fn lacks(landing: &Landing, wanted: u32) -> Option<Failure> {
     let refused = |message: String| {
         Some(
             Failure::soon(message)
-                .remedy("merge through an approved merge request, or look who pushed it and revert it")
+                .remedy("look who brought it; when the branch is back at the admitted commit, merge it as an approved merge request")
                 .security(),
         )
     };
@@ -47,11 +49,10 @@ fn lacks(landing: &Landing, wanted: u32) -> Option<Failure> {
     if !landing.as_proposed {
         return refused(format!("{short} is not what merging merge request {number} makes"));
     }
-    let approved = request
-        .approvals
-        .iter()
-        .filter(|it| it.by != request.author && it.commit.as_ref() == Some(&request.head))
-        .count();
+    let of_head = request.approvals.iter().filter(|it| it.commit.as_ref() == Some(&request.head));
+    let people: BTreeSet<&str> =
+        of_head.map(|it| it.by.as_str()).filter(|it| *it != request.author).collect();
+    let approved = people.len();
     if approved < wanted as usize {
         return Some(
             Failure::soon(format!(

@@ -67,7 +67,7 @@ impl Stack {
             .iter()
             .cloned()
             .chain(unseen.map(|(it, _)| HostName::new(format!("{} unseen", it.as_str()))));
-        let digest = prediction.digest(&shown.collect());
+        let digest = prediction.digest(&spec.revision.commit, &shown.collect());
         let before = self.facts.approval.take().filter(|it| it.revision == spec.revision);
         let same = before.as_ref().is_some_and(|it| it.digest == digest);
         let approved = before.and_then(|it| it.approved);

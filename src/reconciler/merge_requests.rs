@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AppliedStack, CommitHash, Decision, Fact, Failure, Findings, Landed, MergeRequest, MergeRequestFacts,
-    MergeRequestNumber, MergeRequestState, Mode, Retry, RunSpec, Selection, SourceName, Span, StackName,
-    Timestamp, Trigger, later,
+    AppliedStack, CommitHash, Decision, Fact, Failure, Findings, Landed, LivePreview, MergeRequest,
+    MergeRequestFacts, MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunSpec, Selection,
+    SourceName, Span, StackName, Timestamp, Trigger, later,
 };
 
 use super::backoff::{Jitter, doubled};
@@ -52,12 +52,17 @@ pub(super) struct Effort {
 }
 
 impl Effort {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { flying: false, failures: 0, at: Timestamp::MIN }
     }
 
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         !self.flying && self.at <= now
+    }
+
+    /// What failed may succeed now. A try that is under way goes on: there is one at a time.
+    pub(super) fn forgive(&mut self) {
+        (self.failures, self.at) = (0, Timestamp::MIN);
     }
 
     pub(super) fn succeeded(&mut self, at: Timestamp) {
@@ -98,7 +103,7 @@ impl Followed {
         }
         if self.facts.seen.head != seen.head {
             self.facts.asked = None;
-            self.previews = Effort::new();
+            self.previews.forgive();
         }
         if self.facts.seen.approvals != seen.approvals || self.facts.seen.state != seen.state {
             self.facts.version += 1;
@@ -114,11 +119,16 @@ impl Followed {
             MergeRequestState::Closed => true,
             MergeRequestState::Merged { .. } => {
                 let told = self.facts.told == self.facts.version;
-                let all = touched.iter().all(|it| self.facts.applied.contains_key(it));
+                let all = touched.iter().all(|it| self.applied_well(it));
                 let since = self.facts.landed.as_ref().map_or(self.facts.seen.updated_at, |it| it.at);
                 (self.facts.landed.is_some() && all && told) || later(since, KEPT_AFTER_MERGE) <= now
             }
         }
+    }
+
+    /// Whether a stack was applied with it, and it went well.
+    fn applied_well(&self, stack: &StackName) -> bool {
+        self.facts.applied.get(stack).is_some_and(|it| it.outcome.is_success())
     }
 
     /// The stacks that its preview said it touches.
@@ -212,6 +222,35 @@ impl Source {
                 followed.touch();
             }
         }
+        self.note_earlier_applies();
+    }
+
+    /// What landed may be on the hosts already: a forge that was slow to tell, hosts that were caught up since. How it
+    /// compares with the preview is not known then, unless it was told before.
+    fn note_earlier_applies(&mut self) {
+        let place = |commit: &CommitHash| self.facts.recent.iter().position(|it| it == commit);
+        for followed in self.requests.all.values_mut() {
+            let Some(landed) = followed.facts.landed.as_ref().and_then(|it| place(&it.commit)) else {
+                continue;
+            };
+            for name in followed.touched() {
+                let attempt = self.stacks.get(&name).and_then(|it| it.facts.attempt.as_ref());
+                let Some((attempt, outcome)) = attempt.and_then(|it| Some((it, it.outcome?))) else {
+                    continue;
+                };
+                let covers = place(&attempt.revision.commit).is_some_and(|it| it <= landed);
+                let known = followed.facts.applied.get(&name);
+                let news = outcome.is_success() && !followed.applied_well(&name)
+                    || outcome == Outcome::Unreachable && known.is_none();
+                if covers && news {
+                    let with_others = known.is_some_and(|it| it.with_others);
+                    let report = known.and_then(|it| it.report.clone());
+                    let applied = AppliedStack { run: attempt.run, outcome, report, with_others };
+                    followed.facts.applied.insert(name, applied);
+                    followed.touch();
+                }
+            }
+        }
     }
 
     /// Nobody looks at these any more.
@@ -226,7 +265,7 @@ impl Source {
             let touched = followed.touched().into_iter().filter(|it| declared.contains(it)).collect();
             let over = followed.is_over(now, &touched) || too_many != 0;
             too_many = too_many.saturating_sub(1);
-            let goes = over && !live.contains(number);
+            let goes = over && !live.contains(number) && !followed.previews.flying;
             if goes {
                 removed.push(*number);
             }
@@ -234,27 +273,31 @@ impl Source {
         });
     }
 
+    /// Whether a live preview promised something about this stack that no apply was compared with yet. Also of one that
+    /// is not known to be merged: the commit may come before the forge tells.
+    pub(super) fn is_promised(&self, stack: &StackName) -> bool {
+        self.requests.all.values().any(|it| {
+            let checked = |it: &LivePreview| it.stacks.get(stack).is_some_and(Option::is_some);
+            it.facts.live.as_ref().is_some_and(checked) && !it.facts.applied.contains_key(stack)
+        })
+    }
+
     /// An apply of the whole stack ended: what had landed before is on the hosts now, or was tried.
-    pub(super) fn merge_requests_applied(
-        &mut self,
-        spec: &RunSpec,
-        outcome: crate::domain::Outcome,
-        findings: &Findings,
-    ) {
+    pub(super) fn merge_requests_applied(&mut self, spec: &RunSpec, outcome: Outcome, findings: &Findings) {
         let covers = spec.mode == Mode::Apply
             && spec.selection == Selection::Full
             && spec.trigger != Trigger::Drift
             && findings.begun;
         let Some(at) = self.facts.recent.iter().position(|it| *it == spec.revision.commit) else { return };
         if !covers {
-            return;
+            return self.note_earlier_applies();
         }
         let Some(stack) = self.stacks.get_mut(&spec.stack.stack) else { return };
         let flapping = stack.tasks.flapping();
         let before: &[CommitHash] = &self.facts.recent[at..];
         let due = |it: &&mut Followed| {
             let landed = it.facts.landed.as_ref().is_some_and(|it| before.contains(&it.commit));
-            landed && !it.facts.applied.get(&spec.stack.stack).is_some_and(|it| it.outcome.is_success())
+            landed && !it.applied_well(&spec.stack.stack)
         };
         let mut reported: Vec<&mut Followed> = self.requests.all.values_mut().filter(due).collect();
         let with_others = 1 < reported.len();
@@ -275,5 +318,6 @@ impl Source {
             followed.facts.applied.insert(spec.stack.stack.clone(), applied);
             followed.touch();
         }
+        self.note_earlier_applies();
     }
 }

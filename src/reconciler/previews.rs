@@ -11,7 +11,7 @@ use crate::domain::{
 use std::collections::BTreeMap;
 
 use super::backoff::Jitter;
-use super::merge_requests::Followed;
+use super::merge_requests::{Effort, Followed};
 use super::source::Source;
 use super::stack::{Stack, StopOrder};
 use super::wants::Want;
@@ -27,6 +27,15 @@ fn trusted<'a>(seen: &'a MergeRequest, policy: &MergeRequestPolicy) -> Option<&'
     let approved = seen.approvals.iter().filter(|it| it.commit.as_ref() == Some(&seen.head));
     let mut people = std::iter::once(&seen.author).chain(approved.map(|it| &it.by));
     people.find(|it| policy.live_for.contains(*it)).map(String::as_str)
+}
+
+/// Whether a live preview may begin or go on, by what is known now.
+fn is_allowed(followed: &Followed, live: &LivePreview, policy: &MergeRequestPolicy) -> bool {
+    let seen = &followed.facts.seen;
+    policy.level == PreviewLevel::Live
+        && is_previewed(followed, policy)
+        && live.head == seen.head
+        && (live.asked || trusted(seen, policy).is_some())
 }
 
 /// Whether it is previewed at all.
@@ -102,6 +111,10 @@ impl Source {
             return; // Nobody asked: a late or repeated answer.
         }
         let (head, target) = of;
+        if followed.facts.seen.head != head {
+            followed.previews = Effort::new(); // What was pushed meanwhile is previewed at once.
+            return;
+        }
         match &made {
             Ok(_) => followed.previews.succeeded(now),
             Err(failure) => {
@@ -151,7 +164,7 @@ impl Source {
         }
         let stacks = &self.stacks;
         for (number, followed) in &mut self.requests.all {
-            let Some(allowed_by) = live_wanted(followed, policy, &head.revision) else { continue };
+            let Some((allowed_by, asked)) = live_wanted(followed, policy, &head.revision) else { continue };
             let Some(Merge::Clean { commit }) = previewable(followed, &head.revision) else { continue };
             if stacks
                 .values()
@@ -167,6 +180,7 @@ impl Source {
                 target: head.revision.commit.clone(),
                 result: Revision { reference, commit: commit.clone() },
                 allowed_by,
+                asked,
                 since: now,
                 stacks: touched.filter(declared).map(|it| (it, None)).collect(),
             });
@@ -177,14 +191,13 @@ impl Source {
 
     /// The check run that a live preview of this stack needs.
     pub(super) fn preview_due<'a>(&'a self, stack: &StackName) -> Option<Want<'a>> {
-        let policy = self.request_policy()?;
+        let (policy, head) = (self.request_policy()?, self.facts.head.as_ref()?);
         self.requests.all.iter().find_map(|(number, followed)| {
             let live = followed.facts.live.as_ref()?;
-            let wanted = live.stacks.get(stack)?.is_none()
-                && is_previewed(followed, policy)
-                && policy.level == PreviewLevel::Live
-                && live.head == followed.facts.seen.head;
-            wanted.then(|| Want {
+            // One that has not begun is made anew where the target moved, if it can be merged there at all.
+            let begun = live.stacks.values().any(Option::is_some) || live.target == head.revision.commit;
+            let wanted = live.stacks.get(stack)?.is_none() && begun && is_allowed(followed, live, policy);
+            wanted.then_some(Want {
                 mode: Mode::Check,
                 trigger: Trigger::MergeRequest,
                 revision: &live.result,
@@ -206,6 +219,18 @@ impl Source {
                 continue;
             };
             stack.order = Some(StopOrder { cancelled: true, reason, told: false, set_hold: false });
+        }
+        let Some(policy) = policy else { return };
+        // What was ended like this was not looked at. It begins anew when it is trusted again.
+        for followed in self.requests.all.values_mut().filter(|it| it.is_open()) {
+            let live = followed.facts.live.as_ref().filter(|it| it.head == followed.facts.seen.head);
+            let ended = live.is_some_and(|it| {
+                it.stacks.values().any(Option::is_none) && !is_allowed(followed, it, &policy)
+            });
+            if ended {
+                followed.facts.live = None;
+                followed.touch();
+            }
         }
     }
 
@@ -275,21 +300,25 @@ fn previewable<'a>(followed: &'a Followed, target: &Revision) -> Option<&'a Merg
     (!made.impact.runtime_changed).then_some(&made.merge)
 }
 
-/// Whose word asks for a live preview that is not there.
-fn live_wanted(followed: &Followed, policy: &MergeRequestPolicy, target: &Revision) -> Option<String> {
+/// Whose word asks for a live preview that is not there, and whether somebody asked for it by hand.
+fn live_wanted(
+    followed: &Followed,
+    policy: &MergeRequestPolicy,
+    target: &Revision,
+) -> Option<(String, bool)> {
     if !is_previewed(followed, policy) {
         return None;
     }
     let seen = &followed.facts.seen;
     if let Some(asked) = followed.facts.asked.as_ref().filter(|it| it.head == seen.head) {
-        return Some(asked.by.clone());
+        return Some((asked.by.clone(), true));
     }
     let allowed_by = trusted(seen, policy)?;
     let enough = followed.facts.live.as_ref().is_some_and(|it| {
         let begun = it.stacks.values().any(Option::is_some) || it.stacks.is_empty();
         it.head == seen.head && (begun || it.target == target.commit)
     });
-    (!enough).then(|| allowed_by.to_owned())
+    (!enough).then(|| (allowed_by.to_owned(), false))
 }
 
 fn why_stale(
@@ -305,10 +334,10 @@ fn why_stale(
         return Some(format!("merge request {number} is not open any more"));
     }
     let preview = followed.facts.live.as_ref();
-    if preview.is_none_or(|it| it.head != followed.facts.seen.head || it.result != live.revision) {
+    if preview.is_some_and(|it| it.head != followed.facts.seen.head || it.result != live.revision) {
         return Some(format!("merge request {number} has another head"));
     }
-    let allowed = policy.is_some_and(|it| it.level == PreviewLevel::Live && is_previewed(followed, it));
+    let allowed = preview.zip(policy).is_some_and(|(preview, policy)| is_allowed(followed, preview, policy));
     (!allowed).then(|| format!("live previews of merge request {number} are not allowed any more"))
 }
 

@@ -23,4 +23,5 @@ mod scenario_stop;
 mod scenario_windows;
 
 mod days;
+mod races;
 mod simulation;

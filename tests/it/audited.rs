@@ -33,16 +33,17 @@ fn the_chain_tells_what_happened_and_shows_what_is_done_to_it() {
     let shown = world.json(&["audit", "show"]);
     let records = shown["records"].as_array().expect("records").clone();
     let words: Vec<_> = records.iter().map(|it| it["action"].as_str().unwrap_or_default()).collect();
-    let first = ["key_used", "daemon_started", "run_started", "hosts_allowed", "run_ended"];
-    assert_eq!(words[..5], first, "{words:?}");
+    let first =
+        ["key_used", "daemon_started", "revision_admitted", "run_started", "hosts_allowed", "run_ended"];
+    assert_eq!(words[..6], first, "{words:?}");
     assert!(words.contains(&"suspended"), "{words:?}");
-    assert_eq!(records[4]["commit"], commit.as_str());
-    assert_eq!(records[4]["detail"]["outcome"], "changed");
+    assert_eq!(records[5]["commit"], commit.as_str());
+    assert_eq!(records[5]["detail"]["outcome"], "changed");
     assert_eq!(
-        records[4]["detail"]["changed"].as_object().map(serde_json::Map::len),
+        records[5]["detail"]["changed"].as_object().map(serde_json::Map::len),
         Some(2),
         "{}",
-        records[4]
+        records[5]
     );
     assert!(world.text(&["audit", "show", "--stack", "fleet"]).contains("run ended"));
 

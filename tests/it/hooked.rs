@@ -87,8 +87,7 @@ fn push_of(commit: &str) -> String {
 fn sign(secret: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
     mac.update(body.as_bytes());
-    let digits: String = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
-    format!("sha256={digits}")
+    mac.finalize().into_bytes().iter().fold("sha256=".to_owned(), |text, it| format!("{text}{it:02x}"))
 }
 
 fn github<'a>(event: &'a str, id: &'a str, signature: &'a str) -> [(&'static str, &'a str); 3] {
@@ -101,7 +100,7 @@ fn post(address: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answ
     let mut stream = TcpStream::connect(address).expect("the listener answers");
     let mut head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n");
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).expect("a request");
     let mut answer = String::new();

@@ -190,7 +190,7 @@ fn row_16_a_merge_request_that_is_closed_or_pushed_to_leaves_no_lock() {
         reason.contains(&format!("run {run} is live")).then_some(())
     });
     // A push ends it: what was trusted was the head before.
-    let head = stage.forge.push("change", &[("site.yml", &playbook(&[("page", "four")]))]);
+    let head = stage.forge.force_push("change", &[("site.yml", &playbook(&[("page", "four")]))]);
     stage.world.run_of(commit.as_str(), "changed");
     stage.comment_with(number, &["Live preview", head.short()]);
     let ended = stage.world.json(&["show", &run.to_string()]);
@@ -198,7 +198,7 @@ fn row_16_a_merge_request_that_is_closed_or_pushed_to_leaves_no_lock() {
     assert_eq!(stage.content("web1", "page"), "three\n");
 
     let tasks = format!("{}{LONG}", playbook(&[("page", "five")]));
-    stage.forge.push("change", &[("site.yml", &tasks)]);
+    stage.forge.force_push("change", &[("site.yml", &tasks)]);
     eventually("another live preview runs", SOON, || {
         let runs = stage.world.runs();
         let live = runs.iter().find(|it| it["trigger"] == "merge_request" && it["ending"].is_null())?;
@@ -232,10 +232,9 @@ fn row_16_a_daemon_that_is_killed_in_a_live_preview_leaves_no_lock() {
 fn a_forge_that_is_down_delays_no_apply_and_is_told_later() {
     let stage = Stage::new(ForgeKind::Github, "merge_requests: { previews: static }\n");
     stage.forge.push("change", &[("site.yml", &playbook(&[("page", "two")]))]);
-    stage.forge.rate_limit(200, 2);
+    stage.forge.rate_limit(2, 2);
     let number = stage.forge.open("change", "Change the page", "mallory");
     nobody_holds_the_hosts(&stage, "eight");
-    stage.forge.rate_limit(0, 0);
     stage.comment_with(number, &["Static preview", "site.yml"]);
     let fork = stage.forge.push_to_fork("eve", "evil", &[("site.yml", &playbook(&[("page", "evil")]))]);
     let number = stage.forge.open_from_fork("evil", "From elsewhere", "eve");

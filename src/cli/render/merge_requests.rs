@@ -6,8 +6,8 @@ use super::logs::counted;
 use crate::api::MergeRequestList;
 use crate::cli::page::{Page, Tone, piece, plain};
 use crate::domain::{
-    AppliedStack, FileChange, HostsImpact, LiveStack, MergeRequestState, MergeRequestStatus, StackImpact,
-    StackName, Timestamp,
+    AppliedStack, FileChange, HostsImpact, LiveStack, MergeRequest, MergeRequestState, MergeRequestStatus,
+    Previewed, StackImpact, StackName, Timestamp,
 };
 
 /// So many lines are shown of each list.
@@ -58,47 +58,10 @@ pub(in crate::cli) fn merge_request_page(status: &MergeRequestStatus, _now: Time
         seen.head.short(),
         seen.target
     ))]);
-    if !seen.approvals.is_empty() {
-        let people: Vec<String> = seen
-            .approvals
-            .iter()
-            .map(|it| match &it.commit {
-                Some(commit) if *commit == seen.head => it.by.clone(),
-                Some(commit) => format!("{} (of {})", it.by, commit.short()),
-                None => format!("{} (of an unknown head)", it.by),
-            })
-            .collect();
-        page.line(&[plain(format!("approved by {}", people.join(", ")))]);
-    }
+    approvals(&mut page, seen);
     page.line(&[plain(&status.standing)]);
     if let Some(Ok(made)) = facts.preview.as_ref().map(|it| &it.made) {
-        let files = &made.impact.files;
-        for (path, change) in files.iter().take(LINES) {
-            let mark = match change {
-                FileChange::Added => "+",
-                FileChange::Modified => "~",
-                FileChange::Deleted => "-",
-            };
-            page.line(&[plain(format!("  {mark} {path}"))]);
-        }
-        more(&mut page, files.len(), made.impact.files_left_out);
-        for note in &made.impact.notes {
-            page.line(&[piece(Tone::Notice, note)]);
-        }
-        for stack in &made.impact.stacks {
-            touched(&mut page, stack);
-            if let Some(it) = made.sandboxed.get(&stack.stack) {
-                let problem = it.problem.as_ref().map_or_else(String::new, |it| format!("; {it}"));
-                let (plays, tasks) = (counted(it.plays, "play"), counted(it.tasks, "task"));
-                let version = &it.version;
-                page.line(&[plain(format!(
-                    "  in the sandbox, ansible-core {version}: {plays}, {tasks}{problem}"
-                ))]);
-            }
-        }
-        if let Some(why) = &made.no_sandbox {
-            page.line(&[piece(Tone::Notice, format!("not tried in a sandbox: {why}"))]);
-        }
+        previewed(&mut page, made);
     }
     if let Some(live) = &facts.live {
         page.line(&[plain(format!(
@@ -117,6 +80,53 @@ pub(in crate::cli) fn merge_request_page(status: &MergeRequestStatus, _now: Time
     page
 }
 
+/// Who approves of it.
+fn approvals(page: &mut Page, seen: &MergeRequest) {
+    if !seen.approvals.is_empty() {
+        let people: Vec<String> = seen
+            .approvals
+            .iter()
+            .map(|it| match &it.commit {
+                Some(commit) if *commit == seen.head => it.by.clone(),
+                Some(commit) => format!("{} (of {})", it.by, commit.short()),
+                None => format!("{} (of an unknown head)", it.by),
+            })
+            .collect();
+        page.line(&[plain(format!("approved by {}", people.join(", ")))]);
+    }
+}
+
+/// What a preview without keys found.
+fn previewed(page: &mut Page, made: &Previewed) {
+    let files = &made.impact.files;
+    for (path, change) in files.iter().take(LINES) {
+        let mark = match change {
+            FileChange::Added => "+",
+            FileChange::Modified => "~",
+            FileChange::Deleted => "-",
+        };
+        page.line(&[plain(format!("  {mark} {path}"))]);
+    }
+    more(page, files.len(), made.impact.files_left_out);
+    for note in &made.impact.notes {
+        page.line(&[piece(Tone::Notice, note)]);
+    }
+    for stack in &made.impact.stacks {
+        touched(page, stack);
+        if let Some(it) = made.sandboxed.get(&stack.stack) {
+            let problem = it.problem.as_ref().map_or_else(String::new, |it| format!("; {it}"));
+            let (plays, tasks) = (counted(it.plays, "play"), counted(it.tasks, "task"));
+            let version = &it.version;
+            page.line(&[plain(format!(
+                "  in the sandbox, ansible-core {version}: {plays}, {tasks}{problem}"
+            ))]);
+        }
+    }
+    if let Some(why) = &made.no_sandbox {
+        page.line(&[piece(Tone::Notice, format!("not tried in a sandbox: {why}"))]);
+    }
+}
+
 fn more(page: &mut Page, shown: usize, left_out: u64) {
     let more = shown.saturating_sub(LINES) as u64 + left_out;
     if more != 0 {
@@ -127,7 +137,9 @@ fn more(page: &mut Page, shown: usize, left_out: u64) {
 fn touched(page: &mut Page, stack: &StackImpact) {
     let hosts = match &stack.hosts {
         HostsImpact::Known { names } if names.is_empty() => "no host".to_owned(),
-        HostsImpact::Known { names } => some_of(&names.iter().map(|it| it.as_str()).collect::<Vec<_>>()),
+        HostsImpact::Known { names } => {
+            some_of(&names.iter().map(crate::domain::name::HostName::as_str).collect::<Vec<_>>())
+        }
         HostsImpact::Unknown { why } => format!("hosts unknown: {why}"),
     };
     page.line(&[piece(Tone::Strong, stack.stack.as_str()), plain(format!(" on {hosts}"))]);

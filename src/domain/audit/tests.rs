@@ -166,6 +166,17 @@ fn spec() -> RunSpec {
     serde_json::from_value(json).unwrap()
 }
 
+fn request() -> Request {
+    Request {
+        mode: Mode::Apply,
+        by: "alice".to_owned(),
+        revision: None,
+        limit: None,
+        tags: Vec::new(),
+        outside_window: None,
+    }
+}
+
 #[test]
 fn a_run_is_recorded_from_its_request_to_its_end() {
     let spec = spec();
@@ -182,14 +193,7 @@ fn a_run_is_recorded_from_its_request_to_its_end() {
     };
     let mut context = AuditContext { runs: BTreeMap::from([(run, known)]), admitted: None };
     let start = Decision::Start { spec: Box::new(spec.clone()), reason: "alice asked for it".to_owned() };
-    let request = Request {
-        mode: Mode::Apply,
-        by: "alice".to_owned(),
-        revision: None,
-        limit: None,
-        tags: Vec::new(),
-        outside_window: None,
-    };
+    let request = request();
     let event = Event::RunRequested { stack: spec.stack.clone(), request };
     let made = records_of(&event, &[start], &AuditContext::default());
     let words: Vec<_> = made.iter().map(|it| (it.action.as_str(), it.object.as_str(), it.run)).collect();

@@ -1,4 +1,4 @@
-//! The table of signatures: what is pushed, and what each policy says of it, with SSH and OpenPGP keys. Made by the
+//! The table of signatures: what is pushed, and what each policy says of it, with SSH and PGP keys. Made by the
 //! real git, ssh-keygen and gpg.
 
 mod keys;

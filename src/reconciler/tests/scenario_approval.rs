@@ -139,3 +139,26 @@ fn an_old_look_is_repeated_before_its_apply() {
         ",
     );
 }
+
+#[test]
+fn an_approval_that_comes_late_is_not_of_another_commit() {
+    check(
+        "
+        declares web approved
+        0s tick
+            => fetch infra against nothing
+        1s fetched a first
+            => start 1 web check main@a [approval] a person has to approve of main@a: what would it do?
+        2s finished 1 drifted h1 found change:page@h1
+        3s alice sees web
+        4s hinted
+            => fetch infra against a
+        5s fetched b after a
+            => start 2 web check main@b [approval] a person has to approve of main@b: what would it do?
+        6s finished 2 drifted h1 found change:page@h1
+        7s alice approves what was seen of web
+        8s alice approves web
+            => start 3 web apply main@b [new_revision] main@b is new; 1 tip in between was superseded
+        ",
+    );
+}

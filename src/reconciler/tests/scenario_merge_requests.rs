@@ -267,14 +267,113 @@ fn what_was_merged_before_the_forge_says_so_is_reported_all_the_same() {
         22s forge 12 b by alice merged d
             => report 12 v3 landed as d
         23s finished 2 changed h1 found change:page@h1
+            => start 3 web check main@d [verify] the last apply of main@d changed something: is anything left?
         24s reported 12 2
         30s tick
-            => report 12 v3 landed as d
+            => report 12 v4 landed as d web changed in run 2
         31s reported 12 4
         32s hinted
             => fetch infra against d
             => ask the forge of infra
         33s forge 12 b by alice merged d
+        ",
+    );
+}
+
+#[test]
+fn trust_that_is_withdrawn_ends_a_live_preview_until_it_is_given_again() {
+    check(
+        "
+        given forge live for dave
+        0s tick
+            => fetch infra against nothing
+            => ask the forge of infra
+        1s fetched a first
+            => start 1 web apply main@a [new_revision] main@a is new
+        2s finished 1 changed h1
+        3s forge 12 b by mallory approved dave@b
+            => preview 12 b on a sandboxed
+        4s previewed 12 b on a as e touching web
+            => report 12 v2 live 0 of 1 for dave
+            => start 2 web check merge-requests/12@e [merge_request] merge request 12 proposes merge-requests/12@e: what would it do?
+        5s hinted
+            => fetch infra against a
+            => ask the forge of infra
+        6s forge 12 b by mallory
+            => cancel 2: live previews of merge request 12 are not allowed any more
+        7s finished 2 cancelled
+        8s hinted
+            => ask the forge of infra
+        9s forge 12 b by mallory approved dave@b
+            => start 3 web check merge-requests/12@e [merge_request] merge request 12 proposes merge-requests/12@e: what would it do?
+        10s reconfigured forge live for erin
+            => cancel 3: live previews of merge request 12 are not allowed any more
+            => ask the forge of infra
+        11s finished 3 cancelled
+        12s zoe previews 12 b
+            => start 4 web check merge-requests/12@e [merge_request] merge request 12 proposes merge-requests/12@e: what would it do?
+        ",
+    );
+}
+
+#[test]
+fn one_preview_is_under_way_and_what_was_pushed_meanwhile_comes_next() {
+    check(
+        "
+        given forge static
+        0s tick
+            => fetch infra against nothing
+            => ask the forge of infra
+        1s fetched a first
+            => start 1 web apply main@a [new_revision] main@a is new
+        2s finished 1 changed h1
+        3s forge 12 b by alice
+            => preview 12 b on a static
+        4s hinted
+            => fetch infra against a
+            => ask the forge of infra
+        5s forge 12 c by alice
+        6s previewed 12 b on a failed
+            => preview 12 c on a static
+        7s hinted
+            => ask the forge of infra
+        8s forge 12 c by alice closed
+            => report 12 v1
+        9s hinted
+            => ask the forge of infra
+        10s forge 12 c by alice
+        11s previewed 12 c on a as e touching web
+        ",
+    );
+}
+
+#[test]
+fn what_was_applied_before_the_forge_says_that_it_was_merged_is_reported() {
+    check(
+        "
+        given forge static
+        0s tick
+            => fetch infra against nothing
+            => ask the forge of infra
+        1s fetched a first
+            => start 1 web apply main@a [new_revision] main@a is new
+        2s finished 1 changed h1
+        3s forge 12 b by alice
+            => preview 12 b on a static
+        4s previewed 12 b on a as e touching web
+            => report 12 v1
+        5s reported 12 1
+        6s hinted
+            => fetch infra against a
+            => ask the forge of infra
+        7s fetched d after a line d
+            => preview 12 b on d static
+            => start 2 web apply main@d [new_revision] main@d is new, after main@a
+        8s finished 2 changed h1
+        9s forge 12 b by alice merged d
+        wake
+            -- at 10.0s
+            => report 12 v4 landed as d web changed in run 2
         ",
     );
 }

@@ -6,6 +6,7 @@
 mod calm;
 mod drift_promises;
 mod endings;
+mod memory;
 mod promises;
 mod remote;
 mod seen;

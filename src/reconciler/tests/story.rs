@@ -40,6 +40,8 @@ struct Teller {
     now: Timestamp,
     core: Option<Reconciler>,
     memory: Memory,
+    /// What a person saw before approving.
+    saw: String,
     told: String,
 }
 
@@ -58,6 +60,7 @@ impl Teller {
             now: Timestamp::UNIX_EPOCH,
             core: None,
             memory: Memory::default(),
+            saw: String::new(),
             told: String::new(),
         };
         it.declares("web");
@@ -116,6 +119,7 @@ impl Teller {
                 self.say(&format!("    -- {runs} live"));
                 assert_eq!(memory, self.memory);
             }
+            [_, "sees", stack] => self.saw = self.shown(stack),
             ["forgets"] => self.memory = Memory::default(),
             ["reconfigured", rest @ ..] => {
                 given(&mut self.settings, rest);
@@ -177,34 +181,12 @@ impl Teller {
                 let (answered, busy) = found::probed(hosts);
                 Event::Probed { stack: id(stack), answered, busy }
             }
-            ["forge", "fails"] => Event::ForgeFailed { source: source_of(&[]).0, failure: failure(&[]) },
-            ["forge", rest @ ..] => Event::MergeRequestsSeen {
-                source: source_of(&[]).0,
-                merge_requests: forge::merge_requests(rest),
-            },
-            ["previewed", number, head, "on", target, rest @ ..] => Event::Previewed {
-                source: source_of(&[]).0,
-                number: number.parse().expect("a number"),
-                head: hash(head),
-                target: hash(target),
-                made: forge::made(rest),
-            },
-            [name, "previews", number, head] => Event::PreviewRequested {
-                source: source_of(&[]).0,
-                number: number.parse().expect("a number"),
-                head: hash(head),
-                by: by(name),
-            },
-            ["reported", number, version, rest @ ..] => Event::Reported {
-                source: source_of(&[]).0,
-                number: number.parse().expect("a number"),
-                version: version.parse().expect("a version"),
-                failure: rest.first().map(|_| failure(&[])),
-            },
+            ["forge" | "previewed" | "reported", ..] | [_, "previews", ..] => forge::event(words),
             [name, "approves", stack] => {
-                let shown = self.memory.stacks.get(&id(stack)).and_then(|it| it.approval.as_ref());
-                let digest = shown.map_or_else(String::new, |it| it.digest.clone());
-                Event::RevisionApproved { stack: id(stack), digest, by: by(name) }
+                Event::RevisionApproved { stack: id(stack), digest: self.shown(stack), by: by(name) }
+            }
+            [name, "approves", "what", "was", "seen", "of", stack] => {
+                Event::RevisionApproved { stack: id(stack), digest: self.saw.clone(), by: by(name) }
             }
             [name, "lets", stack] => {
                 let hold = self.memory.stacks.get(&id(stack)).and_then(|it| it.locks.airbag.as_ref());
@@ -213,6 +195,12 @@ impl Teller {
             }
             _ => panic!("not an event: {words:?}"),
         }
+    }
+
+    /// The digest of what a person can approve of.
+    fn shown(&self, stack: &str) -> String {
+        let shown = self.memory.stacks.get(&id(stack)).and_then(|it| it.approval.as_ref());
+        shown.map_or_else(String::new, |it| it.digest.clone())
     }
 
     fn tip(&self, words: &[&str]) -> Tip {

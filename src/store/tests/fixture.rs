@@ -39,6 +39,7 @@ pub(super) fn spec(run: u64, stack_name: &str, mode: Mode) -> RunSpec {
         mode,
         trigger: Trigger::NewRevision,
         merge_request: None,
+        diff: false,
         requested_by: None,
         failures_before: 0,
         outside_window: None,

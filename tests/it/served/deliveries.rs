@@ -93,7 +93,7 @@ async fn a_body_ends_at_the_limit_however_it_comes() {
     }
     let told = format!("a forge hints at infra in {LARGEST_DELIVERY} bytes");
     assert_eq!(backend.acted(), [told.clone(), told]);
-    let many: String = (0..200).map(|it| format!("X-{it}: a\r\n")).collect();
+    let many = (0..200).fold(String::new(), |text, it| format!("{text}X-{it}: a\r\n"));
     let long = format!("X-Long: {}\r\n", "a".repeat(64 * 1024));
     for headers in [many, long] {
         let told = send(address, &format!("{HEAD}{JSON}{headers}Content-Length: 2\r\n\r\n{{}}")).await;

@@ -124,6 +124,7 @@ fn spec() -> RunSpec {
         mode: Mode::Apply,
         trigger: Trigger::Person,
         merge_request: None,
+        diff: false,
         requested_by: Some("ann".to_owned()),
         failures_before: 0,
         outside_window: None,

@@ -35,10 +35,18 @@ fn router(listener: Listener, role: Role, backend: &Memory) -> Router {
 
 /// A request that the route understands.
 fn request(route: &Route) -> Request<Body> {
-    let path = route.path.replace("{source}", "infra").replace("{stack}", "web").replace("{run}", "7");
+    let path = route
+        .path
+        .replace("{source}", "infra")
+        .replace("{stack}", "web")
+        .replace("{run}", "7")
+        .replace("{number}", "12");
     let (method, body) = match route.method {
         Method::Get => ("GET", String::new()),
         Method::Post if path.ends_with("/web/approve") => ("POST", "{\"digest\":\"00ff\"}".to_owned()),
+        Method::Post if path.ends_with("/preview") => {
+            ("POST", format!("{{\"head\":\"{}\"}}", "ab".repeat(20)))
+        }
         Method::Post if path.ends_with("/approve") => {
             ("POST", format!("{{\"commit\":\"{}\"}}", "ab".repeat(20)))
         }

@@ -1,4 +1,4 @@
-//! Keys of people: SSH keys made by ssh-keygen, OpenPGP keys made by gpg.
+//! Keys of people: SSH keys made by ssh-keygen, PGP keys made by gpg.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     Change, CheckSchedule, CommitHash, Coverage, Declaration, Ending, Findings, HealPolicy, HostEnd,
-    HostName, Mode, NarrowingRefusal, Outcome, Revision, RunSpec, Span, StackId, StackPolicy, TaskCounts,
-    TaskIdentity, Timestamp, later,
+    HostName, Lineage, Mode, NarrowingRefusal, Outcome, Revision, RunSpec, Span, StackId, StackPolicy,
+    TaskCounts, TaskIdentity, Timestamp, Tip, later,
 };
 
 /// How many files each stack keeps on each host.
@@ -142,6 +142,18 @@ impl Fleet {
 
     pub(super) fn is_busy(&self, now: Timestamp, host: &HostName) -> bool {
         self.hosts.get(host).is_some_and(|it| now < it.busy_until)
+    }
+
+    /// What a fetch says that compares with `base`.
+    pub(super) fn fetch(&self, base: Option<Revision>) -> Tip {
+        let revision = self.tip();
+        let lineage = match base {
+            None => Lineage::First,
+            Some(base) if base == revision => Lineage::Same,
+            Some(base) => Lineage::Descendant { of: base.commit },
+        };
+        let declaration = Ok(Self::declaration());
+        Tip { revision, lineage, declaration, line: Vec::new(), tag: None, trust: Ok(()) }
     }
 
     pub(super) fn declaration() -> Declaration {

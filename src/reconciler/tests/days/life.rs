@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AskedPlay, Decision, Ending, Event, Findings, HealPolicy, HostEnd, HostName, Lineage, LockKey, Memory,
-    Mode, Outcome, Question, Revision, RunId, RunSpec, Settings, SourceName, SourcePolicy, Span, StackId,
-    Timestamp, Tip, Trigger, later,
+    AskedPlay, Decision, Ending, Event, Findings, HealPolicy, HostEnd, HostName, LockKey, Memory, Mode,
+    Outcome, Question, Revision, RunId, RunSpec, Settings, SourceName, SourcePolicy, Span, StackId,
+    Timestamp, Trigger, later,
 };
 use crate::reconciler::Reconciler;
 
@@ -363,20 +363,7 @@ impl Life {
     }
 
     fn fetched(&mut self, base: Option<Revision>) {
-        let revision = self.fleet.tip();
-        let lineage = match base {
-            None => Lineage::First,
-            Some(base) if base == revision => Lineage::Same,
-            Some(base) => Lineage::Descendant { of: base.commit },
-        };
-        let tip = Tip {
-            revision,
-            lineage,
-            declaration: Ok(Fleet::declaration()),
-            line: Vec::new(),
-            tag: None,
-            trust: Ok(()),
-        };
+        let tip = self.fleet.fetch(base);
         self.feed(Event::Fetched { source: source(), tip });
     }
 

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::domain::{
     Applied, ApplyPolicy, Attempt, CommitHash, Decision, Event, Lineage, Mode, Outcome, RewindPolicy,
-    RunSpec, Selection, SourceName, Span, StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Trigger,
-    later,
+    RunSpec, Selection, SourceName, Span, StackId, StackPolicy, SyncStatus, Timestamp, Trigger, later,
 };
-use crate::reconciler::Reconciler;
 use crate::reconciler::stack::selection;
 
 use super::promise;
@@ -382,21 +380,5 @@ impl World {
                 "{status:?}"
             );
         }
-    }
-
-    /// Nothing that matters is only in the head of the daemon.
-    fn check_memory(&self) {
-        let rebuilt = Reconciler::new(self.core.settings().clone(), self.memory.clone(), self.seed, self.now);
-        let kept = |core: &Reconciler| -> Vec<StackStatus> {
-            let stacks = core.stacks(self.now).into_iter();
-            let derived = |mut it: StackStatus| {
-                (it.sync, it.next_run) = (SyncStatus::Unknown, None);
-                it.reason.clear();
-                it
-            };
-            stacks.map(derived).collect()
-        };
-        let (now, then) = (kept(&self.core), kept(&rebuilt));
-        promise!(now == then, "nothing is lost in a restart", "{now:#?}\n{then:#?}");
     }
 }

@@ -1,12 +1,44 @@
 //! Merge requests in stories, and what a forge says of them.
 
-use super::parse::hash;
+use std::fmt::Write as _;
+
+use super::parse::{failure, hash, source_of};
 use crate::domain::{
-    Approval, Failure, FileChange, HostsImpact, Impact, Landing, Merge, MergeRequest, MergeRequestFacts,
-    MergeRequestNumber, MergeRequestPolicy, MergeRequestState, PreviewLevel, Previewed, Span, StackImpact,
-    Timestamp,
+    Approval, Event, Failure, FileChange, HostsImpact, Impact, Landing, Merge, MergeRequest,
+    MergeRequestFacts, MergeRequestNumber, MergeRequestPolicy, MergeRequestState, PreviewLevel, Previewed,
+    Span, StackImpact, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What a forge, a preview and those who ask for one tell.
+pub(super) fn event(words: &[&str]) -> Event {
+    match words {
+        ["forge", "fails"] => Event::ForgeFailed { source: source_of(&[]).0, failure: failure(&[]) },
+        ["forge", rest @ ..] => {
+            Event::MergeRequestsSeen { source: source_of(&[]).0, merge_requests: merge_requests(rest) }
+        }
+        ["previewed", number, head, "on", target, rest @ ..] => Event::Previewed {
+            source: source_of(&[]).0,
+            number: number.parse().expect("a number"),
+            head: hash(head),
+            target: hash(target),
+            made: made(rest),
+        },
+        [name, "previews", number, head] => Event::PreviewRequested {
+            source: source_of(&[]).0,
+            number: number.parse().expect("a number"),
+            head: hash(head),
+            by: (*name).to_owned(),
+        },
+        ["reported", number, version, rest @ ..] => Event::Reported {
+            source: source_of(&[]).0,
+            number: number.parse().expect("a number"),
+            version: version.parse().expect("a version"),
+            failure: rest.first().map(|_| failure(&[])),
+        },
+        _ => panic!("not an event: {words:?}"),
+    }
+}
 
 /// `static`, `sandboxed` or `live`, then perhaps `forks`, then perhaps `for` and names.
 pub(super) fn policy(words: &[&str]) -> MergeRequestPolicy {
@@ -53,7 +85,7 @@ fn merge_request(words: &[&str]) -> MergeRequest {
             ("draft", _) => request.draft = true,
             ("closed", _) => request.state = MergeRequestState::Closed,
             ("to", [target, after @ ..]) => {
-                (request.target, rest) = (target.parse().expect("a branch"), after)
+                (request.target, rest) = (target.parse().expect("a branch"), after);
             }
             ("merged", [commit, after @ ..]) => {
                 request.state = MergeRequestState::Merged { commit: Some(hash(commit)), by: None };
@@ -130,19 +162,21 @@ pub(super) fn report(number: MergeRequestNumber, version: u64, facts: &MergeRequ
     let mut text = format!("report {number} v{version}");
     if let Some(live) = &facts.live {
         let done = live.stacks.values().flatten().count();
-        text += &format!(" live {} of {} for {}", done, live.stacks.len(), live.allowed_by);
+        write!(text, " live {} of {} for {}", done, live.stacks.len(), live.allowed_by).expect("a text");
     }
     if let Some(landed) = &facts.landed {
-        text += &format!(" landed as {}", landed.commit.short());
+        write!(text, " landed as {}", landed.commit.short()).expect("a text");
     }
     for (stack, applied) in &facts.applied {
-        text += &format!(" {stack} {} in run {}", applied.outcome, applied.run);
+        write!(text, " {stack} {} in run {}", applied.outcome, applied.run).expect("a text");
         if let Some(it) = &applied.report {
             let lists = [&it.missing, &it.different, &it.extra].map(Vec::len);
-            text += &format!(
+            write!(
+                text,
                 " as predicted {} missing {} different {} extra {} not predictable {}",
                 it.as_predicted, lists[0], lists[1], lists[2], it.not_predictable
-            );
+            )
+            .expect("a text");
         }
     }
     text
