@@ -28,7 +28,8 @@ pub(super) async fn preview(
     let named = |it: &MergeRequestStatus| it.source == source && it.facts.seen.number == number;
     let Some(found) = list.merge_requests.into_iter().find(named) else {
         let message = format!("no merge request {number} of {source} is followed");
-        let remedy = "`driftless merge-requests` lists those that are";
+        let remedy = "`driftless merge-requests` lists those that are; one that was merged is let go once its \
+                      comment says what came of it, and `driftless runs` has its run";
         return Err(ClientError::Answered(ErrorBody::not_found(message).remedy(remedy)));
     };
     if live {

@@ -80,6 +80,9 @@ pub struct SourceStatus {
     pub refused: Option<Revision>,
     /// What is wrong: the last fetch, the signatures, or the declaration.
     pub problem: Option<Failure>,
+    /// Why its forge could not be asked the last time. Nothing but merge requests waits for it.
+    #[serde(default)]
+    pub forge_problem: Option<Failure>,
     /// How many fetches in a row failed.
     pub fetch_failures: u32,
     /// When a fetch last succeeded, since this daemon started.

@@ -42,6 +42,7 @@ fn source(name: &str) -> SourceStatus {
         waiting: None,
         refused: None,
         problem: None,
+        forge_problem: None,
         fetch_failures: 0,
         fetched_at: Some("2026-01-02T03:04:05Z".parse().expect("a time")),
         next_fetch: None,

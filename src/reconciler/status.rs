@@ -31,6 +31,7 @@ impl Reconciler {
             waiting,
             refused: source.refused.as_ref().map(|(revision, _)| revision.clone()),
             problem: source.fetches.problem.clone().or(refused).or(rewound).or_else(|| source.broken.clone()),
+            forge_problem: source.requests.asks.problem.clone(),
             fetch_failures: source.fetches.failures,
             fetched_at: source.fetches.fetched_at,
             next_fetch: source.fetches.due_at().filter(|_| self.drain.is_none()),

@@ -191,6 +191,10 @@ impl Siege {
         traces.look("/metrics", self.world.http("/metrics").as_bytes());
         traces.look("audit", self.world.text(&["audit", "show"]).as_bytes());
         traces.assert_none(&ansible.display().to_string());
+        // What was lent was read and said by live previews, and kept without itself.
+        let mut marks = Traces::new(vec![("mark", "[redacted]".to_owned())]);
+        marks.look_below(&self.world.path("state"));
+        assert!(marks.found(), "nothing was redacted");
     }
 }
 

@@ -162,6 +162,6 @@ fn side_event(page: &mut Page, event: &RunEventKind) {
 }
 
 /// `1 host`, `2 hosts`.
-fn counted(count: u32, what: &str) -> String {
+pub(super) fn counted(count: u32, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

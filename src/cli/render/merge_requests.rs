@@ -2,6 +2,7 @@
 
 use super::drift::coverage_words;
 use super::hosts::some_of;
+use super::logs::counted;
 use crate::api::MergeRequestList;
 use crate::cli::page::{Page, Tone, piece, plain};
 use crate::domain::{
@@ -16,7 +17,9 @@ const LINES: usize = 20;
 pub(in crate::cli) fn merge_requests_page(list: &MergeRequestList, _now: Timestamp) -> Page {
     let mut page = Page::default();
     if list.merge_requests.is_empty() {
-        page.line(&[plain("no merge request is followed")]);
+        page.line(&[plain(
+            "no merge request is followed; `driftless status` says if a forge cannot be asked",
+        )]);
         return page;
     }
     let rows = list.merge_requests.iter().map(|it| {
@@ -112,9 +115,10 @@ fn previewed(page: &mut Page, made: &Previewed) {
         touched(page, stack);
         if let Some(it) = made.sandboxed.get(&stack.stack) {
             let problem = it.problem.as_ref().map_or_else(String::new, |it| format!("; {it}"));
+            let (plays, tasks) = (counted(it.plays, "play"), counted(it.tasks, "task"));
+            let version = &it.version;
             page.line(&[plain(format!(
-                "  in the sandbox, ansible-core {}: {} plays, {} tasks{problem}",
-                it.version, it.plays, it.tasks
+                "  in the sandbox, ansible-core {version}: {plays}, {tasks}{problem}"
             ))]);
         }
     }

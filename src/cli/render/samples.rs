@@ -87,6 +87,7 @@ pub(in crate::cli) fn source(name: &str) -> SourceStatus {
         waiting: None,
         refused: None,
         problem: None,
+        forge_problem: None,
         fetch_failures: 0,
         fetched_at: Some(ago(12)),
         next_fetch: Some(now() + Span::from_secs(48)),

@@ -101,6 +101,10 @@ fn remarks(page: &mut Page, source: &SourceStatus) {
         let what = format!("  {}: {}{again}", source.name, problem.message);
         page.problem(what, problem.remedy.as_deref());
     }
+    if let Some(problem) = &source.forge_problem {
+        let what = format!("  {}: merge requests are not followed: {}", source.name, problem.message);
+        page.problem(what, problem.remedy.as_deref());
+    }
     if let Some(waiting) = &source.waiting {
         let what = format!("  {}: {} waits for a person", source.name, waiting.short());
         page.line(&[piece(Tone::Notice, what)]);

@@ -50,6 +50,7 @@ fn the_status_says_what_is_wrong_and_what_to_do() {
     waits.waiting = Some(revision());
     status.sources[0].problem = Some(Failure::soon("the remote does not answer").remedy("check the address"));
     status.sources[0].fetch_failures = 3;
+    status.sources[0].forge_problem = Some(Failure::soon("the token is old").remedy("make a new one"));
     status.sources[0].fetched_at = None;
     status.sources.push(waits);
     status.stacks.clear();
@@ -70,6 +71,8 @@ infra   problem             main@4f2a9c01d7  never    in 48s
 lab     waits for approval  main@4f2a9c01d7  12s ago  in 48s
   infra: the remote does not answer (3 times in a row)
     -> check the address
+  infra: merge requests are not followed: the token is old
+    -> make a new one
   lab: main@4f2a9c01d7 waits for a person
     -> look at it with `driftless approve lab`
 

@@ -76,6 +76,7 @@ fn broken_source(name: &str) -> SourceStatus {
         waiting: None,
         refused: None,
         problem: Some(Failure::soon("it does not answer")),
+        forge_problem: None,
         fetch_failures: 3,
         fetched_at: Some(ago(2)),
         next_fetch: None,

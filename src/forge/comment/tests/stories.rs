@@ -200,4 +200,6 @@ fn without_an_address_of_ours_the_command_is_named() {
         let text = "\n`driftless preview infra 12` shows all of it.\n";
         says(&CommentInput { link, impact: impact(), ..input() }, text);
     }
+    // One that was merged is not followed any more, its runs are kept.
+    says(&CommentInput { link: None, ..merged() }, "\n`driftless show RUN` shows all of a run.\n");
 }
