@@ -109,6 +109,7 @@ fn source() -> SourceStatus {
         waiting: Some(format!("main@sha1:{}", "cd".repeat(20)).parse().expect("a revision")),
         refused: None,
         problem: None,
+        forge_problem: None,
         fetch_failures: 0,
         fetched_at: None,
         next_fetch: None,
