@@ -235,11 +235,11 @@ fn runtimes(plan: &str) -> [(&'static str, Vec<(&'static str, String)>); 3] {
         ("requirements.txt", "file:.\n".to_owned()),
         ("setup.py", setup.clone()),
     ]);
-    let mut bare = base("bare");
-    bare.extend([("requirements.txt", "file:.\n".to_owned()), ("setup.py", setup)]);
+    let mut alone = base("bare");
+    alone.extend([("requirements.txt", "file:.\n".to_owned()), ("setup.py", setup)]);
     let mut collections = base("collections");
     collections.push(("requirements.yml", "collections: [{ name: ., type: dir }]\n".to_owned()));
-    [("packages", packages), ("requirements", bare), ("collections", collections)]
+    [("packages", packages), ("requirements", alone), ("collections", collections)]
 }
 
 /// The vectors that are tried, each by both.

@@ -46,11 +46,9 @@ fn obey(forge: &Forge, line: &str) -> String {
             "closed".to_owned()
         }
         ["show", of] => {
-            let comments: String = forge
-                .comments(number(of))
-                .iter()
-                .map(|it| format!("{} ({} edits):\n{}\n", it.by, it.edits, it.body))
-                .collect();
+            let comments = forge.comments(number(of)).iter().fold(String::new(), |text, it| {
+                format!("{text}{} ({} edits):\n{}\n", it.by, it.edits, it.body)
+            });
             let statuses = forge.statuses(&forge.head(number(of)));
             let statuses =
                 statuses.iter().map(|it| format!("{} {}: {}\n", it.state, it.context, it.description));
