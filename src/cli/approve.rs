@@ -57,7 +57,7 @@ fn waiting_of_stack(stack: &NameWanted, status: &StackStatus) -> Page {
     if let Some(shown) = shown {
         let again = if shown.lapsed { ", and is not what was approved" } else { "" };
         page.line(&[plain(format!(
-            "{} waits: run {} predicts {} changes on {} hosts{again}; {}",
+            "{} waits: run {} predicts changes: {}, on hosts: {}{again}; {}",
             shown.revision.short(),
             shown.run,
             shown.changes,

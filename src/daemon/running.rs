@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::ansible::execute::{Audience, Execution, Finished, Log};
+use crate::cli::escape;
 use crate::domain::{
     Ending, Event, Failure, Findings, HostEnd, HostName, Outcome, Reason, RunEvent, RunId, RunSpec, Tally,
 };
@@ -50,7 +51,9 @@ pub(super) async fn run(tools: Arc<Tools>, spec: RunSpec, orders: Orders) {
     let task = tokio::spawn(attempt(Arc::clone(&tools), spec, orders).instrument(span.clone()));
     let End { ending, hosts, findings } = task.await.unwrap_or_else(|_panicked| broken().into());
     let took = begun.elapsed();
-    let reason = ending.reason.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+    // Texts of repositories and hosts are in it: one line, whatever they hold.
+    let reason =
+        ending.reason.as_ref().map_or_else(String::new, |it| format!(": {}", escape(&it.to_string())));
     tracing::info!(parent: &span, outcome = %ending.outcome, seconds = took.as_secs_f64(), "ended {}{reason}", ending.outcome);
     tools.metrics.run_ended(&stack, mode, ending.outcome, took);
     tools.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);

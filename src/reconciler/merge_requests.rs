@@ -304,6 +304,8 @@ impl Source {
         for followed in &mut reported {
             let predicted = followed.facts.live.as_ref().filter(|it| it.head == followed.facts.seen.head);
             let predicted = predicted.and_then(|it| it.stacks.get(&spec.stack.stack)?.as_ref());
+            // What did not get to its end promised nothing.
+            let predicted = predicted.filter(|it| it.outcome.is_success());
             let report = predicted.map(|it| it.prediction.compare(findings, &flapping));
             if let Some(report) = &report {
                 let totals = &mut stack.facts.predictions;

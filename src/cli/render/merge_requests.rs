@@ -159,7 +159,7 @@ fn checked(page: &mut Page, stack: &StackName, done: Option<&LiveStack>) {
     let words = match done {
         None => "is being checked, or waits for it".to_owned(),
         Some(it) => format!(
-            "run {} {}: {} changes on {} hosts, {}",
+            "run {} {}: changes: {}, hosts: {}, {}",
             it.run,
             it.outcome,
             it.prediction.changes.len() as u64 + it.prediction.left_out,
