@@ -131,6 +131,13 @@ impl Auditing {
         if !self.begun {
             self.begin().await?;
         }
+        // What was not verified yet, or does not hold, is not signed: that would vouch for it.
+        if self.verdict().is_none() {
+            self.verify().await?;
+        }
+        if self.verdict() != Some(true) {
+            return Ok(());
+        }
         let Some(keys) = &self.keys else { return Ok(()) };
         let state = self.tools.store.audit_state().await?;
         let config = self.tools.config();
@@ -151,6 +158,12 @@ impl Auditing {
         self.anchor = Some(checkpoint);
         self.signed = Instant::now();
         Ok(())
+    }
+
+    /// Whether the chain held when it was last verified; `None` if it never was.
+    fn verdict(&self) -> Option<bool> {
+        let verdict = self.tools.flags.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        verdict.as_ref().map(Result::is_ok)
     }
 
     async fn verify(&mut self) -> Result<(), StoreError> {
