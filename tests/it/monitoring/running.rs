@@ -128,6 +128,10 @@ impl Troubled {
     /// What people do to it, and what it takes for that to be seen.
     fn trouble(&self) {
         let world = &self.world;
+        eventually("the stacks are declared", SOON, || {
+            let stacks = world.try_json(&["stacks"])?["stacks"].as_array()?.len();
+            (stacks != 0).then_some(())
+        });
         world.text(&["suspend", "infra/suspended"]);
         let live = |it: &Value| !it["ending"].is_object() && it["started_at"].is_string();
         let stuck = eventually("the third runs", SOON * 2, || self.run_of("third/all", live));
