@@ -174,8 +174,10 @@ fn verified_page(verified: &Verified) -> Page {
         _ => "the checkpoint vouches for all of them".to_owned(),
     };
     page.line(&[plain(vouched)]);
-    if verified.erased != 0 {
-        page.line(&[plain(format!("{} texts about persons were erased, as records say", verified.erased))]);
+    match verified.erased {
+        0 => {}
+        1 => page.line(&[plain("1 text about a person was erased, as a record says")]),
+        texts => page.line(&[plain(format!("{texts} texts about persons were erased, as records say"))]),
     }
     page
 }

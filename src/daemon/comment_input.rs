@@ -97,10 +97,8 @@ fn state(
 }
 
 fn approvals(facts: &MergeRequestFacts, needed: u32) -> ApprovalsWanted {
-    let seen = &facts.seen;
-    let given =
-        seen.approvals.iter().filter(|it| it.by != seen.author && it.commit.as_ref() == Some(&seen.head));
-    ApprovalsWanted { needed, given: given.map(|it| it.by.clone()).collect(), missing: Vec::new() }
+    let given = facts.seen.others_who_approve().into_iter().map(str::to_owned).collect();
+    ApprovalsWanted { needed, given }
 }
 
 /// Labels of tasks, each once, by what they are known by.

@@ -1,6 +1,7 @@
 //! A merge request: how people propose a change to the followed branch. GitHub, Forgejo and Gitea call it a pull
 //! request.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -170,6 +171,19 @@ pub struct Approval {
     pub by: String,
     /// The head that the person looked at. `None` if the forge does not tell: such an approval is bound to nothing.
     pub commit: Option<CommitHash>,
+}
+
+impl MergeRequest {
+    /// Who approves of the head that it has now, each person once, its author among them if the forge lets him.
+    pub fn approvers(&self) -> BTreeSet<&str> {
+        let of_head = self.approvals.iter().filter(|it| it.commit.as_ref() == Some(&self.head));
+        of_head.map(|it| it.by.as_str()).collect()
+    }
+
+    /// The same without its author: those whose approval counts where approvals are wanted.
+    pub fn others_who_approve(&self) -> BTreeSet<&str> {
+        self.approvers().into_iter().filter(|it| *it != self.author).collect()
+    }
 }
 
 /// A merge request, as its forge tells it. All texts come from outside: they are data, never words of ours.

@@ -149,9 +149,6 @@ fn looked_at(input: &CommentInput) -> String {
             "{merge} changes what the Ansible runtime is made of. That is not previewed, because it would run \
              packages that nobody approved: review it, and apply it with attention.\n\n"
         ),
-        PreviewState::NotAllowed { why, remedy } => {
-            format!("**Not previewed**: {}. To do: {}.\n\n", code(why), code(remedy))
-        }
     }
 }
 
@@ -179,13 +176,7 @@ fn approvals(input: &CommentInput) -> String {
     }
     text.push('.');
     if (given as u64) < u64::from(wanted.needed) {
-        match wanted.missing.as_slice() {
-            [] => text.push_str(" It is not applied before that, whoever merges it."),
-            missing => {
-                let more = u64::from(wanted.needed) - given as u64;
-                write!(text, " Still needed: {more}, from {}.", accounts(missing)).ok();
-            }
-        }
+        text.push_str(" It is not applied before that, whoever merges it.");
     }
     format!("{text}\n\n")
 }

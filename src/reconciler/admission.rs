@@ -1,7 +1,5 @@
 //! What a commit needs before it is admitted, where the operator asks for more than a push.
 
-use std::collections::BTreeSet;
-
 use crate::domain::{
     AdmissionPolicy, CommitHash, Failure, Landing, Lineage, MergeRequestState, RewindPolicy, Tip,
 };
@@ -49,10 +47,7 @@ fn lacks(landing: &Landing, wanted: u32) -> Option<Failure> {
     if !landing.as_proposed {
         return refused(format!("{short} is not what merging merge request {number} makes"));
     }
-    let of_head = request.approvals.iter().filter(|it| it.commit.as_ref() == Some(&request.head));
-    let people: BTreeSet<&str> =
-        of_head.map(|it| it.by.as_str()).filter(|it| *it != request.author).collect();
-    let approved = people.len();
+    let approved = request.others_who_approve().len();
     if approved < wanted as usize {
         return Some(
             Failure::soon(format!(

@@ -74,7 +74,8 @@ impl Stack {
         let before = self.before.take();
         self.changed = true;
         match spec.mode {
-            Mode::Check if Self::is_preview(&spec) => {}
+            // Of a preview nothing is learned about the hosts.
+            Mode::Check if spec.trigger == Trigger::MergeRequest => {}
             Mode::Check if spec.trigger == Trigger::Approval => self.approval_looked(ended, pace, &spec),
             Mode::Check => self.check_finished(ended, pace, &spec),
             Mode::Apply => self.apply_finished(ended, pace, &spec, before),

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use super::backoff::Jitter;
 use super::merge_requests::{Effort, Followed};
 use super::source::Source;
-use super::stack::{Stack, StopOrder};
+use super::stack::StopOrder;
 use super::wants::Want;
 
 /// The most tasks that are kept because a live check could not see them.
@@ -24,9 +24,8 @@ const REPORT_PAUSE: Span = Span::from_secs(5);
 
 /// Whose word allows a live preview of this head: the author's, or that of somebody who approved of exactly it.
 fn trusted<'a>(seen: &'a MergeRequest, policy: &MergeRequestPolicy) -> Option<&'a str> {
-    let approved = seen.approvals.iter().filter(|it| it.commit.as_ref() == Some(&seen.head));
-    let mut people = std::iter::once(&seen.author).chain(approved.map(|it| &it.by));
-    people.find(|it| policy.live_for.contains(*it)).map(String::as_str)
+    let mut people = std::iter::once(seen.author.as_str()).chain(seen.approvers());
+    people.find(|it| policy.live_for.contains(*it))
 }
 
 /// Whether a live preview may begin or go on, by what is known now.
@@ -339,11 +338,4 @@ fn why_stale(
     }
     let allowed = preview.zip(policy).is_some_and(|(preview, policy)| is_allowed(followed, preview, policy));
     (!allowed).then(|| format!("live previews of merge request {number} are not allowed any more"))
-}
-
-impl Stack {
-    /// Whether its live run is a preview, of which nothing is learned about the hosts.
-    pub(super) fn is_preview(spec: &RunSpec) -> bool {
-        spec.trigger == Trigger::MergeRequest
-    }
 }

@@ -66,13 +66,6 @@ pub enum PreviewState {
     },
     /// It changes what the Ansible runtime is made of. To preview that would run its packages.
     RuntimeChanged,
-    /// The operator's policy does not allow it.
-    NotAllowed {
-        /// Which policy.
-        why: String,
-        /// What to do.
-        remedy: String,
-    },
 }
 
 /// What was found out of one stack beyond reading.
@@ -172,8 +165,6 @@ pub struct ApprovalsWanted {
     pub needed: u32,
     /// Who approves of this head, by the names of the accounts.
     pub given: Vec<String>,
-    /// Who could still approve, by the names of the accounts; empty if anybody could.
-    pub missing: Vec<String>,
 }
 
 /// What came of a merged merge request.

@@ -43,9 +43,6 @@ fn previewed(input: &CommentInput) -> (CommitState, String) {
         }
         // Nobody can make it previewed, so that waiting would be for ever.
         PreviewState::RuntimeChanged => (CommitState::Success, "runtime change, not previewed".to_owned()),
-        PreviewState::NotAllowed { .. } => {
-            (CommitState::Pending, "not previewed: policy does not allow it".to_owned())
-        }
         PreviewState::Done => match input.level {
             PreviewLevel::Static => (CommitState::Success, format!("not run; {}", touches(&input.impact))),
             PreviewLevel::Sandboxed => sandboxed(input),

@@ -128,11 +128,7 @@ pub(super) fn live() -> CommentInput {
             sandboxed: None,
             live: Some(live_result()),
         }],
-        approvals: Some(ApprovalsWanted {
-            needed: 2,
-            given: vec!["alice".to_owned()],
-            missing: vec!["bob".to_owned(), "carol".to_owned()],
-        }),
+        approvals: Some(ApprovalsWanted { needed: 2, given: vec!["alice".to_owned()] }),
         ..input()
     }
 }

@@ -77,12 +77,11 @@ fn filled(texts: &[String], state: usize) -> CommentInput {
         PreviewState::Refused { why: next(), remedy: next() },
         PreviewState::Conflicts { paths: vec![next(), next()] },
         PreviewState::RuntimeChanged,
-        PreviewState::NotAllowed { why: next(), remedy: next() },
     ];
     let mut input = CommentInput {
         state: states[state % states.len()].clone(),
         stacks: vec![stack],
-        approvals: Some(ApprovalsWanted { needed: 3, given: vec![next()], missing: vec![next(), next()] }),
+        approvals: Some(ApprovalsWanted { needed: 3, given: vec![next(), next()] }),
         level: PreviewLevel::Live,
         link: Some(next()),
         no_sandbox: Some(next()),

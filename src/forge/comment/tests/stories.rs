@@ -40,8 +40,6 @@ fn each_state_says_what_to_do() {
         "does not merge into `main` at `9f8e7d6c5b`. To do: bring it",
     );
     says(&with(PreviewState::RuntimeChanged), "changes what the Ansible runtime is made of.");
-    let policy = PreviewState::NotAllowed { why: "a fork".to_owned(), remedy: "approve the head".to_owned() };
-    says(&with(policy), "**Not previewed**: `a fork`. To do: `approve the head`.");
 }
 
 #[test]

@@ -56,9 +56,10 @@ async fn a_forge_that_asks_to_wait_is_not_asked_meanwhile(kind: ForgeKind) {
 /// Waits for a condition with a deadline.
 async fn eventually<F: Future<Output = bool>>(condition: impl Fn() -> F) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
     while !condition().await {
         assert!(tokio::time::Instant::now() < deadline, "it did not come to pass");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        looks.tick().await;
     }
 }
 
