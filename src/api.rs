@@ -16,7 +16,7 @@ pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelB
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode};
 pub use name::{NameWanted, resolve_stack};
-pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route};
+pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,
 };

@@ -6,6 +6,7 @@
 mod act;
 mod apply;
 mod approve;
+mod asking;
 mod audit;
 mod client;
 mod command;

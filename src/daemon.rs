@@ -3,6 +3,7 @@
 //! What must never be: a decision carried out that was not recorded; a second owner of the core; policy in here.
 
 mod access;
+mod acting;
 mod approving;
 mod asked_commit;
 mod asking;

@@ -1,6 +1,7 @@
 //! The nouns of driftless. No I/O, no clock, no async: every other module may depend on this one, and it depends
 //! on nothing of ours.
 
+pub mod access;
 pub mod failure;
 pub mod name;
 pub mod revision;
@@ -38,6 +39,7 @@ pub mod memory;
 
 pub mod audit;
 
+pub use access::{Caller, Grant, Proof, Role, Scope};
 pub use audit::{AuditHead, AuditRecord};
 pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,

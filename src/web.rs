@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 
-pub use accounts::{Accounts, Permission, Person};
+pub use accounts::{Accounts, Permission};
 pub use api_routes::api_router;
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
 pub use open_routes::open_router;
@@ -29,7 +29,7 @@ use crate::api::{
     EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
     RunView, Status,
 };
-use crate::domain::{DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
+use crate::domain::{Caller, DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
 ///
@@ -63,47 +63,47 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         stack: StackId,
         body: PlanBody,
-        by: Person,
+        by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Records that the hosts or changes of an apply are accepted.
     fn approve_hosts(
         &self,
         stack: StackId,
         body: ApproveHostsBody,
-        by: Person,
+        by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Records a request for an apply.
     fn apply(
         &self,
         stack: StackId,
         body: ApplyBody,
-        by: Person,
+        by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Records that no more runs of a stack are wanted.
     fn suspend(
         &self,
         stack: StackId,
-        by: Person,
+        by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Records that runs are wanted again.
     fn resume(
         &self,
         stack: StackId,
-        by: Person,
+        by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Records that a live run is to end.
     fn cancel(
         &self,
         run: RunId,
         body: CancelBody,
-        by: Person,
+        by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Records that a waiting revision is accepted.
     fn approve(
         &self,
         source: SourceName,
         body: ApproveBody,
-        by: Person,
+        by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// The largest body of a webhook that is read, in bytes.
     fn webhook_body_limit(&self) -> usize;
@@ -120,7 +120,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Records of the audit chain.
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
     /// Erases the name of a person from the audit chain.
-    fn erase(&self, name: String, by: Person) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    fn erase(&self, name: String, by: Caller) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// The merge requests that are followed.
     fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
     /// Records a request for a live preview.
@@ -129,7 +129,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
         source: SourceName,
         number: MergeRequestNumber,
         body: PreviewBody,
-        by: Person,
+        by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;

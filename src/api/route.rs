@@ -1,6 +1,8 @@
 //! The routes, as data: the server is built from this table, so a route that is not here is not served, and the test
 //! of who may do what goes through all of it.
 
+use crate::domain::Role;
+
 /// Where every route of the API begins.
 pub const PREFIX: &str = "/api/v1";
 
@@ -16,12 +18,30 @@ pub enum Method {
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
-    /// root, the user of the daemon, and members of the group of administrators.
-    Administrators,
+    /// Those who have this role, or one that may do more. On the unix socket root, the user of the daemon, and members
+    /// of the group of administrators are [`Role::Admin`], and nobody else has a role.
+    Role(Role),
     /// Whoever reaches the listener.
     Everybody,
     /// Whoever signs with the secret of a receiver, for the source of that receiver.
     Senders,
+}
+
+/// What a route is about, which a caller must have in their scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The daemon as a whole: only those whose scope is everything.
+    Daemon,
+    /// The source that the path names, as a whole.
+    Source,
+    /// The stack that the path names.
+    Stack,
+    /// The stack of the run that the path names.
+    Run,
+    /// Many things, of which a caller is told those in their scope.
+    Listed,
+    /// Nothing that a scope could have.
+    Nothing,
 }
 
 /// Where a route is served, and nowhere else.
@@ -44,52 +64,83 @@ pub struct Route {
     pub path: &'static str,
     /// Who may.
     pub access: Access,
+    /// With what.
+    pub subject: Subject,
     /// What it is for, in one sentence.
     pub about: &'static str,
 }
 
-const fn api(method: Method, path: &'static str, about: &'static str) -> Route {
-    Route { listener: Listener::Socket, method, path, access: Access::Administrators, about }
+const fn look(path: &'static str, subject: Subject, about: &'static str) -> Route {
+    let access = Access::Role(Role::Viewer);
+    Route { listener: Listener::Socket, method: Method::Get, path, access, subject, about }
+}
+
+const fn act(path: &'static str, role: Role, subject: Subject, about: &'static str) -> Route {
+    let access = Access::Role(role);
+    Route { listener: Listener::Socket, method: Method::Post, path, access, subject, about }
 }
 
 const fn open(path: &'static str, about: &'static str) -> Route {
-    Route { listener: Listener::Tcp, method: Method::Get, path, access: Access::Everybody, about }
+    let (access, subject) = (Access::Everybody, Subject::Nothing);
+    Route { listener: Listener::Tcp, method: Method::Get, path, access, subject, about }
 }
 
 /// Every route there is.
 pub const ROUTES: [Route; 23] = [
-    api(Method::Get, "/api/v1/status", "The daemon, its sources, its stacks and its live runs."),
-    api(Method::Get, "/api/v1/stacks", "All stacks."),
-    api(Method::Get, "/api/v1/stacks/{source}/{stack}/explain", "Why a stack did, does or does not run."),
-    api(
-        Method::Get,
+    look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
+    look("/api/v1/stacks", Subject::Listed, "All stacks."),
+    look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
+    look(
         "/api/v1/stacks/{source}/{stack}/drift",
+        Subject::Stack,
         "The hosts of a stack: how they differ, what they are owed.",
     ),
-    api(Method::Post, "/api/v1/stacks/{source}/{stack}/apply", "Asks for an apply."),
-    api(Method::Post, "/api/v1/stacks/{source}/{stack}/plan", "Asks for a check."),
-    api(
-        Method::Post,
+    act("/api/v1/stacks/{source}/{stack}/apply", Role::Operator, Subject::Stack, "Asks for an apply."),
+    act("/api/v1/stacks/{source}/{stack}/plan", Role::Operator, Subject::Stack, "Asks for a check."),
+    act(
         "/api/v1/stacks/{source}/{stack}/approve",
+        Role::Operator,
+        Subject::Stack,
         "Accepts that an apply is for other hosts, or changes more, than was usual.",
     ),
-    api(Method::Post, "/api/v1/stacks/{source}/{stack}/suspend", "Starts no more runs of a stack."),
-    api(Method::Post, "/api/v1/stacks/{source}/{stack}/resume", "Starts runs again, and ends a hold."),
-    api(Method::Get, "/api/v1/runs", "Runs, newest first."),
-    api(Method::Get, "/api/v1/runs/{run}", "One run with its recap and its notable results."),
-    api(Method::Get, "/api/v1/runs/{run}/events", "What Ansible told, one JSON object a line."),
-    api(Method::Post, "/api/v1/runs/{run}/cancel", "Ends a live run."),
-    api(Method::Post, "/api/v1/sources/{source}/approve", "Accepts a revision that waits for a person."),
-    api(Method::Get, "/api/v1/audit", "Records of the audit chain, the older ones first."),
-    api(
-        Method::Post,
+    act(
+        "/api/v1/stacks/{source}/{stack}/suspend",
+        Role::Operator,
+        Subject::Stack,
+        "Starts no more runs of a stack.",
+    ),
+    act(
+        "/api/v1/stacks/{source}/{stack}/resume",
+        Role::Operator,
+        Subject::Stack,
+        "Starts runs again, and ends a hold.",
+    ),
+    look("/api/v1/runs", Subject::Listed, "Runs, newest first."),
+    look("/api/v1/runs/{run}", Subject::Run, "One run with its recap and its notable results."),
+    look("/api/v1/runs/{run}/events", Subject::Run, "What Ansible told, one JSON object a line."),
+    act("/api/v1/runs/{run}/cancel", Role::Operator, Subject::Run, "Ends a live run."),
+    act(
+        "/api/v1/sources/{source}/approve",
+        Role::Operator,
+        Subject::Source,
+        "Accepts a revision that waits for a person.",
+    ),
+    look("/api/v1/audit", Subject::Listed, "Records of the audit chain, the older ones first."),
+    act(
         "/api/v1/audit/erase",
+        Role::Admin,
+        Subject::Daemon,
         "Erases the name of a person from the audit chain, which holds as before.",
     ),
-    api(Method::Get, "/api/v1/merge-requests", "The merge requests that are followed, and their previews."),
-    api(
-        Method::Post,
+    look(
+        "/api/v1/merge-requests",
+        Subject::Listed,
+        "The merge requests that are followed, and their previews.",
+    ),
+    act(
         "/api/v1/sources/{source}/merge-requests/{number}/preview",
+        Role::Operator,
+        Subject::Source,
         "Asks for a live preview of a merge request.",
     ),
     open("/", "A few lines that say where to look."),
@@ -101,6 +152,7 @@ pub const ROUTES: [Route; 23] = [
         method: Method::Post,
         path: "/webhooks/{source}",
         access: Access::Senders,
+        subject: Subject::Nothing,
         about: "Takes a signed delivery of a forge in: see [webhooks](webhooks.md).",
     },
 ];
@@ -114,7 +166,7 @@ mod tests {
         for route in ROUTES {
             let on_socket = route.listener == Listener::Socket;
             assert_eq!(on_socket, route.path.starts_with(PREFIX), "{}", route.path);
-            assert_eq!(on_socket, route.access == Access::Administrators, "{}", route.path);
+            assert_eq!(on_socket, matches!(route.access, Access::Role(_)), "{}", route.path);
             // What comes over TCP acts only if it is signed, and then only as a hint.
             let acts = route.method == Method::Post;
             assert_eq!(!on_socket && acts, route.access == Access::Senders, "{}", route.path);

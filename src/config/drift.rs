@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::operator::{Limits, StackOverride};
+use super::limits::Limits;
+use super::operator::StackOverride;
 use super::shape::host_and_port;
 use super::units::show_span;
 use super::value::Value;

@@ -1,8 +1,9 @@
 //! What people approve of and ask for before hosts are touched: answered at the desk, decided by the core.
 
 use crate::api::{ActionReply, ApproveHostsBody, ErrorBody, PreviewBody};
-use crate::domain::{Event, MergeRequestNumber, MergeRequestState, PreviewLevel, SourceName, StackId};
-use crate::web::Person;
+use crate::domain::{
+    Caller, Event, MergeRequestNumber, MergeRequestState, PreviewLevel, SourceName, StackId,
+};
 
 use super::desk::Desk;
 
@@ -11,7 +12,7 @@ pub(super) async fn approve_what_waits(
     desk: &Desk,
     stack: StackId,
     body: ApproveHostsBody,
-    by: Person,
+    by: Caller,
 ) -> Result<ActionReply, ErrorBody> {
     let status = desk.stack(&stack).await?;
     let hold = status.airbag.filter(|it| it.approved_by.is_none());
@@ -42,7 +43,7 @@ pub(super) async fn preview(
     source: SourceName,
     number: MergeRequestNumber,
     body: PreviewBody,
-    by: Person,
+    by: Caller,
 ) -> Result<ActionReply, ErrorBody> {
     let asked = source.clone();
     let known = desk.inbox.ask(move |core, _| {

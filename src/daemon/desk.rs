@@ -11,22 +11,21 @@ use tokio::sync::Notify;
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
     ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
-    RevisionAsked, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
+    RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    DriftReport, Event, Failure, MergeRequestNumber, Mode, Request, Revision, RunId, SourceName,
-    SourceStatus, StackId, StackStatus, Timestamp,
+    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
+    StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
-use crate::reconciler::intersect_limits;
 use crate::store::Store;
-use crate::web::{Backend, Person, WebhookAnswer};
+use crate::web::{Backend, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::receiving::Receiving;
-use super::{approving, asked_commit, clock, record, trail};
+use super::{acting, approving, clock, record, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -69,8 +68,8 @@ impl From<Stopping> for ErrorBody {
 }
 
 /// All sources and stacks, and how many runs there may be.
-struct Overview {
-    sources: Vec<SourceStatus>,
+pub(super) struct Overview {
+    pub(super) sources: Vec<SourceStatus>,
     stacks: Vec<StackStatus>,
     run_limit: u32,
     live: Vec<RunId>,
@@ -79,7 +78,7 @@ struct Overview {
 }
 
 impl Desk {
-    async fn overview(&self) -> Result<Overview, Stopping> {
+    pub(super) async fn overview(&self) -> Result<Overview, Stopping> {
         self.inbox
             .ask(|core, now| Overview {
                 sources: core.sources(),
@@ -103,30 +102,12 @@ impl Desk {
     pub(super) async fn wish(
         &self,
         event: Event,
-        by: &Person,
+        by: &Caller,
         message: String,
     ) -> Result<ActionReply, ErrorBody> {
         let after = record::newest(&self.store).await.map_err(|it| store_error(&it))?;
         self.inbox.record(event).await?.map_err(ErrorBody::unavailable)?;
         Ok(ActionReply { message, by: by.name.clone(), run: None, after })
-    }
-
-    /// The full revision that a person means; it must have been admitted, itself or as an ancestor.
-    async fn admitted_revision(&self, stack: &StackStatus, asked: &str) -> Result<Revision, ErrorBody> {
-        let asked: RevisionAsked = asked.parse()?;
-        let source = stack.id.source.clone();
-        let status = self.overview().await?.sources.into_iter().find(|it| it.name == source);
-        let admitted = status
-            .and_then(|it| it.admitted)
-            .ok_or_else(|| ErrorBody::refused(format!("nothing of source {source} was admitted yet")))?;
-        let git = Arc::clone(&self.git);
-        let commit =
-            tokio::task::spawn_blocking(move || asked_commit::find(&git, &source, &asked, &admitted))
-                .await
-                .map_err(|_| {
-                    ErrorBody::new(ErrorCode::Internal, "the look into the repository broke off")
-                })??;
-        Ok(Revision { reference: stack.head.reference.clone(), commit })
     }
 
     fn notices(&self) -> Vec<String> {
@@ -153,13 +134,6 @@ impl Desk {
         }
         Readiness { ready: because.is_empty(), because }
     }
-}
-
-fn refuse_suspended(stack: &StackId, status: &StackStatus) -> Result<(), ErrorBody> {
-    status.suspended.as_ref().map_or(Ok(()), |(who, _)| {
-        Err(ErrorBody::refused(format!("{stack} is suspended by {who}"))
-            .remedy(format!("`driftless resume {stack}` first")))
-    })
 }
 
 fn store_error(error: &crate::store::StoreError) -> ErrorBody {
@@ -220,28 +194,8 @@ impl Backend for Desk {
         })
     }
 
-    async fn apply(&self, stack: StackId, body: ApplyBody, by: Person) -> Result<ActionReply, ErrorBody> {
-        let status = self.stack(&stack).await?;
-        let revision = match &body.revision {
-            Some(asked) => Some(self.admitted_revision(&status, asked).await?),
-            None => None,
-        };
-        refuse_suspended(&stack, &status)?;
-        if let Some(asked) = &body.limit {
-            // The core would not take it; better said now than a run that never comes.
-            intersect_limits(status.policy.limit.as_deref(), Some(asked))
-                .map_err(|it| ErrorBody::from_failure(ErrorCode::Refused, it))?;
-        }
-        let what = revision.as_ref().unwrap_or(&status.head).short();
-        let (limit, tags, outside_window) = (body.limit, body.tags, body.outside_window);
-        let request =
-            Request { mode: Mode::Apply, by: by.name.clone(), revision, limit, tags, outside_window };
-        self.wish(
-            Event::RunRequested { stack: stack.clone(), request },
-            &by,
-            format!("{what} is to be applied to {stack}"),
-        )
-        .await
+    async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {
+        acting::apply(self, stack, body, by).await
     }
 
     async fn drift(&self, stack: StackId) -> Result<DriftReport, ErrorBody> {
@@ -250,28 +204,15 @@ impl Backend for Desk {
         report.ok_or_else(|| ErrorBody::not_found(format!("there is no stack `{name}` any more")))
     }
 
-    async fn plan(&self, stack: StackId, body: PlanBody, by: Person) -> Result<ActionReply, ErrorBody> {
-        let status = self.stack(&stack).await?;
-        refuse_suspended(&stack, &status)?;
-        if let Some(asked) = &body.limit {
-            intersect_limits(status.policy.limit.as_deref(), Some(asked))
-                .map_err(|it| ErrorBody::from_failure(ErrorCode::Refused, it))?;
-        }
-        // What was applied last is what its hosts are compared with; the head where nothing was.
-        let revision = status.attempted.filter(|it| it.commit != status.head.commit);
-        let what = revision.as_ref().unwrap_or(&status.head).short();
-        let (limit, tags, outside_window) = (body.limit, Vec::new(), None);
-        let request =
-            Request { mode: Mode::Check, by: by.name.clone(), revision, limit, tags, outside_window };
-        let message = format!("{stack} is to be compared with {what}");
-        self.wish(Event::RunRequested { stack, request }, &by, message).await
+    async fn plan(&self, stack: StackId, body: PlanBody, by: Caller) -> Result<ActionReply, ErrorBody> {
+        acting::plan(self, stack, body, by).await
     }
 
     async fn approve_hosts(
         &self,
         stack: StackId,
         body: ApproveHostsBody,
-        by: Person,
+        by: Caller,
     ) -> Result<ActionReply, ErrorBody> {
         approving::approve_what_waits(self, stack, body, by).await
     }
@@ -286,55 +227,32 @@ impl Backend for Desk {
         source: SourceName,
         number: MergeRequestNumber,
         body: PreviewBody,
-        by: Person,
+        by: Caller,
     ) -> Result<ActionReply, ErrorBody> {
         approving::preview(self, source, number, body, by).await
     }
 
-    async fn suspend(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn suspend(&self, stack: StackId, by: Caller) -> Result<ActionReply, ErrorBody> {
         let message = format!("{stack} is suspended: nothing more of it is started; a live run goes on");
         self.wish(Event::Suspended { stack, by: by.name.clone() }, &by, message).await
     }
 
-    async fn resume(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn resume(&self, stack: StackId, by: Caller) -> Result<ActionReply, ErrorBody> {
         let message = format!("{stack} is resumed, and a hold of it is ended");
         self.wish(Event::Resumed { stack, by: by.name.clone() }, &by, message).await
     }
 
-    async fn cancel(&self, run: RunId, body: CancelBody, by: Person) -> Result<ActionReply, ErrorBody> {
-        let live = self.inbox.ask(move |core, _| core.live_runs().iter().any(|it| it.run == run)).await?;
-        if !live {
-            self.run(run).await?; // Tells a run that is over from one that never was.
-            return Err(ErrorBody::refused(format!("run {run} is over already")));
-        }
-        let message = format!("run {run} is being ended; its revision is held until a newer one or a person");
-        let event = Event::CancelRequested { run, by: by.name.clone(), suspend: body.suspend };
-        let reply = self.wish(event, &by, message).await?;
-        Ok(ActionReply { run: Some(run), ..reply })
+    async fn cancel(&self, run: RunId, body: CancelBody, by: Caller) -> Result<ActionReply, ErrorBody> {
+        acting::cancel(self, run, body, by).await
     }
 
     async fn approve(
         &self,
         source: SourceName,
         body: ApproveBody,
-        by: Person,
+        by: Caller,
     ) -> Result<ActionReply, ErrorBody> {
-        let overview = self.overview().await?;
-        let Some(status) = overview.sources.into_iter().find(|it| it.name == source) else {
-            return Err(ErrorBody::not_found(format!("there is no source `{source}`")));
-        };
-        match status.waiting {
-            None => Err(ErrorBody::refused(format!("nothing of source {source} waits for a person"))),
-            Some(waiting) if waiting.commit != body.commit => {
-                Err(ErrorBody::refused(format!("{} does not wait; {waiting} does", body.commit.short()))
-                    .remedy("look at what waits now, and approve that"))
-            }
-            Some(waiting) => {
-                let message = format!("{} is admitted", waiting.short());
-                let event = Event::Approved { source, commit: body.commit, by: by.name.clone() };
-                self.wish(event, &by, message).await
-            }
-        }
+        acting::approve(self, source, body, by).await
     }
 
     fn webhook_body_limit(&self) -> usize {
@@ -353,7 +271,7 @@ impl Backend for Desk {
         trail::list(&self.store, query).await.map_err(|it| store_error(&it))
     }
 
-    async fn erase(&self, name: String, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
         let erased = self.store.audit_erase(clock::now(), name, by.name.clone()).await;
         let erased = erased.map_err(|it| store_error(&it))?;
         Ok(ActionReply { message: trail::erased(erased), by: by.name, run: None, after: None })

@@ -5,22 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-/// A person as the operating system names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// The number of the user.
-    pub uid: u32,
-    /// The name of the user, or `uid 1234` if it has none.
-    pub name: String,
-}
+use crate::domain::{Caller, Proof, Role, Scope};
 
 /// Whether a peer may use the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Permission {
     /// They may, and this is who they are.
-    Granted(Person),
-    /// They may not.
-    Denied(Person),
+    Granted(Caller),
+    /// They may not, and this is their name.
+    Denied(String),
 }
 
 /// Who may use the API, and where names are looked up.
@@ -64,8 +57,16 @@ impl Accounts {
             || uid == self.daemon_uid
             || self.admin_gid() == Some(gid)
             || name.as_deref().is_some_and(|it| self.is_member(it));
-        let person = Person { uid, name: name.unwrap_or_else(|| format!("uid {uid}")) };
-        if allowed { Permission::Granted(person) } else { Permission::Denied(person) }
+        let name = name.unwrap_or_else(|| format!("uid {uid}"));
+        if !allowed {
+            return Permission::Denied(name);
+        }
+        Permission::Granted(Caller {
+            name,
+            role: Role::Admin,
+            scope: Scope::All,
+            proof: Proof::Socket { uid },
+        })
     }
 
     fn user_name(&self, uid: u32) -> Option<String> {

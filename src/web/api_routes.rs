@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Backend;
-use super::accounts::{Permission, Person};
+use super::accounts::Permission;
 use super::audit_routes::{audit, erase};
 use super::events::events;
 use super::reply::{Answer, Refusal, answer, guard_headers};
@@ -21,7 +21,7 @@ use crate::api::{
     Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, ROUTES, Route, RunFilter,
     RunList, RunView, StackList, Status, resolve_stack,
 };
-use crate::domain::{DriftReport, RunId, SourceName, StackId};
+use crate::domain::{Caller, DriftReport, RunId, SourceName, StackId};
 
 /// The largest body that is read. The largest that means something is far smaller.
 const BODY_BYTES: usize = 64 * 1024;
@@ -70,20 +70,19 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
 /// Lets administrators through and hands on who they are. Everything on the socket passes here, unknown routes too.
 async fn only_administrators(mut request: Request, next: Next) -> Response {
     let response = match request.extensions_mut().remove::<Permission>() {
-        Some(Permission::Granted(person)) => {
-            request.extensions_mut().insert(person);
+        Some(Permission::Granted(caller)) => {
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Some(Permission::Denied(person)) => Refusal(denied(&person)).into_response(),
+        Some(Permission::Denied(name)) => Refusal(denied(&name)).into_response(),
         None => Refusal(ErrorBody::new(ErrorCode::NotPermitted, "nobody knows who asks")).into_response(),
     };
     guard_headers(response)
 }
 
-fn denied(person: &Person) -> ErrorBody {
-    ErrorBody::new(ErrorCode::NotPermitted, format!("{} may not use this daemon", person.name)).remedy(format!(
-        "ask an administrator to add {} to the group of driftless administrators in /etc/group, or use sudo",
-        person.name
+fn denied(name: &str) -> ErrorBody {
+    ErrorBody::new(ErrorCode::NotPermitted, format!("{name} may not use this daemon")).remedy(format!(
+        "ask an administrator to add {name} to the group of driftless administrators in /etc/group, or use sudo"
     ))
 }
 
@@ -147,7 +146,7 @@ pub(super) fn body<T: DeserializeOwned>(wanted: Wanted) -> Result<T, Refusal> {
 async fn apply<B: Backend>(
     State(backend): State<B>,
     Stack(stack): Stack,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     let body: ApplyBody = body(wanted)?;
@@ -162,7 +161,7 @@ async fn drift<B: Backend>(State(backend): State<B>, Stack(stack): Stack) -> Ans
 async fn plan<B: Backend>(
     State(backend): State<B>,
     Stack(stack): Stack,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     let body: PlanBody = body(wanted)?;
@@ -173,7 +172,7 @@ async fn plan<B: Backend>(
 async fn approve_hosts<B: Backend>(
     State(backend): State<B>,
     Stack(stack): Stack,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     answer(backend.approve_hosts(stack, body::<ApproveHostsBody>(wanted)?, by).await)
@@ -182,7 +181,7 @@ async fn approve_hosts<B: Backend>(
 async fn suspend<B: Backend>(
     State(backend): State<B>,
     Stack(stack): Stack,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
 ) -> Answer<ActionReply> {
     answer(backend.suspend(stack, by).await)
 }
@@ -190,7 +189,7 @@ async fn suspend<B: Backend>(
 async fn resume<B: Backend>(
     State(backend): State<B>,
     Stack(stack): Stack,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
 ) -> Answer<ActionReply> {
     answer(backend.resume(stack, by).await)
 }
@@ -227,7 +226,7 @@ async fn run<B: Backend>(State(backend): State<B>, AskedRun(run): AskedRun) -> A
 async fn cancel<B: Backend>(
     State(backend): State<B>,
     AskedRun(run): AskedRun,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     answer(backend.cancel(run, body::<CancelBody>(wanted)?, by).await)
@@ -240,7 +239,7 @@ async fn merge_requests<B: Backend>(State(backend): State<B>) -> Answer<MergeReq
 async fn preview<B: Backend>(
     State(backend): State<B>,
     Path((source, number)): Path<(String, String)>,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     let refused = |it: crate::domain::NameError| Refusal::from(it);
@@ -251,7 +250,7 @@ async fn preview<B: Backend>(
 async fn approve<B: Backend>(
     State(backend): State<B>,
     Path(source): Path<String>,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     let source: SourceName = source.parse().map_err(|it: crate::domain::NameError| Refusal::from(it))?;

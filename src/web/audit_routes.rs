@@ -4,10 +4,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 
 use super::Backend;
-use super::accounts::Person;
 use super::api_routes::{Wanted, body};
 use super::reply::{Answer, Refusal, answer};
 use crate::api::{ActionReply, AuditList, AuditQuery, EraseBody, ErrorBody, NameWanted, resolve_stack};
+use crate::domain::Caller;
 
 /// The longest name of a person that is looked for.
 const LONGEST_NAME: usize = 256;
@@ -34,7 +34,7 @@ pub(super) async fn audit<B: Backend>(
 
 pub(super) async fn erase<B: Backend>(
     State(backend): State<B>,
-    Extension(by): Extension<Person>,
+    Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     let EraseBody { name } = body(wanted)?;

@@ -13,11 +13,11 @@ use driftless::api::{
     RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
-    DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent, RunEventKind,
-    RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId, StackStatus, Timestamp,
-    Trigger,
+    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
+    RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
+    StackStatus, Timestamp, Trigger,
 };
-use driftless::web::{Backend, Person, WebhookAnswer};
+use driftless::web::{Backend, WebhookAnswer};
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
@@ -77,7 +77,7 @@ impl Memory {
         self.run.send_modify(|it| it.1 = false);
     }
 
-    fn act(&self, by: &Person, what: &str) -> ActionReply {
+    fn act(&self, by: &Caller, what: &str) -> ActionReply {
         let act = format!("{} {what}", by.name);
         self.acted.send_modify(|it| it.push(act.clone()));
         ActionReply { message: act, by: by.name.clone(), run: None, after: Some(RunId(6)) }
@@ -196,7 +196,7 @@ impl Backend for Memory {
         Ok(EventChunk { events, next: EventPosition(told * STEP), live, lost: 0 })
     }
 
-    async fn apply(&self, stack: StackId, body: ApplyBody, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {
         let limit = body.limit.unwrap_or_default();
         Ok(self.act(&by, &format!("applies {stack} limit {limit} tags {}", body.tags.join(","))))
     }
@@ -213,7 +213,7 @@ impl Backend for Memory {
         })
     }
 
-    async fn plan(&self, stack: StackId, body: PlanBody, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn plan(&self, stack: StackId, body: PlanBody, by: Caller) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("plans {stack} on {:?}", body.limit)))
     }
 
@@ -226,7 +226,7 @@ impl Backend for Memory {
         source: SourceName,
         number: MergeRequestNumber,
         body: PreviewBody,
-        by: Person,
+        by: Caller,
     ) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("previews {source} {number} {}", body.head.short())))
     }
@@ -235,20 +235,20 @@ impl Backend for Memory {
         &self,
         stack: StackId,
         body: ApproveHostsBody,
-        by: Person,
+        by: Caller,
     ) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("approves {} of {stack}", body.digest)))
     }
 
-    async fn suspend(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn suspend(&self, stack: StackId, by: Caller) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("suspends {stack}")))
     }
 
-    async fn resume(&self, stack: StackId, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn resume(&self, stack: StackId, by: Caller) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("resumes {stack}")))
     }
 
-    async fn cancel(&self, run: RunId, body: CancelBody, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn cancel(&self, run: RunId, body: CancelBody, by: Caller) -> Result<ActionReply, ErrorBody> {
         Self::known(run)?;
         let also = if body.suspend { " and suspends" } else { "" };
         Ok(self.act(&by, &format!("cancels {run}{also}")))
@@ -258,7 +258,7 @@ impl Backend for Memory {
         &self,
         source: SourceName,
         body: ApproveBody,
-        by: Person,
+        by: Caller,
     ) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("approves {} of {source}", body.commit)))
     }
@@ -282,7 +282,7 @@ impl Backend for Memory {
         Ok(AuditList::default())
     }
 
-    async fn erase(&self, name: String, by: Person) -> Result<ActionReply, ErrorBody> {
+    async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("erases {name}")))
     }
 
