@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, Coverage, HostName, LastCheck, Latencies,
-    LockKey, NarrowingRefusal, Outcome, Quarantine, Request, Restored, Revision, RunId, RunSpec, RuntimeSpec, Span,
-    StackId, StackName, Timestamp, Trigger, Windows,
+    LockKey, NarrowingRefusal, Outcome, Quarantine, Request, Restored, Revision, RunId, RunSpec, RuntimeSpec,
+    Span, StackId, StackName, Timestamp, Trigger, Windows,
 };
 
 /// When a new revision is applied.

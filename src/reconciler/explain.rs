@@ -164,7 +164,10 @@ fn stack_facts(now: Timestamp, stack: &Stack, head: &Head, policy: &StackPolicy)
         } else {
             "and nothing is retried or corrected before it was checked"
         };
-        sentences.push(format!("what is known of it was restored from a backup {}, {next}", ago(now, restored.at)));
+        sentences.push(format!(
+            "what is known of it was restored from a backup {}, {next}",
+            ago(now, restored.at)
+        ));
     }
     let counts = summary.counts;
     if counts.total != 0 {

@@ -5,7 +5,8 @@
 //! looked, and where newer commits are there, until the stack was applied once. All checks are spread.
 
 use crate::domain::{
-    CheckSchedule, CommitHash, Mode, Restored, RunSpec, Selection, Span, StackPolicy, Timestamp, Trigger, later,
+    CheckSchedule, CommitHash, Mode, Restored, RunSpec, Selection, Span, StackPolicy, Timestamp, Trigger,
+    later,
 };
 
 use super::Reconciler;
@@ -74,7 +75,7 @@ impl Stack {
     ) -> Result<(), Waiting<'static>> {
         let Some(restored) = &self.facts.restored else { return Ok(()) };
         if !restored.fetched {
-            return Err(Waiting::Restored { until: None });
+            return Err(Waiting::Restored { until: None, fetched: false });
         }
         let may = match trigger {
             Trigger::NewRevision => true,
@@ -82,7 +83,7 @@ impl Stack {
             _ => restored.looked || (policy.check == CheckSchedule::Never && restored.look_at <= now),
         };
         let until = Some(restored.look_at).filter(|it| now < *it);
-        if may { Ok(()) } else { Err(Waiting::Restored { until }) }
+        if may { Ok(()) } else { Err(Waiting::Restored { until, fetched: true }) }
     }
 
     /// When it is looked at because of a restore, if nobody looked yet.

@@ -103,7 +103,12 @@ pub(super) enum Waiting<'a> {
     /// Somebody else works on one of its hosts.
     Locked { key: &'a LockKey, holder: &'a str },
     /// What is known of its hosts is that of a backup, and nobody looked since.
-    Restored { until: Option<Timestamp> },
+    Restored {
+        /// When it is looked at.
+        until: Option<Timestamp>,
+        /// Whether its source was fetched since.
+        fetched: bool,
+    },
     /// The disk is nearly full.
     NoRoom,
     /// As many runs are live as may be. `first` says whether it is the next to get a place.
@@ -127,7 +132,7 @@ impl Waiting<'_> {
     /// When time alone ends the waiting. Everything else ends with an event.
     pub(super) fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Owed { until } | Self::Restored { until } | Self::Window { until, .. } => *until,
+            Self::Owed { until } | Self::Restored { until, .. } | Self::Window { until, .. } => *until,
             Self::Backoff { until }
             | Self::HealBackoff { until }
             | Self::HealCapped { until }
