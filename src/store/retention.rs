@@ -230,7 +230,7 @@ fn give_back(db: &Connection, pages: u32) -> Result<bool, StoreError> {
     Ok(left != 0)
 }
 
-fn database_bytes(db: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn database_bytes(db: &Connection) -> rusqlite::Result<u64> {
     let value = |name| db.pragma_query_value(None, name, |it| it.get::<_, i64>(0)).map(uncount);
     let pages = value("page_count")?.saturating_sub(value("freelist_count")?);
     Ok(pages * value("page_size")?)
