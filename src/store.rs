@@ -263,8 +263,7 @@ impl Store {
 
     /// Room on the file system of the state directory.
     pub fn space(&self) -> Result<Space, StoreError> {
-        let available_bytes = space::available(self.dir())?;
-        Ok(Space { available_bytes, floor_bytes: self.settings.free_floor_bytes })
+        Space::of(self.dir(), self.settings.free_floor_bytes)
     }
 
     /// Whether there is room enough for a new run. Not knowing counts as yes: writing will tell.
