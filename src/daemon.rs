@@ -15,6 +15,7 @@ pub mod clock;
 mod comment_input;
 mod confined;
 mod desk;
+mod examining;
 mod fetching;
 mod forging;
 mod hands;
@@ -62,6 +63,8 @@ use crate::reconciler::Reconciler;
 use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
+
+pub use examining::{reach_sources, sandbox_available, system_ansible};
 
 use auditing::Auditing;
 use desk::{Desk, Flags};

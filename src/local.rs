@@ -2,6 +2,8 @@
 
 mod audit;
 mod backup;
+mod doctor;
+mod machine;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -15,6 +17,7 @@ use driftless::error::ExitCode;
 
 pub(crate) use audit::{audit, needs_no_daemon};
 pub(crate) use backup::{backup, restore};
+pub(crate) use doctor::doctor;
 
 /// Writes a report to standard error, in colour on a terminal.
 pub(crate) fn complain(report: &Report) {

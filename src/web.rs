@@ -27,9 +27,9 @@ pub use open_routes::open_router;
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
-    RunView, Status,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody,
+    ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter,
+    RunList, RunView, Status,
 };
 use crate::domain::{Caller, DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 

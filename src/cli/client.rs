@@ -264,8 +264,7 @@ impl Client {
             .body(Full::new(body))
             .expect("paths of the API are made of names and numbers");
         let response =
-            in_time(limit, async { sender.send_request(request).await.map_err(ClientError::broken) })
-                .await?;
+            in_time(limit, async { sender.send_request(request).await.map_err(ClientError::broken) }).await?;
         if response.status().is_success() {
             return Ok(response);
         }

@@ -25,7 +25,8 @@ pub(super) async fn backup(desk: &Desk, body: BackupBody, by: &Caller) -> Result
     // All that the daemon knows: not for somebody who only has a token, which may have been taken elsewhere.
     if !matches!(by.proof, Proof::Socket { .. }) {
         let remedy = "use `driftless backup` on the control node";
-        return Err(ErrorBody::new(ErrorCode::NotPermitted, "backups are made over the unix socket only").remedy(remedy));
+        return Err(ErrorBody::new(ErrorCode::NotPermitted, "backups are made over the unix socket only")
+            .remedy(remedy));
     }
     let mut draft = AuditDraft::new(AuditAction::BackedUp, "daemon").personal("actor", &by.name);
     draft.detail = serde_json::json!({ "logs": body.logs, "keys": body.keys });

@@ -9,9 +9,9 @@ use axum::http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody, ErrorBody,
-    ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
-    RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody,
+    ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
     Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
@@ -131,7 +131,7 @@ impl Desk {
         if !self.flags.writable.load(Ordering::Relaxed) {
             because.push("the journal cannot be written, so nothing is started; see its log".to_owned());
         }
-        because.extend(self.flags.room.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        because.extend(room::shortage(&self.flags));
         if self.flags.stopping.load(Ordering::Relaxed) {
             because.push("it is stopping".to_owned());
         }
@@ -305,7 +305,7 @@ impl Backend for Desk {
             last_ends: self.store.last_ends().await.unwrap_or_default(),
             ready: self.readiness().ready,
             journal_writable: self.flags.writable.load(Ordering::Relaxed),
-            room: self.flags.room.lock().unwrap_or_else(PoisonError::into_inner).is_none(),
+            room: room::shortage(&self.flags).is_none(),
             free_bytes: self.store.space().ok().map(|it| it.available_bytes),
             store_bytes: self.store.bytes().await.unwrap_or_default(),
             audit: trail::facts(&self.store, &self.flags).await,

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::domain::Event;
 use crate::store::Space;
 
+use super::desk::Flags;
 use super::hands::Tools;
 
 /// How often it is looked.
@@ -33,7 +34,7 @@ pub(super) async fn keep(tools: Arc<Tools>) {
 /// Looks once. What the core is to be told.
 pub(super) async fn look(tools: &Arc<Tools>) -> Option<Event> {
     let config = tools.config();
-    let was = shortage(tools).is_some();
+    let was = shortage(&tools.flags).is_some();
     // A network file system may be slow to answer.
     let found = tokio::task::spawn_blocking(move || lack(&config, was)).await.ok()?;
     let scarce = found.is_some();
@@ -50,8 +51,8 @@ pub(super) async fn look(tools: &Arc<Tools>) -> Option<Event> {
 }
 
 /// Why no run starts, if there is too little room.
-pub(super) fn shortage(tools: &Tools) -> Option<String> {
-    tools.flags.room.lock().unwrap_or_else(PoisonError::into_inner).clone()
+pub(super) fn shortage(flags: &Flags) -> Option<String> {
+    flags.room.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 fn lack(config: &Config, was: bool) -> Option<String> {
@@ -72,7 +73,6 @@ fn sentence(key: &str, dir: &Path, lack: &str) -> String {
 }
 
 /// Whether the daemon only reads because there is too little room, or its journal cannot be written.
-pub(super) fn only_reads(flags: &super::desk::Flags) -> bool {
-    let scarce = flags.room.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-    scarce || !flags.writable.load(Ordering::Relaxed)
+pub(super) fn only_reads(flags: &Flags) -> bool {
+    shortage(flags).is_some() || !flags.writable.load(Ordering::Relaxed)
 }

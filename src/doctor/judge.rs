@@ -1,13 +1,13 @@
 //! What follows from the facts.
 
 use super::facts::{
-    AnsibleFacts, ClockFacts, DaemonFacts, DatabaseFacts, DirectoryFacts, Facts, FileFacts, HostFacts, SourceFacts,
-    UnitFacts, UserFacts,
+    AnsibleFacts, ClockFacts, DaemonFacts, DatabaseFacts, DirectoryFacts, Facts, FileFacts, HostFacts,
+    SourceFacts, UnitFacts, UserFacts,
 };
 use super::{Finding, Severity};
 
 /// The oldest ansible-core that is supported.
-pub const OLDEST_ANSIBLE: (u32, u32) = (2, 14);
+pub const OLDEST_ANSIBLE: (u32, u32) = (2, 16);
 
 /// The oldest git that knows all that is asked of it.
 const OLDEST_GIT: (u32, u32) = (2, 30);
@@ -88,7 +88,12 @@ impl Findings {
             Some(Ok(())) => self.good("configuration", "it is valid"),
             Some(Err(problems)) => {
                 for problem in problems {
-                    self.bad("configuration", Severity::Error, problem.clone(), "`driftless check-config` shows the place");
+                    self.bad(
+                        "configuration",
+                        Severity::Error,
+                        problem.clone(),
+                        "`driftless check-config` shows the place",
+                    );
                 }
             }
         }
@@ -98,11 +103,21 @@ impl Findings {
         let area = "service";
         if unit.load != "loaded" {
             let what = format!("there is no unit `driftless.service` ({})", unit.load);
-            return self.bad(area, Severity::Note, what, "install the package, or see docs/install.md; by hand, ignore this");
+            return self.bad(
+                area,
+                Severity::Note,
+                what,
+                "install the package, or see docs/install.md; by hand, ignore this",
+            );
         }
         if unit.active != "active" {
             let what = format!("the unit is {}", unit.active);
-            self.bad(area, Severity::Warning, what, "`systemctl start driftless`, and `journalctl -u driftless` if it fails");
+            self.bad(
+                area,
+                Severity::Warning,
+                what,
+                "`systemctl start driftless`, and `journalctl -u driftless` if it fails",
+            );
         }
         if unit.enabled != "enabled" {
             let what = format!("the unit does not start with the machine ({})", unit.enabled);
@@ -111,8 +126,16 @@ impl Findings {
         let missing: Vec<&str> =
             CAPABILITIES.into_iter().filter(|it| !unit.capabilities.iter().any(|has| has == it)).collect();
         if unit.runs_as_others && !missing.is_empty() && unit.user != "root" {
-            let what = format!("runs are to belong to other users (`run_as`), and the unit lacks {}", missing.join(", "));
-            self.bad(area, Severity::Error, what, "take `AmbientCapabilities=` from the unit that comes with driftless");
+            let what = format!(
+                "runs are to belong to other users (`run_as`), and the unit lacks {}",
+                missing.join(", ")
+            );
+            self.bad(
+                area,
+                Severity::Error,
+                what,
+                "take `AmbientCapabilities=` from the unit that comes with driftless",
+            );
         }
         if unit.stop_seconds.is_some_and(|it| it <= unit.drain_seconds) {
             let what = format!(
@@ -120,14 +143,24 @@ impl Findings {
                 unit.stop_seconds.unwrap_or_default(),
                 unit.drain_seconds
             );
-            self.bad(area, Severity::Warning, what, "set `TimeoutStopSec=` above `limits.drain`: `systemctl edit driftless`");
+            self.bad(
+                area,
+                Severity::Warning,
+                what,
+                "set `TimeoutStopSec=` above `limits.drain`: `systemctl edit driftless`",
+            );
         }
     }
 
     fn user(&mut self, user: &UserFacts) {
         if !user.exists {
             let what = format!("there is no user `{}` ({})", user.name, user.named_by);
-            self.bad("users", Severity::Error, what, format!("`useradd --system --create-home {}`", user.name));
+            self.bad(
+                "users",
+                Severity::Error,
+                what,
+                format!("`useradd --system --create-home {}`", user.name),
+            );
         }
     }
 
@@ -135,7 +168,8 @@ impl Findings {
         if exists {
             return self.good("users", format!("members of the group `{group}` may act"));
         }
-        let what = format!("there is no group `{group}` (`admin_group`): only root and the daemon's user may act");
+        let what =
+            format!("there is no group `{group}` (`admin_group`): only root and the daemon's user may act");
         self.bad("users", Severity::Warning, what, format!("`groupadd --system {group}`"));
     }
 
@@ -146,32 +180,55 @@ impl Findings {
             return self.bad(area, Severity::Note, what, "the daemon makes it when it starts, if it may");
         }
         if let Some(uid) = it.should_own.filter(|uid| *uid != it.owner) {
-            let what = format!("`{}` ({path}) belongs to the user {}, and the daemon is {uid}", it.key, it.owner);
-            self.bad(area, Severity::Error, what, format!("`chown -R {uid} {path}`, where nothing else is in it"));
+            let what =
+                format!("`{}` ({path}) belongs to the user {}, and the daemon is {uid}", it.key, it.owner);
+            self.bad(
+                area,
+                Severity::Error,
+                what,
+                format!("`chown -R {uid} {path}`, where nothing else is in it"),
+            );
         }
         if it.mode & 0o022 != 0 {
-            let what = format!("others than its owner may write to `{}` ({path}): its mode is {:o}", it.key, it.mode);
+            let what = format!(
+                "others than its owner may write to `{}` ({path}): its mode is {:o}",
+                it.key, it.mode
+            );
             self.bad(area, Severity::Error, what, format!("`chmod 711 {path}`"));
         }
         if it.lasts && it.in_memory {
-            let what = format!("`{}` ({path}) is in memory: all records are gone after a restart of the machine", it.key);
+            let what = format!(
+                "`{}` ({path}) is in memory: all records are gone after a restart of the machine",
+                it.key
+            );
             self.bad(area, Severity::Warning, what, "name a directory on a disk");
         }
         let Some(room) = it.room else { return };
         let (free, floor) = (room.free_bytes >> 20, room.floor_bytes >> 20);
         let remedy = "free some, or keep less (`retention`)";
         if room.free_bytes < room.floor_bytes {
-            let what = format!("no run starts: {free} MiB are free for `{}` ({path}), and {floor} MiB are kept free", it.key);
+            let what = format!(
+                "no run starts: {free} MiB are free for `{}` ({path}), and {floor} MiB are kept free",
+                it.key
+            );
             self.bad("disk", Severity::Error, what, remedy);
         } else if room.free_bytes / 4 < room.floor_bytes {
-            let what = format!("only {free} MiB are free for `{}` ({path}); below {floor} MiB no run starts", it.key);
+            let what = format!(
+                "only {free} MiB are free for `{}` ({path}); below {floor} MiB no run starts",
+                it.key
+            );
             self.bad("disk", Severity::Warning, what, remedy);
         } else {
             self.good("disk", format!("{free} MiB are free for `{}`", it.key));
         }
         if let Some(left) = room.files_left.filter(|left| *left < 20_000) {
             let what = format!("the file system of `{}` ({path}) can hold only {left} more files", it.key);
-            self.bad("disk", Severity::Warning, what, "remove files there, or make the file system anew with more inodes");
+            self.bad(
+                "disk",
+                Severity::Warning,
+                what,
+                "remove files there, or make the file system anew with more inodes",
+            );
         }
     }
 
@@ -179,14 +236,27 @@ impl Findings {
         let path = it.path.display();
         if let Some(problem) = &it.problem {
             let what = format!("{} ({path}) cannot be read: {problem}", it.what);
-            return self.bad("files", Severity::Error, what, "see that it exists and that the daemon's user may read it");
+            return self.bad(
+                "files",
+                Severity::Error,
+                what,
+                "see that it exists and that the daemon's user may read it",
+            );
         }
         if it.secret && it.mode & 0o077 != 0 {
-            let what = format!("others than its owner may read {} ({path}): its mode is {:o}", it.what, it.mode);
-            let severity = if it.mode & 0o007 == 0 { Severity::Warning } else { Severity::Error };
-            self.bad("files", severity, what, format!("`chmod 600 {path}`; if others could read it, change the secret"));
+            let what =
+                format!("others than its owner may read {} ({path}): its mode is {:o}", it.what, it.mode);
+            let by_all = it.mode & 0o004 != 0;
+            let severity = if by_all { Severity::Error } else { Severity::Warning };
+            self.bad(
+                "files",
+                severity,
+                what,
+                format!("`chmod 600 {path}`; if others could read it, change the secret"),
+            );
         } else if it.mode & 0o022 != 0 {
-            let what = format!("others than its owner may write to {} ({path}): its mode is {:o}", it.what, it.mode);
+            let what =
+                format!("others than its owner may write to {} ({path}): its mode is {:o}", it.what, it.mode);
             self.bad("files", Severity::Error, what, format!("`chmod go-w {path}`"));
         }
     }
@@ -195,10 +265,17 @@ impl Findings {
         let area = "programs";
         match &facts.git {
             None => {}
-            Some(Err(why)) => self.bad(area, Severity::Error, format!("git cannot be started: {why}"), "install git"),
+            Some(Err(why)) => {
+                self.bad(area, Severity::Error, format!("git cannot be started: {why}"), "install git")
+            }
             Some(Ok(said)) if version(said).is_some_and(|it| it < OLDEST_GIT) => {
                 let what = format!("{said} is too old");
-                self.bad(area, Severity::Error, what, format!("install git {}.{} or newer", OLDEST_GIT.0, OLDEST_GIT.1));
+                self.bad(
+                    area,
+                    Severity::Error,
+                    what,
+                    format!("install git {}.{} or newer", OLDEST_GIT.0, OLDEST_GIT.1),
+                );
             }
             Some(Ok(said)) => self.good(area, said.clone()),
         }
@@ -206,13 +283,23 @@ impl Findings {
             None => {}
             Some(AnsibleFacts::Missing { why }) => {
                 let remedy = "install ansible-core, name one with `system_ansible`, or declare `ansible: {core: …}` in each repository";
-                self.bad(area, Severity::Warning, format!("there is no Ansible of the system: {why}"), remedy);
+                self.bad(
+                    area,
+                    Severity::Warning,
+                    format!("there is no Ansible of the system: {why}"),
+                    remedy,
+                );
             }
             Some(AnsibleFacts::Found { version: found }) => {
                 if version(found).is_some_and(|it| it < OLDEST_ANSIBLE) {
                     let what = format!("ansible-core {found} is older than any that is supported");
                     let (major, minor) = OLDEST_ANSIBLE;
-                    self.bad(area, Severity::Error, what, format!("install ansible-core {major}.{minor} or newer"));
+                    self.bad(
+                        area,
+                        Severity::Error,
+                        what,
+                        format!("install ansible-core {major}.{minor} or newer"),
+                    );
                 } else {
                     self.good(area, format!("ansible-core {found}"));
                 }
@@ -222,7 +309,8 @@ impl Findings {
             None => {}
             Some(Ok(())) => self.good(area, "sandboxes of previews can be made"),
             Some(Err((why, remedy))) => {
-                let what = format!("previews of merge requests stay static, since no sandbox can be made: {why}");
+                let what =
+                    format!("previews of merge requests stay static, since no sandbox can be made: {why}");
                 self.bad(area, Severity::Warning, what, remedy.clone());
             }
         }
@@ -233,7 +321,12 @@ impl Findings {
         match clock.synchronized {
             Some(true) => self.good("clock", "it is synchronized"),
             Some(false) => self.bad("clock", Severity::Warning, "nothing keeps the clock right", remedy),
-            None => self.add("clock", Severity::Note, "whether something keeps the clock right is not known", None),
+            None => self.add(
+                "clock",
+                Severity::Note,
+                "whether something keeps the clock right is not known",
+                None,
+            ),
         }
         if let Some(behind) = clock.behind_records_seconds.filter(|it| 60 < *it) {
             let what = format!("the clock is {behind} s behind the newest record: it was set back");
@@ -248,8 +341,16 @@ impl Findings {
             return self.bad(area, Severity::Error, format!("it is damaged: {damage}"), remedy);
         }
         if database.known < database.format {
-            let what = format!("it has format {}, and this driftless knows formats up to {}", database.format, database.known);
-            self.bad(area, Severity::Error, what, "install the newer driftless again, or restore a backup from before");
+            let what = format!(
+                "it has format {}, and this driftless knows formats up to {}",
+                database.format, database.known
+            );
+            self.bad(
+                area,
+                Severity::Error,
+                what,
+                "install the newer driftless again, or restore a backup from before",
+            );
         } else {
             self.good(area, format!("it is whole, and of format {}", database.format));
         }
@@ -281,7 +382,12 @@ impl Findings {
             self.bad("hosts", Severity::Warning, what, remedy);
         }
         if HOSTS_TOLD < silent.len() {
-            self.bad("hosts", Severity::Warning, format!("{} more do not answer", silent.len() - HOSTS_TOLD), remedy);
+            self.bad(
+                "hosts",
+                Severity::Warning,
+                format!("{} more do not answer", silent.len() - HOSTS_TOLD),
+                remedy,
+            );
         }
         if hosts.len() != silent.len() {
             self.good("hosts", format!("{} of {} answer", hosts.len() - silent.len(), hosts.len()));

@@ -48,7 +48,13 @@ fn well() -> Facts {
         users: vec![UserFacts { name: "run".to_owned(), named_by: "`run_as`".to_owned(), exists: true }],
         admin_group: Some(("driftless-admin".to_owned(), true)),
         directories: vec![directory()],
-        files: vec![FileFacts { what: "the key of variables".to_owned(), path: "/k".into(), mode: 0o600, secret: true, problem: None }],
+        files: vec![FileFacts {
+            what: "the key of variables".to_owned(),
+            path: "/k".into(),
+            mode: 0o600,
+            secret: true,
+            problem: None,
+        }],
         git: Some(Ok("git version 2.39.5".to_owned())),
         ansible: Some(AnsibleFacts::Found { version: "2.19.14".to_owned() }),
         sandbox: Some(Ok(())),
@@ -80,7 +86,10 @@ fn nothing_is_said_of_an_installation_that_is_well() {
 
 #[test]
 fn nothing_at_all_is_known_on_an_empty_machine() {
-    assert_eq!(said(|it| *it = Facts::default()), "note clock: whether something keeps the clock right is not known");
+    assert_eq!(
+        said(|it| *it = Facts::default()),
+        "note clock: whether something keeps the clock right is not known"
+    );
 }
 
 #[test]
@@ -88,24 +97,36 @@ fn each_broken_part_is_named_with_what_mends_it() {
     let broken: [(String, &[&str]); 26] = [
         (said(|it| it.version = "1.3.0".to_owned()), &["warning daemon", "1.2.0", "systemctl restart"]),
         (
-            said(|it| it.daemon = Some(DaemonFacts::Silent { why: "nobody answers".to_owned(), remedy: None })),
+            said(|it| {
+                it.daemon = Some(DaemonFacts::Silent { why: "nobody answers".to_owned(), remedy: None })
+            }),
             &["warning daemon: nobody answers"],
         ),
         (
             said(|it| {
                 let unready = vec!["the journal cannot be written".to_owned()];
-                it.daemon = Some(DaemonFacts::Running { version: "1.2.0".to_owned(), unready, notices: vec![] });
+                it.daemon =
+                    Some(DaemonFacts::Running { version: "1.2.0".to_owned(), unready, notices: vec![] });
             }),
             &["error daemon: the journal", "journalctl"],
         ),
-        (said(|it| it.configuration = Some(Err(vec!["unknown key".to_owned()]))), &["error configuration", "check-config"]),
+        (
+            said(|it| it.configuration = Some(Err(vec!["unknown key".to_owned()]))),
+            &["error configuration", "check-config"],
+        ),
         (unit(|it| it.load = "not-found".to_owned()), &["note service", "install"]),
         (unit(|it| it.active = "failed".to_owned()), &["warning service: the unit is failed", "journalctl"]),
         (unit(|it| it.enabled = "disabled".to_owned()), &["warning service", "systemctl enable"]),
-        (unit(|it| it.capabilities.truncate(2)), &["error service", "cap_chown, cap_kill", "AmbientCapabilities="]),
+        (
+            unit(|it| it.capabilities.truncate(2)),
+            &["error service", "cap_chown, cap_kill", "AmbientCapabilities="],
+        ),
         (unit(|it| it.stop_seconds = Some(90)), &["warning service", "90 s", "TimeoutStopSec="]),
         (said(|it| it.users[0].exists = false), &["error users", "`run`", "useradd"]),
-        (said(|it| it.admin_group = Some(("ops".to_owned(), false))), &["warning users", "groupadd --system ops"]),
+        (
+            said(|it| it.admin_group = Some(("ops".to_owned(), false))),
+            &["warning users", "groupadd --system ops"],
+        ),
         (at(|it| it.exists = false), &["note directories", "not there yet"]),
         (at(|it| it.owner = 0), &["error directories", "chown -R 990"]),
         (at(|it| it.mode = 0o777), &["error directories", "777", "chmod 711"]),
@@ -116,14 +137,19 @@ fn each_broken_part_is_named_with_what_mends_it() {
         (said(|it| it.files[0].mode = 0o640), &["warning files", "chmod 600 /k"]),
         (said(|it| it.files[0].mode = 0o644), &["error files", "change the secret"]),
         (said(|it| it.files[0].problem = Some("no such file".to_owned())), &["error files", "no such file"]),
-        (said(|it| it.git = Some(Ok("git version 2.20.1".to_owned()))), &["error programs", "too old", "2.30"]),
+        (
+            said(|it| it.git = Some(Ok("git version 2.20.1".to_owned()))),
+            &["error programs", "too old", "2.30"],
+        ),
         (said(|it| it.git = Some(Err("not found".to_owned()))), &["error programs", "install git"]),
         (
             said(|it| it.ansible = Some(AnsibleFacts::Found { version: "2.9.27".to_owned() })),
-            &["error programs: ansible-core 2.9.27", "2.14 or newer"],
+            &["error programs: ansible-core 2.9.27", "2.16 or newer"],
         ),
         (
-            said(|it| it.sandbox = Some(Err(("bwrap is missing".to_owned(), "install bubblewrap".to_owned())))),
+            said(|it| {
+                it.sandbox = Some(Err(("bwrap is missing".to_owned(), "install bubblewrap".to_owned())))
+            }),
             &["warning programs", "bwrap is missing", "install bubblewrap"],
         ),
         (said(|it| it.clock.synchronized = Some(false)), &["warning clock", "set-ntp"]),
@@ -138,14 +164,26 @@ fn each_broken_part_is_named_with_what_mends_it() {
 
 #[test]
 fn state_and_surroundings_are_judged() {
-    let database = |change: fn(&mut DatabaseFacts)| said(|it| change(it.database.as_mut().expect("there is one")));
+    let database =
+        |change: fn(&mut DatabaseFacts)| said(|it| change(it.database.as_mut().expect("there is one")));
     for (said, wanted) in [
-        (said(|it| it.clock.behind_records_seconds = Some(7200)), "warning clock: the clock is 7200 s behind"),
-        (database(|it| it.damage = Some("row 3 missing".to_owned())), "error database: it is damaged: row 3 missing"),
-        (database(|it| it.format = 9), "error database: it has format 9"),
-        (database(|it| it.chain = Err("record 4".to_owned())), "error audit chain: it does not hold: record 4"),
         (
-            said(|it| it.sources[0].problem = Some(("unknown host key".to_owned(), Some("add it".to_owned())))),
+            said(|it| it.clock.behind_records_seconds = Some(7200)),
+            "warning clock: the clock is 7200 s behind",
+        ),
+        (
+            database(|it| it.damage = Some("row 3 missing".to_owned())),
+            "error database: it is damaged: row 3 missing",
+        ),
+        (database(|it| it.format = 9), "error database: it has format 9"),
+        (
+            database(|it| it.chain = Err("record 4".to_owned())),
+            "error audit chain: it does not hold: record 4",
+        ),
+        (
+            said(|it| {
+                it.sources[0].problem = Some(("unknown host key".to_owned(), Some("add it".to_owned())))
+            }),
             "error sources: infra (the daemon): unknown host key | add it",
         ),
         (
@@ -155,7 +193,11 @@ fn state_and_surroundings_are_judged() {
     ] {
         assert!(said.starts_with(wanted), "{said}");
     }
-    let host = |it| HostFacts { name: format!("h{it}"), address: "a:22".to_owned(), problem: Some("refused".to_owned()) };
+    let host = |it| HostFacts {
+        name: format!("h{it}"),
+        address: "a:22".to_owned(),
+        problem: Some("refused".to_owned()),
+    };
     let many = said(|it| it.hosts = (0..50).map(host).collect());
     assert_eq!(many.lines().count(), 21, "{many}");
     assert!(many.contains("30 more do not answer"));

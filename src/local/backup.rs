@@ -54,8 +54,13 @@ async fn write(client: &Client, body: &BackupBody, path: &Path) -> Result<Unpack
     let partial = PathBuf::from(format!("{}.partial", path.display()));
     let mut download = client.download("/backup", body).await.map_err(TakeError::Client)?;
     let mut options = OpenOptions::new();
-    let mut file =
-        options.read(true).write(true).create_new(true).mode(0o600).open(&partial).map_err(TakeError::File)?;
+    let mut file = options
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&partial)
+        .map_err(TakeError::File)?;
     let written = async {
         while let Some(chunk) = download.next().await.map_err(TakeError::Client)? {
             file.write_all(&chunk).map_err(TakeError::File)?;
@@ -190,7 +195,9 @@ fn restored_there(global: &Global, state: &Path, restored: &Restored) -> ExitCod
     if *keys_kept {
         note("the backup has no keys, and those that were there were taken over");
     } else if !backup.header.keys {
-        note("the backup has no keys: new ones are made, and sources with variables are fetched before they run");
+        note(
+            "the backup has no keys: new ones are made, and sources with variables are fetched before they run",
+        );
     }
     if let Some(ahead) = ahead {
         note(&format!(
@@ -220,9 +227,9 @@ fn not_restored(error: &ArchiveError) -> ExitCode {
         | ArchiveError::Incomplete
         | ArchiveError::Damaged(_)
         | ArchiveError::Newer { .. }
-        | ArchiveError::Store(StoreError::Damaged { .. } | StoreError::Foreign { .. } | StoreError::Newer { .. }) => {
-            faulty(&message)
-        }
+        | ArchiveError::Store(
+            StoreError::Damaged { .. } | StoreError::Foreign { .. } | StoreError::Newer { .. },
+        ) => faulty(&message),
         ArchiveError::Store(_) => fail(&message),
     }
 }

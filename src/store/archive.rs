@@ -87,7 +87,9 @@ pub enum ArchiveError {
     #[error("it is damaged: {0}")]
     Damaged(String),
     /// A newer driftless made it.
-    #[error("driftless {version} made it, whose database format {format} is newer than {known}, the newest known here")]
+    #[error(
+        "driftless {version} made it, whose database format {format} is newer than {known}, the newest known here"
+    )]
     Newer {
         /// Which.
         version: String,
@@ -115,7 +117,8 @@ impl ArchiveError {
             Self::Incomplete | Self::Damaged(_) => "take another backup, or copy it again".to_owned(),
             Self::Newer { .. } => "install that driftless, or a newer one".to_owned(),
             Self::Occupied { .. } => {
-                "restore into another directory, or with --replace: what is there is then kept beside it".to_owned()
+                "restore into another directory, or with --replace: what is there is then kept beside it"
+                    .to_owned()
             }
             Self::Store(error) => error.remedy(),
         }
@@ -149,9 +152,15 @@ mod tests {
         for name in ["driftless.db", "driftless.key", "audit.key", "events/17.jsonl.zst", "raw/4.log.zst"] {
             assert!(is_known(name), "{name}");
         }
-        for name in
-            ["", "/etc/passwd", "../x", "events/../../x.jsonl.zst", "events/.jsonl.zst", "raw/4.log.zst/x", "ballast"]
-        {
+        for name in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "events/../../x.jsonl.zst",
+            "events/.jsonl.zst",
+            "raw/4.log.zst/x",
+            "ballast",
+        ] {
             assert!(!is_known(name), "{name}");
         }
     }

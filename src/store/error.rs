@@ -215,9 +215,8 @@ impl From<StoreError> for Failure {
             StoreError::BackupUnderWay
             | StoreError::NoRoom { .. }
             | StoreError::Full { .. }
-            | StoreError::Database { .. } | StoreError::File { .. } => {
-                Self::soon(message)
-            }
+            | StoreError::Database { .. }
+            | StoreError::File { .. } => Self::soon(message),
             StoreError::Migration { ref source, .. } if source.is_full() => Self::soon(message),
             _ => Self::until_changed(message),
         };

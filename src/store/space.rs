@@ -202,10 +202,17 @@ mod tests {
 
     #[test]
     fn what_is_lacking_is_lacking_until_there_is_clearly_more() {
-        let space = |mib: u64, files| Space { available_bytes: mib << 20, floor_bytes: 256 << 20, files_left: files };
+        let space =
+            |mib: u64, files| Space { available_bytes: mib << 20, floor_bytes: 256 << 20, files_left: files };
         assert_eq!(space(256, Some(2000)).lack(false), None);
-        assert_eq!(space(255, None).lack(false).as_deref(), Some("255 MiB are free, and 256 MiB are kept free"));
-        assert_eq!(space(300, None).lack(true).as_deref(), Some("300 MiB are free, and 320 MiB are kept free"));
+        assert_eq!(
+            space(255, None).lack(false).as_deref(),
+            Some("255 MiB are free, and 256 MiB are kept free")
+        );
+        assert_eq!(
+            space(300, None).lack(true).as_deref(),
+            Some("300 MiB are free, and 320 MiB are kept free")
+        );
         assert_eq!(space(320, Some(2500)).lack(true), None);
         assert_eq!(space(320, Some(1999)).lack(false).as_deref(), Some("it can hold only 1999 more files"));
         assert_eq!(Space { floor_bytes: 0, ..space(0, None) }.lack(true), None);

@@ -31,11 +31,13 @@ pub(super) async fn backup<B: Backend>(
     let (mut sender, body) = Channel::<Bytes, io::Error>::new(1);
     drop(tokio::spawn(async move {
         while let Some(chunk) = chunks.recv().await {
-            match chunk {
-                Ok(chunk) if sender.send_data(chunk).await.is_ok() => {}
-                // Whoever asked is gone. Who makes it learns it by the end of the channel.
-                Ok(_) => return,
+            let sent = match chunk {
+                Ok(chunk) => sender.send_data(chunk).await,
                 Err(error) => return sender.abort(error),
+            };
+            if sent.is_err() {
+                // Whoever asked is gone. Who makes it learns it by the end of the channel.
+                return;
             }
         }
     }));

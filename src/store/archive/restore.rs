@@ -60,7 +60,7 @@ impl Restore {
         let fresh = self.beside("restoring");
         remove(&fresh)?;
         let done = self.prepare(from, &fresh).and_then(|(backup, verified, ahead)| {
-            let keys_kept = has_state && self.keep_keys(&old, &fresh)?;
+            let keys_kept = has_state && Self::keep_keys(&old, &fresh)?;
             give_to_owner_of(&self.parent(), &fresh)?;
             let aside = if occupied { Some(self.move_aside()?) } else { None };
             if self.dir.exists() {
@@ -77,7 +77,11 @@ impl Restore {
         done
     }
 
-    fn prepare(&self, from: impl Read, fresh: &Path) -> Result<(Unpacked, Verified, Option<u64>), ArchiveError> {
+    fn prepare(
+        &self,
+        from: impl Read,
+        fresh: &Path,
+    ) -> Result<(Unpacked, Verified, Option<u64>), ArchiveError> {
         let backup = unpack(from, fresh)?;
         let path = fresh.join(DATABASE);
         let audit = AuditDatabase::open(&path)?;
@@ -99,7 +103,7 @@ impl Restore {
     }
 
     /// A backup without keys: those of the state that it replaces still open its variables, and sign its chain.
-    fn keep_keys(&self, old: &Place, fresh: &Path) -> Result<bool, StoreError> {
+    fn keep_keys(old: &Place, fresh: &Path) -> Result<bool, StoreError> {
         let mut kept = false;
         for (name, path) in KEYS.into_iter().zip([old.key(), old.audit_key()]) {
             let to = fresh.join(name);
@@ -129,7 +133,9 @@ impl Restore {
 
 fn remove(dir: &Path) -> Result<(), StoreError> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::file("remove", dir)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::file("remove", dir)(error))
+        }
         _ => Ok(()),
     }
 }

@@ -46,8 +46,8 @@ fn read(from: impl Read, into: Option<&Path>) -> Result<Unpacked, ArchiveError> 
     let unpacked = zstd::Decoder::new(from).map_err(ArchiveError::Foreign)?;
     let mut tar = tar::Archive::new(unpacked);
     let mut entries = tar.entries().map_err(ArchiveError::Foreign)?;
-    let first = entries.next().ok_or(ArchiveError::Incomplete)?.map_err(ArchiveError::Foreign)?;
-    let header = header(first)?;
+    let mut first = entries.next().ok_or(ArchiveError::Incomplete)?.map_err(ArchiveError::Foreign)?;
+    let header = header(&mut first)?;
     let (mut found, mut listed) = (Contents::default(), None);
     for entry in entries {
         let mut entry = entry.map_err(broken)?;
@@ -62,7 +62,7 @@ fn read(from: impl Read, into: Option<&Path>) -> Result<Unpacked, ArchiveError> 
         if listed.is_some() || !is_known(&name) || found.files.iter().any(|it| it.name == name) {
             return Err(ArchiveError::Damaged(format!("it holds a file that no backup has: {name:?}")));
         }
-        found.files.push(take(entry, name, into)?);
+        found.files.push(take(&mut entry, name, into)?);
     }
     let listed = listed.ok_or(ArchiveError::Incomplete)?;
     if let Some(differs) = found.files.iter().zip(&listed.files).find(|(found, listed)| found != listed) {
@@ -89,9 +89,9 @@ fn name_of(entry: &tar::Entry<'_, impl Read>) -> Result<String, ArchiveError> {
     name.ok_or_else(|| ArchiveError::Damaged("it holds what is no file".to_owned()))
 }
 
-fn header(mut entry: tar::Entry<'_, impl Read>) -> Result<BackupHeader, ArchiveError> {
+fn header(entry: &mut tar::Entry<'_, impl Read>) -> Result<BackupHeader, ArchiveError> {
     let foreign = |why: &str| ArchiveError::Foreign(io::Error::other(why.to_owned()));
-    if name_of(&entry)? != HEADER {
+    if name_of(entry)? != HEADER {
         return Err(foreign("it does not begin as one"));
     }
     let mut text = Vec::new();
@@ -107,13 +107,18 @@ fn header(mut entry: tar::Entry<'_, impl Read>) -> Result<BackupHeader, ArchiveE
 }
 
 /// Reads one file, and writes it if it is to be unpacked.
-fn take(mut entry: tar::Entry<'_, impl Read>, name: String, into: Option<&Path>) -> Result<Entry, ArchiveError> {
+fn take(
+    entry: &mut tar::Entry<'_, impl Read>,
+    name: String,
+    into: Option<&Path>,
+) -> Result<Entry, ArchiveError> {
     let mut hash = Sha256::new();
     let mut out = match into {
         None => None,
         Some(dir) => {
             let path = dir.join(&name);
-            let made = private_file().create_new(true).open(&path).map_err(StoreError::file("make", &path))?;
+            let made =
+                private_file().create_new(true).open(&path).map_err(StoreError::file("make", &path))?;
             Some((made, path))
         }
     };

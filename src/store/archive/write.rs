@@ -99,10 +99,15 @@ fn runs(db: &Connection) -> Result<BTreeSet<RunId>, StoreError> {
 }
 
 /// Writes the archive of a copy. What it was.
-pub(in crate::store) fn write(copy: &Copy, place: &Place, out: impl Write) -> Result<BackupHeader, StoreError> {
+pub(in crate::store) fn write(
+    copy: &Copy,
+    place: &Place,
+    out: impl Write,
+) -> Result<BackupHeader, StoreError> {
     let failed = || StoreError::file("write the backup of", place.dir());
     let packed = zstd::Encoder::new(out, LEVEL).map_err(failed())?;
-    let mut archive = Archive { tar: tar::Builder::new(packed), contents: Contents::default(), made: copy.header.made };
+    let mut archive =
+        Archive { tar: tar::Builder::new(packed), contents: Contents::default(), made: copy.header.made };
     let header = serde_json::to_vec(&copy.header).expect("plain data is JSON");
     archive.bytes(HEADER, &header).map_err(failed())?;
     archive.file(DATABASE, &copy.path)?;

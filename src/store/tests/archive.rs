@@ -64,7 +64,8 @@ async fn what_is_restored_is_what_was_backed_up_and_says_so_until_a_daemon_recor
         assert_eq!(events.next_events().expect("read").map(|it| it.len()), Some(1), "run {run}");
     }
     assert!(into.join("raw/1.log.zst").exists());
-    let vacuum = again.read(|db| Ok(db.pragma_query_value(None, "auto_vacuum", |it| it.get::<_, u32>(0)).unwrap()));
+    let vacuum =
+        again.read(|db| Ok(db.pragma_query_value(None, "auto_vacuum", |it| it.get::<_, u32>(0)).unwrap()));
     assert_eq!(vacuum.await.expect("asked"), 2, "room is still given back piece by piece");
 
     again.journal(at(200), &Event::Restored { made: at(100) }, &[], &[]).await.expect("recorded");
@@ -106,7 +107,8 @@ async fn a_state_that_is_there_is_only_replaced_on_demand_and_kept_beside() {
     let error = restore(&file, &into).expect_err("there is a state");
     assert!(matches!(error, ArchiveError::Occupied { .. }), "{error}");
 
-    let replace = Restore { dir: into.clone(), replace: true, aside: "aside".to_owned(), checkpoints: Vec::new() };
+    let replace =
+        Restore { dir: into.clone(), replace: true, aside: "aside".to_owned(), checkpoints: Vec::new() };
     let restored = replace.perform(file.as_slice()).expect("replaced");
     assert!(restored.keys_kept && restored.aside.as_ref().is_some_and(|it| it.join("driftless.db").exists()));
     assert_eq!(key(&into), mine);

@@ -200,13 +200,16 @@ async fn the_disk_gets_the_room_back() {
     let on_disk = || {
         let names = ["driftless.db", "driftless.db-wal"];
         let blocks = |it: &&str| fs::metadata(dir.path().join(it)).map_or(0, |it| it.blocks() * 512);
-        names.iter().map(|it| blocks(it)).sum::<u64>()
+        names.iter().map(blocks).sum::<u64>()
     };
     for run in 1..=40 {
         large_run(&store, run, "web", i64::try_from(run).expect("small")).await;
     }
     let full = on_disk();
-    store.retain(at(DAY), RetentionPolicy { max_age: Span::from_hours(1), ..KEEP_ALL }).await.expect("retained");
+    store
+        .retain(at(DAY), RetentionPolicy { max_age: Span::from_hours(1), ..KEEP_ALL })
+        .await
+        .expect("retained");
     let left = on_disk();
     assert!(left < full / 4, "{full} bytes became {left}");
 }

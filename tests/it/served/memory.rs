@@ -8,16 +8,16 @@ use tokio::sync::watch;
 
 use axum::http::HeaderMap;
 use driftless::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter,
-    RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody,
+    ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
+    RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
     Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
     RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
     StackStatus, Timestamp, Trigger,
 };
-use driftless::web::{Backend, WebhookAnswer};
+use driftless::web::{Backend, Download, WebhookAnswer};
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;

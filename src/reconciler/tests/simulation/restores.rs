@@ -33,12 +33,12 @@ fn a_restored_daemon_starts_nothing_on_the_word_of_its_backup() {
             world.weather();
         }
         world.now = later(world.now, Span::from_hours(1));
-        world.begin_with(backup);
+        world.begin_with(&backup);
     }
 }
 
 impl World {
-    fn begin_with(mut self, backup: Memory) {
+    fn begin_with(mut self, backup: &Memory) {
         let given = self.memory.next_run;
         let mut core = Reconciler::new(self.settings.clone(), backup.clone(), self.seed, self.now);
         let mut live: Vec<RunSpec> = core.live_runs().into_iter().cloned().collect();
@@ -58,7 +58,7 @@ impl World {
                             self.seed,
                             spec.run
                         );
-                        since.check(&spec, &backup, self.seed);
+                        since.check(&spec, backup, self.seed);
                         live.push(*spec);
                     }
                     _ => {}
