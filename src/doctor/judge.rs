@@ -266,7 +266,7 @@ impl Findings {
         match &facts.git {
             None => {}
             Some(Err(why)) => {
-                self.bad(area, Severity::Error, format!("git cannot be started: {why}"), "install git")
+                self.bad(area, Severity::Error, format!("git cannot be started: {why}"), "install git");
             }
             Some(Ok(said)) if version(said).is_some_and(|it| it < OLDEST_GIT) => {
                 let what = format!("{said} is too old");

@@ -93,12 +93,13 @@ fn nothing_at_all_is_known_on_an_empty_machine() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn each_broken_part_is_named_with_what_mends_it() {
     let broken: [(String, &[&str]); 26] = [
         (said(|it| it.version = "1.3.0".to_owned()), &["warning daemon", "1.2.0", "systemctl restart"]),
         (
             said(|it| {
-                it.daemon = Some(DaemonFacts::Silent { why: "nobody answers".to_owned(), remedy: None })
+                it.daemon = Some(DaemonFacts::Silent { why: "nobody answers".to_owned(), remedy: None });
             }),
             &["warning daemon: nobody answers"],
         ),
@@ -148,7 +149,7 @@ fn each_broken_part_is_named_with_what_mends_it() {
         ),
         (
             said(|it| {
-                it.sandbox = Some(Err(("bwrap is missing".to_owned(), "install bubblewrap".to_owned())))
+                it.sandbox = Some(Err(("bwrap is missing".to_owned(), "install bubblewrap".to_owned())));
             }),
             &["warning programs", "bwrap is missing", "install bubblewrap"],
         ),
@@ -182,7 +183,7 @@ fn state_and_surroundings_are_judged() {
         ),
         (
             said(|it| {
-                it.sources[0].problem = Some(("unknown host key".to_owned(), Some("add it".to_owned())))
+                it.sources[0].problem = Some(("unknown host key".to_owned(), Some("add it".to_owned())));
             }),
             "error sources: infra (the daemon): unknown host key | add it",
         ),

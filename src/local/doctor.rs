@@ -43,26 +43,19 @@ fn tell(findings: &[Finding], as_json: bool) -> ExitCode {
             Err(error) => fail(&format!("the findings cannot be told: {error}")),
         };
     }
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for finding in findings {
-        text.push_str(&format!(
-            "{:8}{}: {}\n",
-            finding.severity.as_str(),
-            finding.area,
-            escape(&finding.what)
-        ));
-        if let Some(remedy) = &finding.remedy {
-            text.push_str(&format!("        {}\n", escape(remedy)));
-        }
+        let (severity, area) = (finding.severity.as_str(), &finding.area);
+        lines.push(format!("{severity:8}{area}: {}", escape(&finding.what)));
+        lines.extend(finding.remedy.as_ref().map(|it| format!("        {}", escape(it))));
     }
     let count = |severity| findings.iter().filter(|it| it.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    text.push_str(&match (errors, warnings) {
+    lines.push(match (count(Severity::Error), count(Severity::Warning)) {
         (0, 0) => "nothing is wrong".to_owned(),
         (0, warnings) => format!("nothing keeps it from working; warnings: {warnings}"),
         (errors, warnings) => format!("to be mended: {errors}; warnings: {warnings}"),
     });
-    say(&text)
+    say(&lines.join("\n"))
 }
 
 async fn gather(wanted: &cli::Doctor, global: &Global, options: &ServeOptions, dir: &Path) -> Facts {

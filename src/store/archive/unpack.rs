@@ -50,11 +50,11 @@ fn read(from: impl Read, into: Option<&Path>) -> Result<Unpacked, ArchiveError> 
     let header = header(&mut first)?;
     let (mut found, mut listed) = (Contents::default(), None);
     for entry in entries {
-        let mut entry = entry.map_err(broken)?;
+        let mut entry = entry.map_err(|it| broken(&it))?;
         let name = name_of(&entry)?;
         if name == CONTENTS {
             let mut text = Vec::new();
-            entry.by_ref().take(LIST_BYTES).read_to_end(&mut text).map_err(broken)?;
+            entry.by_ref().take(LIST_BYTES).read_to_end(&mut text).map_err(|it| broken(&it))?;
             let contents = serde_json::from_slice::<Contents>(&text);
             listed = Some(contents.map_err(|_| ArchiveError::Damaged("its list cannot be read".to_owned()))?);
             continue;
@@ -76,7 +76,7 @@ fn read(from: impl Read, into: Option<&Path>) -> Result<Unpacked, ArchiveError> 
     Ok(Unpacked { header, files: found.files.len() as u64, bytes })
 }
 
-fn broken(error: io::Error) -> ArchiveError {
+fn broken(error: &io::Error) -> ArchiveError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ArchiveError::Incomplete,
         _ => ArchiveError::Damaged(error.to_string()),
@@ -95,7 +95,7 @@ fn header(entry: &mut tar::Entry<'_, impl Read>) -> Result<BackupHeader, Archive
         return Err(foreign("it does not begin as one"));
     }
     let mut text = Vec::new();
-    entry.by_ref().take(HEADER_BYTES).read_to_end(&mut text).map_err(broken)?;
+    entry.by_ref().take(HEADER_BYTES).read_to_end(&mut text).map_err(|it| broken(&it))?;
     let header: BackupHeader =
         serde_json::from_slice(&text).map_err(|_| foreign("its header cannot be read"))?;
     let known = migrations::STEPS.last().map_or(0, |it| it.number);
@@ -125,7 +125,7 @@ fn take(
     let mut buffer = vec![0; 128 << 10];
     let mut bytes = 0;
     loop {
-        let read = entry.read(&mut buffer).map_err(broken)?;
+        let read = entry.read(&mut buffer).map_err(|it| broken(&it))?;
         if read == 0 {
             break;
         }
