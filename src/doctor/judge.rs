@@ -10,7 +10,7 @@ use super::{Finding, Severity};
 pub const OLDEST_ANSIBLE: (u32, u32) = (2, 16);
 
 /// The oldest git that knows all that is asked of it.
-const OLDEST_GIT: (u32, u32) = (2, 30);
+const OLDEST_GIT: (u32, u32) = (2, 39);
 
 /// What runs as another user needs.
 const CAPABILITIES: [&str; 4] = ["cap_setuid", "cap_setgid", "cap_chown", "cap_kill"];
@@ -243,17 +243,11 @@ impl Findings {
                 "see that it exists and that the daemon's user may read it",
             );
         }
-        if it.secret && it.mode & 0o077 != 0 {
-            let what =
-                format!("others than its owner may read {} ({path}): its mode is {:o}", it.what, it.mode);
-            let by_all = it.mode & 0o004 != 0;
-            let severity = if by_all { Severity::Error } else { Severity::Warning };
-            self.bad(
-                "files",
-                severity,
-                what,
-                format!("`chmod 600 {path}`; if others could read it, change the secret"),
-            );
+        // A group may read it: that is how the daemon gets at files of root.
+        if it.secret && it.mode & 0o007 != 0 {
+            let what = format!("everybody may use {} ({path}): its mode is {:o}", it.what, it.mode);
+            let remedy = format!("`chmod o= {path}`; if others were here, change the secret");
+            self.bad("files", Severity::Error, what, remedy);
         } else if it.mode & 0o022 != 0 {
             let what =
                 format!("others than its owner may write to {} ({path}): its mode is {:o}", it.what, it.mode);

@@ -80,6 +80,7 @@ fn room(change: impl FnOnce(&mut RoomFacts)) -> String {
 #[test]
 fn nothing_is_said_of_an_installation_that_is_well() {
     assert_eq!(said(|_| {}), "");
+    assert_eq!(said(|it| it.files[0].mode = 0o640), "", "a group may read a secret");
     assert!(!is_unhealthy(&judge(&well())));
     assert!(10 < judge(&well()).len(), "but what was looked at is told");
 }
@@ -135,12 +136,12 @@ fn each_broken_part_is_named_with_what_mends_it() {
         (room(|it| it.free_bytes = 100 << 20), &["error disk: no run starts: 100 MiB", "retention"]),
         (room(|it| it.free_bytes = 900 << 20), &["warning disk: only 900 MiB", "retention"]),
         (room(|it| it.files_left = Some(9)), &["warning disk", "only 9 more files"]),
-        (said(|it| it.files[0].mode = 0o640), &["warning files", "chmod 600 /k"]),
+        (said(|it| it.files[0].mode = 0o660), &["error files", "chmod go-w /k"]),
         (said(|it| it.files[0].mode = 0o644), &["error files", "change the secret"]),
         (said(|it| it.files[0].problem = Some("no such file".to_owned())), &["error files", "no such file"]),
         (
             said(|it| it.git = Some(Ok("git version 2.20.1".to_owned()))),
-            &["error programs", "too old", "2.30"],
+            &["error programs", "too old", "2.39"],
         ),
         (said(|it| it.git = Some(Err("not found".to_owned()))), &["error programs", "install git"]),
         (
