@@ -23,4 +23,5 @@ pub mod web;
 pub mod cli;
 pub mod daemon;
 pub mod demo;
+pub mod doctor;
 pub mod error;

@@ -7,6 +7,7 @@
 mod accounts;
 mod api_routes;
 mod audit_routes;
+mod backup_routes;
 mod events;
 mod listen;
 mod open_routes;
@@ -20,14 +21,15 @@ use axum::http::HeaderMap;
 
 pub use accounts::{Accounts, Permission};
 pub use api_routes::api_router;
+pub use backup_routes::Download;
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
 pub use open_routes::open_router;
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
-    RunView, Status,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody,
+    ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter,
+    RunList, RunView, Status,
 };
 use crate::domain::{Caller, DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 
@@ -121,6 +123,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
     /// Erases the name of a person from the audit chain.
     fn erase(&self, name: String, by: Caller) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Makes a backup.
+    fn backup(
+        &self,
+        body: BackupBody,
+        by: Caller,
+    ) -> impl Future<Output = Result<Download, ErrorBody>> + Send;
     /// The merge requests that are followed.
     fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
     /// Records a request for a live preview.

@@ -9,9 +9,9 @@ use axum::http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
-    RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody,
+    ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
     Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
@@ -20,12 +20,12 @@ use crate::domain::{
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::store::Store;
-use crate::web::{Backend, WebhookAnswer};
+use crate::web::{Backend, Download, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::receiving::Receiving;
-use super::{acting, approving, clock, record, trail};
+use super::{acting, approving, backing, clock, record, room, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -40,6 +40,8 @@ pub(super) struct Flags {
     pub(super) refused_config: Mutex<Option<String>>,
     /// What the last verification of the audit chain found.
     pub(super) audit: Mutex<Verdict>,
+    /// Why no run starts, while there is too little room on the disk.
+    pub(super) room: Mutex<Option<String>>,
     /// Told when the disk is full: retention makes room.
     pub(super) full: Notify,
 }
@@ -129,6 +131,7 @@ impl Desk {
         if !self.flags.writable.load(Ordering::Relaxed) {
             because.push("the journal cannot be written, so nothing is started; see its log".to_owned());
         }
+        because.extend(room::shortage(&self.flags));
         if self.flags.stopping.load(Ordering::Relaxed) {
             because.push("it is stopping".to_owned());
         }
@@ -159,7 +162,13 @@ impl Backend for Desk {
             sources: overview.sources,
             stacks: overview.stacks,
             live,
-            store: StoreState { writable, problem, size_bytes: self.store.bytes().await.unwrap_or_default() },
+            store: StoreState {
+                writable,
+                problem,
+                size_bytes: self.store.bytes().await.unwrap_or_default(),
+                free_bytes: self.store.space().ok().map(|it| it.available_bytes),
+                read_only: room::only_reads(&self.flags),
+            },
             url: self.url.clone(),
         })
     }
@@ -277,6 +286,10 @@ impl Backend for Desk {
         Ok(ActionReply { message: trail::erased(erased), by: by.name, run: None, after: None })
     }
 
+    async fn backup(&self, body: BackupBody, by: Caller) -> Result<Download, ErrorBody> {
+        backing::backup(self, body, &by).await
+    }
+
     async fn metrics(&self) -> String {
         let Ok(overview) = self.overview().await else { return String::new() };
         let live = overview.live.len();
@@ -292,6 +305,8 @@ impl Backend for Desk {
             last_ends: self.store.last_ends().await.unwrap_or_default(),
             ready: self.readiness().ready,
             journal_writable: self.flags.writable.load(Ordering::Relaxed),
+            room: room::shortage(&self.flags).is_none(),
+            free_bytes: self.store.space().ok().map(|it| it.available_bytes),
             store_bytes: self.store.bytes().await.unwrap_or_default(),
             audit: trail::facts(&self.store, &self.flags).await,
         };

@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod audited;
+mod backup;
 mod canary;
 mod crash;
 mod drift;
