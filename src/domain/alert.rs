@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MergeRequestNumber, NameError, ReceiverName, Scope, SourceName, Span, StackId, Timestamp};
 
-pub use notification::{Notice, NoticeState, Notification, NotificationState};
+pub use notification::{Notice, NoticeState, Notification, NotificationState, Queued};
 pub use policy::{AlertPolicy, Hours, Route, StackPattern, Weekday};
 
 macro_rules! words {

@@ -15,4 +15,4 @@ mod tests;
 
 pub use conditions::{Sight, View, look};
 pub use retry::{MAX_PAUSE, after_attempt};
-pub use telling::{Queued, Telling, tell};
+pub use telling::{Telling, tell};

@@ -52,6 +52,17 @@ pub struct Notice {
     pub link: String,
 }
 
+/// A notice for one receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// Who is told.
+    pub receiver: ReceiverName,
+    /// When.
+    pub due: Timestamp,
+    /// What.
+    pub notice: Notice,
+}
+
 /// A message to one receiver: everything that it is to be told at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {

@@ -4,20 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::conditions::{Over, Sight};
 use crate::domain::{
-    AlertFacts, AlertKey, AlertPolicy, AlertSeverity, Condition, Notice, NoticeState, ReceiverName, Span,
-    Timestamp, later,
+    AlertFacts, AlertKey, AlertPolicy, AlertSeverity, Condition, Notice, NoticeState, Queued, ReceiverName,
+    Span, Timestamp, later,
 };
-
-/// A notice for one receiver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queued {
-    /// Who is told.
-    pub receiver: ReceiverName,
-    /// When.
-    pub due: Timestamp,
-    /// What.
-    pub notice: Notice,
-}
 
 /// What follows from a look.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

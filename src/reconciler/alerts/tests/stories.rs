@@ -178,11 +178,29 @@ fn an_apply_that_goes_on_is_no_success_yet() {
     let id: StackId = "infra/web".parse().unwrap();
     let mut live = failed('c');
     live.failures = 0;
-    let spec = serde_json::json!({
-        "run": 8, "stack": id, "mode": "apply", "trigger": "new_revision", "revision": revision('c'),
-    });
-    // Only what the look needs is of interest; a spec that cannot be made is another test's matter.
-    let Ok(spec) = serde_json::from_value::<RunSpec>(spec) else { return };
+    let spec = RunSpec {
+        run: RunId(8),
+        stack: id,
+        revision: revision('c'),
+        mode: Mode::Apply,
+        trigger: Trigger::NewRevision,
+        merge_request: None,
+        diff: false,
+        requested_by: None,
+        failures_before: 0,
+        outside_window: None,
+        selection: Selection::Full,
+        playbook: "site.yml".to_owned(),
+        inventory: "hosts.ini".to_owned(),
+        limit: None,
+        tags: Vec::new(),
+        skip_tags: Vec::new(),
+        extra_vars: BTreeMap::new(),
+        forks: None,
+        debts: Vec::new(),
+        timeout: Span::from_mins(30),
+        runtime: RuntimeSpec::System,
+    };
     live.live = Some(spec);
     let sight = look(at(0), &View { stacks: vec![live], ..calm() }, &policy);
     assert!(sight.unclear.contains(&"apply_failed infra/web".parse().unwrap()));
@@ -233,11 +251,11 @@ fn what_waits_for_a_person_is_told_at_once_and_a_hold_when_it_grows_old() {
     let rewound = SourceStatus { waiting: Some(revision('d')), ..source() };
     watch.see(0, &View { sources: vec![rewound], ..calm() });
     let hold = Hold { revision: revision('b'), since: at(100), reason: "anna cancelled run 7".to_owned() };
-    let held = StackStatus { hold: Some(hold), ..stack() };
-    watch.see(100, &View { stacks: vec![held.clone()], ..calm() });
-    watch.see(3699, &View { stacks: vec![held.clone()], ..calm() });
+    let waiting = StackStatus { hold: Some(hold), ..stack() };
+    watch.see(100, &View { stacks: vec![waiting.clone()], ..calm() });
+    watch.see(3699, &View { stacks: vec![waiting.clone()], ..calm() });
     assert_eq!(watch.kept.said(), ["0 to ops: raised held infra", "3699 to ops: resolved held infra"]);
-    watch.see(3700, &View { stacks: vec![held], ..calm() });
+    watch.see(3700, &View { stacks: vec![waiting], ..calm() });
     assert_eq!(watch.kept.said()[2..], ["3700 to ops: raised held infra/web"]);
 }
 
