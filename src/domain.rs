@@ -44,7 +44,7 @@ pub mod audit;
 pub use access::{Caller, Grant, Proof, Role, Scope};
 pub use alert::{
     AlertFacts, AlertKey, AlertKind, AlertPolicy, AlertSeverity, AlertSubject, Condition, Hours, Notice,
-    NoticeState, Notification, NotificationState, Queued, Route, StackPattern, Weekday,
+    NoticeState, Notification, NotificationState, Queued, Route, StackPattern, Template, Weekday,
 };
 pub use audit::{AuditHead, AuditRecord};
 pub use change::{

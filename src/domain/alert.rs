@@ -6,6 +6,7 @@
 
 mod notification;
 mod policy;
+mod template;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,6 +18,7 @@ use super::{MergeRequestNumber, NameError, ReceiverName, Scope, SourceName, Span
 
 pub use notification::{Notice, NoticeState, Notification, NotificationState, Queued};
 pub use policy::{AlertPolicy, Hours, Route, StackPattern, Weekday};
+pub use template::Template;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal),* $(,)? }) => {
