@@ -265,7 +265,8 @@ mod tests {
         let many: Vec<Notice> = (0..100).map(|_| notice(&"y".repeat(250))).collect();
         let said = text(many, Form::Chat);
         assert!(said.len() <= CHAT, "{}", said.len());
-        let more: u32 = said.rsplit("and ").next().and_then(|it| it.split(' ').next()?.parse().ok()).expect("a number");
+        let more: u32 =
+            said.rsplit("and ").next().and_then(|it| it.split(' ').next()?.parse().ok()).expect("a number");
         assert_eq!(said.matches("[critical]").count() + more as usize, 100);
     }
 }

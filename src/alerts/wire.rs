@@ -43,13 +43,7 @@ impl Parcel {
         // The parts of a path are the secret of incoming webhooks.
         let parts = target.url.path_segments().into_iter().flatten().chain(target.url.query());
         let secrets = parts.filter(|it| 4 <= it.len()).map(str::to_owned).collect();
-        Ok(Self {
-            method: Method::POST,
-            headers: HeaderMap::new(),
-            body: body.to_string(),
-            secrets,
-            target,
-        })
+        Ok(Self { method: Method::POST, headers: HeaderMap::new(), body: body.to_string(), secrets, target })
     }
 }
 
@@ -73,7 +67,8 @@ pub(super) async fn send(receiver: &Receiver, message: &Message, now: Timestamp)
         .build()
         .map_err(|error| SendError::Unreachable(causes(&error)))?;
     let Parcel { method, target, headers, body, secrets } = parcel;
-    let request = client.request(method, target.url).headers(headers).header(CONTENT_TYPE, "application/json");
+    let request =
+        client.request(method, target.url).headers(headers).header(CONTENT_TYPE, "application/json");
     let response = request.body(body).send().await.map_err(|error| failed(receiver, &error))?;
     judge(receiver, response, &secrets).await
 }
@@ -102,8 +97,7 @@ fn teams(message: &Message) -> Value {
     if let Some(link) = &message.link {
         card["actions"] = json!([{ "type": "Action.OpenUrl", "title": "Open", "url": link }]);
     }
-    let attachment =
-        json!({ "contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": null, "content": card });
+    let attachment = json!({ "contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": null, "content": card });
     json!({ "type": "message", "attachments": [attachment] })
 }
 
@@ -115,7 +109,12 @@ fn matrix(homeserver: &str, room: &str, token: &Secret, message: &Message) -> Re
     if path.iter().any(|it| matches!(*it, "" | "." | "..")) {
         return Err(SendError::Address("the room is not one"));
     }
-    target.url.path_segments_mut().map_err(|()| SendError::Address("it has no path"))?.pop_if_empty().extend(path);
+    target
+        .url
+        .path_segments_mut()
+        .map_err(|()| SendError::Address("it has no path"))?
+        .pop_if_empty()
+        .extend(path);
     let body = json!({ "msgtype": "m.text", "body": message.text, "m.mentions": {} });
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, bearer(token)?);
@@ -140,7 +139,9 @@ fn webhook(url: &str, secret: &Secret, message: &Message, now: Timestamp) -> Res
     let mut parcel = Parcel::post(url, &body)?;
     let signature = sign(secret, &message.id, now, &parcel.body)?;
     let at = now.as_second().to_string();
-    for (name, value) in [("webhook-id", &message.id), ("webhook-timestamp", &at), ("webhook-signature", &signature)] {
+    for (name, value) in
+        [("webhook-id", &message.id), ("webhook-timestamp", &at), ("webhook-signature", &signature)]
+    {
         let value = HeaderValue::try_from(value).map_err(|_| SendError::Address("its id cannot be sent"))?;
         parcel.headers.insert(HeaderName::from_static(name), value);
     }
@@ -251,7 +252,12 @@ mod tests {
 
     #[test]
     fn only_what_is_encrypted_or_here_is_spoken_to() {
-        for good in ["https://hooks.slack.com/x", "http://localhost:8065/hooks/x", "http://127.0.0.1/x", "https://10.0.0.7/"] {
+        for good in [
+            "https://hooks.slack.com/x",
+            "http://localhost:8065/hooks/x",
+            "http://127.0.0.1/x",
+            "https://10.0.0.7/",
+        ] {
             assert!(Target::parse(good).is_ok(), "{good}");
         }
         for bad in [

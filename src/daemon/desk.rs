@@ -1,7 +1,7 @@
 //! Answers those who ask over the API. Reads come from the core and the store; wishes become events.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,19 +9,20 @@ use axum::http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
-    RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody,
+    ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
-    StackStatus, Timestamp,
+    Caller, DriftReport, Event, Failure, MergeRequestNumber, ReceiverName, RunId, SourceName, SourceStatus,
+    StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::store::Store;
 use crate::web::{Backend, WebhookAnswer};
 
+use super::alert_desk::AlertDesk;
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::receiving::Receiving;
@@ -40,6 +41,8 @@ pub(super) struct Flags {
     pub(super) refused_config: Mutex<Option<String>>,
     /// What the last verification of the audit chain found.
     pub(super) audit: Mutex<Verdict>,
+    /// Counts what the loop recorded: whoever looks at the state knows whether a new look is worth it.
+    pub(super) activity: AtomicU64,
     /// Told when the disk is full: retention makes room.
     pub(super) full: Notify,
 }
@@ -54,6 +57,7 @@ pub(super) struct Desk {
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
+    pub(super) alerts: AlertDesk,
     pub(super) metrics: Arc<Metrics>,
     pub(super) flags: Arc<Flags>,
     pub(super) started_at: Timestamp,
@@ -277,6 +281,14 @@ impl Backend for Desk {
         Ok(ActionReply { message: trail::erased(erased), by: by.name, run: None, after: None })
     }
 
+    async fn alerts(&self) -> Result<AlertList, ErrorBody> {
+        self.alerts.list().await
+    }
+
+    async fn test_alert(&self, receiver: ReceiverName, by: Caller) -> Result<ActionReply, ErrorBody> {
+        self.alerts.test(receiver, by).await
+    }
+
     async fn metrics(&self) -> String {
         let Ok(overview) = self.overview().await else { return String::new() };
         let live = overview.live.len();
@@ -294,6 +306,7 @@ impl Backend for Desk {
             journal_writable: self.flags.writable.load(Ordering::Relaxed),
             store_bytes: self.store.bytes().await.unwrap_or_default(),
             audit: trail::facts(&self.store, &self.flags).await,
+            alerts: self.alerts.totals().await,
         };
         self.metrics.render(&snapshot).unwrap_or_else(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");

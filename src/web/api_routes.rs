@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::Backend;
 use super::accounts::Permission;
+use super::alert_routes::{alerts, test_alert};
 use super::audit_routes::{audit, erase};
 use super::events::events;
 use super::reply::{Answer, Refusal, answer, guard_headers};
@@ -61,6 +62,8 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/merge-requests") => get(merge_requests::<B>),
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => post(preview::<B>),
         (Method::Post, "/sources/{source}/approve") => post(approve::<B>),
+        (Method::Get, "/alerts") => get(alerts::<B>),
+        (Method::Post, "/alerts/test") => post(test_alert::<B>),
         (Method::Get, "/audit") => get(audit::<B>),
         (Method::Post, "/audit/erase") => post(erase::<B>),
         _ => return None,

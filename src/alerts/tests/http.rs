@@ -37,7 +37,10 @@ async fn slack_gets_text_in_which_nobody_is_mentioned() {
     let asked = server.only();
     assert_eq!(asked.line, format!("POST /hooks/{CANARY} HTTP/1.1"));
     let text = asked.json()["text"].as_str().expect("a text").to_owned();
-    assert!(text.starts_with("[critical] &lt;!channel&gt; &amp; @\u{200b}here [x]\u{200b}(https:\u{200b}/"), "{text}");
+    assert!(
+        text.starts_with("[critical] &lt;!channel&gt; &amp; @\u{200b}here [x]\u{200b}(https:\u{200b}/"),
+        "{text}"
+    );
     assert!(text.ends_with("https://driftless.example/runs/7"), "{text}");
     assert_eq!(asked.json()["mrkdwn"], json!(false));
 }
@@ -66,7 +69,8 @@ async fn teams_gets_a_card_without_markdown() {
     sent(&teams(&server.base), "**bold** <at>all</at>").await.expect("sent");
     let card = server.only().json()["attachments"][0]["content"].clone();
     assert_eq!(card["type"], json!("AdaptiveCard"));
-    let kinds: Vec<_> = card["body"].as_array().expect("blocks").iter().map(|it| it["type"].clone()).collect();
+    let kinds: Vec<_> =
+        card["body"].as_array().expect("blocks").iter().map(|it| it["type"].clone()).collect();
     assert!(kinds.iter().all(|it| it == "RichTextBlock"), "{kinds:?}");
     assert_eq!(card["body"][0]["inlines"][0]["text"], json!("[critical] **bold** <at>all</at>"));
     assert_eq!(card["actions"][0]["url"], json!("https://driftless.example/runs/7"));
@@ -115,7 +119,9 @@ async fn failures_are_told_without_the_secret_and_say_when_to_try_again() {
         (302, "location: http://127.0.0.1:1/elsewhere\r\n", Retry::UntilChanged),
     ] {
         let server = Server::start(Behaviour::Answer(status, headers, echo())).await;
-        for receiver in [slack(&server.base), matrix(&server.base), teams(&server.base), webhook(&server.base)] {
+        for receiver in
+            [slack(&server.base), matrix(&server.base), teams(&server.base), webhook(&server.base)]
+        {
             let error = sent(&receiver, "x").await.expect_err("a failure");
             let printed = format!("{error:?}");
             let failure = Failure::from(error);

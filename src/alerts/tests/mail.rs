@@ -39,7 +39,8 @@ async fn a_mail_has_one_subject_and_no_header_from_outside() {
     let mail = mail(&heard);
     let end = mail.iter().position(String::is_empty).expect("the end of the headers");
     let headers = &mail[..end];
-    let names: Vec<_> = headers.iter().filter(|it| !it.starts_with(' ')).filter_map(|it| it.split(':').next()).collect();
+    let names: Vec<_> =
+        headers.iter().filter(|it| !it.starts_with(' ')).filter_map(|it| it.split(':').next()).collect();
     for expected in ["From", "To", "Subject", "Message-ID", "Date", "Auto-Submitted", "Content-Type"] {
         assert_eq!(names.iter().filter(|it| **it == expected).count(), 1, "{expected}: {names:?}");
     }
@@ -59,7 +60,10 @@ async fn nothing_is_said_before_the_connection_is_encrypted() {
         let receiver = smtp("localhost", server.port, encryption);
         // An authority that nobody named is not believed.
         let error = sent(&receiver, "x").await.expect_err("not trusted");
-        assert!(!server.heard().iter().any(|it| it.starts_with("AUTH") || it.starts_with("MAIL")), "{error:?}");
+        assert!(
+            !server.heard().iter().any(|it| it.starts_with("AUTH") || it.starts_with("MAIL")),
+            "{error:?}"
+        );
         let receiver = Receiver { ca_bundle: Some(authority.clone()), ..receiver };
         sent(&receiver, "the apply failed").await.expect("sent");
         let heard = server.heard();

@@ -81,7 +81,9 @@ async fn serve(mut stream: TcpStream, behaviour: Behaviour, kept: Arc<Mutex<Vec<
         Behaviour::Hang => std::future::pending().await,
         Behaviour::Answer(status, headers, body) => {
             let length = body.len();
-            let head = format!("HTTP/1.1 {status} x\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n");
+            let head = format!(
+                "HTTP/1.1 {status} x\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n"
+            );
             // The client may have gone, which is for its side of the test to say.
             drop(stream.write_all(format!("{head}{body}").as_bytes()).await);
         }

@@ -54,7 +54,9 @@ impl MailServer {
                             drop(talk(stream, true, false, to_recipients, &kept).await);
                         }
                         Speech::StartTls(tls) => {
-                            let Some(stream) = talk(stream, true, true, to_recipients, &kept).await else { return };
+                            let Some(stream) = talk(stream, true, true, to_recipients, &kept).await else {
+                                return;
+                            };
                             let Ok(stream) = tls.accept(stream).await else { return };
                             drop(talk(stream, false, false, to_recipients, &kept).await);
                         }
@@ -124,13 +126,26 @@ pub(super) fn certificate(dir: &Path) -> (PathBuf, TlsAcceptor) {
     let openssl = |arguments: &[&str]| {
         let usual = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
         let mut command = Command::new("openssl");
-        let made = command.current_dir(dir).args(usual.split(' ')).args(arguments).stderr(Stdio::null()).status();
+        let made =
+            command.current_dir(dir).args(usual.split(' ')).args(arguments).stderr(Stdio::null()).status();
         assert!(made.is_ok_and(|it| it.success()), "openssl is missing: scripts/setup installs it");
     };
     openssl(&["-subj", "/CN=authority of the mail server", "-keyout", "ca.key", "-out", "ca.pem"]);
     openssl(&[
-        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=CA:FALSE",
-        "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "server.key", "-out", "server.pem",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-addext",
+        "basicConstraints=CA:FALSE",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-keyout",
+        "server.key",
+        "-out",
+        "server.pem",
     ]);
     let chain = vec![CertificateDer::from_pem_file(dir.join("server.pem")).expect("a certificate")];
     let key = PrivateKeyDer::from_pem_file(dir.join("server.key")).expect("a key");
