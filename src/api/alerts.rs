@@ -125,7 +125,9 @@ mod tests {
         };
         let message = |subjects: &[&str]| {
             let mut it = Notification::new("ops".parse().expect("a name"), Timestamp::UNIX_EPOCH);
-            subjects.iter().for_each(|subject| it.add(notice(subject)));
+            for subject in subjects {
+                it.add(notice(subject));
+            }
             Notification { left_out: 7, ..it }
         };
         let list = AlertList {

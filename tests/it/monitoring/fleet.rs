@@ -41,6 +41,7 @@ impl Fleet {
             sources,
             merge_requests: BTreeMap::new(),
             audit: Some(AuditFacts { records: 44, holds: Some(false), last_checkpoint: Some(now()) }),
+            alerts: Some(alerts()),
             stacks: vec![stack("drifting"), stack("failing"), held(stack("held"))],
             drift: vec![drift("drifting", looks), drift("failing", looks), caught(drift("held", looks))],
             totals: Some(totals(looks)),
@@ -54,6 +55,11 @@ impl Fleet {
         self.metrics.limit_hosts(2);
         self.metrics.render(&snapshot).expect("metrics")
     }
+}
+
+fn alerts() -> AlertTotals {
+    let receiver: ReceiverName = "ops".parse().expect("a name");
+    AlertTotals { receivers: [receiver.clone()].into(), pending: [(receiver, 2)].into(), ..AlertTotals::default() }
 }
 
 fn id(stack: &str) -> StackId {

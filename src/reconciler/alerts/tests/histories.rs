@@ -8,12 +8,19 @@ use super::*;
 
 const KEYS: [&str; 3] = ["apply_failed infra/web", "source_unreachable infra", "preview_ready infra!1"];
 
+/// What a look finds of an alert.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    Unclear,
+    Nothing,
+    Instance(u8),
+}
+
 /// What is there at one look.
 #[derive(Debug, Clone)]
 struct Moment {
     pause: i64,
-    /// Of each alert: nobody knows, nothing, or an instance of it.
-    seen: Vec<Option<Option<u8>>>,
+    seen: Vec<Seen>,
     /// Whether the daemon dies between deciding and keeping.
     crash: bool,
     receivers: bool,
@@ -21,7 +28,7 @@ struct Moment {
 
 fn moment() -> impl Strategy<Value = Moment> {
     let seen =
-        prop_oneof![3 => Just(Some(None)), 4 => (0..2u8).prop_map(|it| Some(Some(it))), 1 => Just(None)];
+        prop_oneof![3 => Just(Seen::Nothing), 4 => (0..2u8).prop_map(Seen::Instance), 1 => Just(Seen::Unclear)];
     let seen = proptest::collection::vec(seen, KEYS.len());
     (0..60i64, seen, prop::bool::weighted(0.2), prop::bool::weighted(0.9))
         .prop_map(|(pause, seen, crash, receivers)| Moment { pause, seen, crash, receivers })
@@ -32,9 +39,9 @@ fn sight(moment: &Moment) -> Sight {
     for (key, seen) in KEYS.iter().zip(&moment.seen) {
         let key: AlertKey = key.parse().unwrap();
         match seen {
-            None => drop(sight.unclear.insert(key)),
-            Some(None) => {}
-            Some(Some(instance)) => {
+            Seen::Unclear => drop(sight.unclear.insert(key)),
+            Seen::Nothing => {}
+            Seen::Instance(instance) => {
                 let unreachable = key.kind == AlertKind::SourceUnreachable;
                 let condition = Condition {
                     severity: AlertSeverity::Warning,
