@@ -22,7 +22,6 @@ use crate::domain::{Secret, Timestamp};
 const ANSWER: usize = 4096;
 
 /// Without a word of how long to wait.
-#[expect(clippy::duration_suboptimal_units, reason = "`from_mins` is younger than the oldest Rust that is supported")]
 const UNSAID: Duration = Duration::from_secs(60);
 
 /// How a signing key is written.

@@ -95,10 +95,15 @@ fn a_failed_apply_is_told_once_whatever_happens_and_its_end_too() {
     world.start();
     world.run_of(&broken, "failed");
     eventually("it is tried and does not arrive", SOON, || {
-        world.metric("driftless_notifications_total{receiver=\"ops\",result=\"failed\"} ").filter(|it| *it > 0.0)
+        world
+            .metric("driftless_notifications_total{receiver=\"ops\",result=\"failed\"} ")
+            .filter(|it| *it > 0.0)
     });
     let shown = world.text(&["alerts"]);
-    assert!(shown.contains("the apply of") && shown.contains("waiting") && shown.contains("answered 500"), "{shown}");
+    assert!(
+        shown.contains("the apply of") && shown.contains("waiting") && shown.contains("answered 500"),
+        "{shown}"
+    );
     assert!(world.metric("driftless_alerts_open{kind=\"apply_failed\"} ").is_some_and(|it| it > 0.0));
 
     world.kill();
@@ -107,7 +112,10 @@ fn a_failed_apply_is_told_once_whatever_happens_and_its_end_too() {
     eventually("the next daemon gets it through", SOON, || (chat.count("the apply of") == 1).then_some(()));
     let told = chat.heard().into_iter().find(|it| it.contains("the apply of")).expect("it was told");
     assert!(told.starts_with("[critical] the apply of main@"), "{told}");
-    assert!(told.contains("to infra/fleet failed") && told.contains("https://driftless.example.org/runs/"), "{told}");
+    assert!(
+        told.contains("to infra/fleet failed") && told.contains("https://driftless.example.org/runs/"),
+        "{told}"
+    );
 
     world.kill();
     world.start();

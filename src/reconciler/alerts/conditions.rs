@@ -110,11 +110,7 @@ fn unreachable(sight: &mut Sight, source: &SourceStatus, policy: &AlertPolicy) {
     let failure = source.problem.as_ref();
     let is_attack = failure.is_some_and(|it| it.security);
     let severity = if is_attack { AlertSeverity::Critical } else { AlertSeverity::Warning };
-    let mut found = condition(
-        severity,
-        format!("{} cannot be fetched", source.name),
-        format!("/sources/{}", source.name),
-    );
+    let mut found = condition(severity, format!("{} cannot be fetched", source.name), "/system".to_owned());
     // What may be an attack is not waited for.
     found.after = if is_attack { Span::ZERO } else { policy.unreachable_longer_than };
     if let Some(failure) = failure {
@@ -136,7 +132,7 @@ fn refused(sight: &mut Sight, source: &SourceStatus) {
     };
     let severity = if failure.security { AlertSeverity::Critical } else { AlertSeverity::Warning };
     let summary = format!("the newest commit of {} is not followed: {}", source.name, failure.message);
-    let mut found = condition(severity, summary, format!("/sources/{}", source.name));
+    let mut found = condition(severity, summary, "/system".to_owned());
     found.details.extend(failure.remedy.clone());
     found.instance = source.refused.as_ref().map_or_else(String::new, |it| it.commit.to_string());
     sight.found(kind, subject, found);
@@ -161,7 +157,7 @@ fn rewound(sight: &mut Sight, source: &SourceStatus) {
         waiting.short(),
         source.name
     );
-    let mut found = condition(AlertSeverity::Critical, summary, format!("/sources/{}", source.name));
+    let mut found = condition(AlertSeverity::Critical, summary, "/system".to_owned());
     found.details.push(format!("accept it by `driftless approve {} {}`", source.name, waiting.commit));
     found.instance = waiting.commit.to_string();
     sight.found(kind, subject, found);
@@ -200,7 +196,7 @@ fn previewed(sight: &mut Sight, now: Timestamp, status: &MergeRequestStatus) {
         Err(why) => (AlertSeverity::Warning, format!("the preview of {name} failed: {why}")),
     };
     let mut found =
-        condition(severity, summary, format!("/merge-requests/{}/{}", status.source, seen.number.0));
+        condition(severity, summary, format!("/sources/{}/merge-requests/{}", status.source, seen.number.0));
     found.details = vec![format!("{} by {}", seen.title, seen.author), status.standing.clone()];
     found.instance = format!("{} {}", seen.head, level.as_str());
     found.since = Some(at);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use driftless::daemon::clock::now;
 use driftless::domain::{
     Applied, ChangeClass, Coverage, DriftFacts, Failure, HealPolicy, Hold, HostCounts, HostFacts, HostName,
-    LastCheck, LastEnd, Latencies, Mode, Outcome, PredictionTotals, Revision, RunId, SourceStatus, Span,
-    StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Total, Trigger,
+    LastCheck, LastEnd, Latencies, Mode, Outcome, PredictionTotals, ReceiverName, Revision, RunId,
+    SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Total, Trigger,
 };
-use driftless::metrics::{AuditFacts, Metrics, Snapshot};
+use driftless::metrics::{AlertTotals, AuditFacts, Metrics, Snapshot};
 
 /// It gets worse with each look at it.
 pub(super) struct Fleet {
@@ -59,7 +59,11 @@ impl Fleet {
 
 fn alerts() -> AlertTotals {
     let receiver: ReceiverName = "ops".parse().expect("a name");
-    AlertTotals { receivers: [receiver.clone()].into(), pending: [(receiver, 2)].into(), ..AlertTotals::default() }
+    AlertTotals {
+        receivers: [receiver.clone()].into(),
+        pending: [(receiver, 2)].into(),
+        ..AlertTotals::default()
+    }
 }
 
 fn id(stack: &str) -> StackId {

@@ -27,8 +27,7 @@ struct Moment {
 }
 
 fn moment() -> impl Strategy<Value = Moment> {
-    let seen =
-        prop_oneof![3 => Just(Seen::Nothing), 4 => (0..2u8).prop_map(Seen::Instance), 1 => Just(Seen::Unclear)];
+    let seen = prop_oneof![3 => Just(Seen::Nothing), 4 => (0..2u8).prop_map(Seen::Instance), 1 => Just(Seen::Unclear)];
     let seen = proptest::collection::vec(seen, KEYS.len());
     (0..60i64, seen, prop::bool::weighted(0.2), prop::bool::weighted(0.9))
         .prop_map(|(pause, seen, crash, receivers)| Moment { pause, seen, crash, receivers })
