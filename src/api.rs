@@ -7,6 +7,7 @@ mod actions;
 mod audit;
 mod error;
 mod name;
+mod news;
 mod route;
 mod run;
 mod status;
@@ -16,6 +17,7 @@ pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelB
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode};
 pub use name::{NameWanted, resolve_stack};
+pub use news::{News, NewsChunk, NewsPosition};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,

@@ -9,8 +9,10 @@ mod api_routes;
 mod audit_routes;
 mod events;
 mod listen;
+mod news;
 mod open_routes;
 mod reply;
+mod streams;
 mod webhooks;
 
 use std::future::Future;
@@ -29,6 +31,7 @@ use crate::api::{
     EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
     RunView, Status,
 };
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{Caller, DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
@@ -56,6 +59,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
         from: EventPosition,
         wait: Duration,
     ) -> impl Future<Output = Result<EventChunk, ErrorBody>> + Send;
+    /// What changed since a place in the stream of news. Answers at once if anything did; else waits, at most for
+    /// `wait`. Without a place, says where the end is.
+    fn news(
+        &self,
+        after: Option<NewsPosition>,
+        wait: Duration,
+    ) -> impl Future<Output = Result<NewsChunk, ErrorBody>> + Send;
     /// How the hosts of a stack differ, and what they are owed.
     fn drift(&self, stack: StackId) -> impl Future<Output = Result<DriftReport, ErrorBody>> + Send;
     /// Records a request for a check.

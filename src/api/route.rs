@@ -86,7 +86,7 @@ const fn open(path: &'static str, about: &'static str) -> Route {
 }
 
 /// Every route there is.
-pub const ROUTES: [Route; 23] = [
+pub const ROUTES: [Route; 24] = [
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
     look("/api/v1/stacks", Subject::Listed, "All stacks."),
     look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
@@ -118,6 +118,7 @@ pub const ROUTES: [Route; 23] = [
     look("/api/v1/runs", Subject::Listed, "Runs, newest first."),
     look("/api/v1/runs/{run}", Subject::Run, "One run with its recap and its notable results."),
     look("/api/v1/runs/{run}/events", Subject::Run, "What Ansible told, one JSON object a line."),
+    look("/api/v1/events", Subject::Listed, "What changes, as it changes: server-sent events."),
     act("/api/v1/runs/{run}/cancel", Role::Operator, Subject::Run, "Ends a live run."),
     act(
         "/api/v1/sources/{source}/approve",

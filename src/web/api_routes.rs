@@ -15,7 +15,9 @@ use super::Backend;
 use super::accounts::Permission;
 use super::audit_routes::{audit, erase};
 use super::events::events;
+use super::news::news;
 use super::reply::{Answer, Refusal, answer, guard_headers};
+use super::streams::Streams;
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
     Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, ROUTES, Route, RunFilter,
@@ -38,6 +40,7 @@ pub fn api_router<B: Backend>(backend: B) -> Router {
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(Extension(Streams::default()))
         .layer(middleware::from_fn(only_administrators))
         .with_state(backend)
 }
@@ -57,6 +60,7 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/runs") => get(runs::<B>),
         (Method::Get, "/runs/{run}") => get(run::<B>),
         (Method::Get, "/runs/{run}/events") => get(events::<B>),
+        (Method::Get, "/events") => get(news::<B>),
         (Method::Post, "/runs/{run}/cancel") => post(cancel::<B>),
         (Method::Get, "/merge-requests") => get(merge_requests::<B>),
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => post(preview::<B>),

@@ -18,10 +18,11 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::streams::Lease;
 use super::{Accounts, Backend, api_router, open_router};
 
 /// How many callers are served at once on one listener; more wait.
-const CALLERS: usize = 64;
+const CALLERS: usize = 256;
 /// How long a caller may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 /// The largest head that is read, in bytes.
@@ -202,7 +203,8 @@ async fn connection<S>(stream: S, router: Router, manner: Manner, mut stopped: w
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = TowerToHyperService::new(router);
+    let lease = Lease::default();
+    let service = TowerToHyperService::new(router.layer(axum::Extension(lease.clone())));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
@@ -214,6 +216,9 @@ where
         match manner.longest {
             Some(longest) => tokio::time::sleep(longest).await,
             None => std::future::pending().await,
+        }
+        if lease.is_extended() {
+            std::future::pending::<()>().await;
         }
     };
     let asked = async { drop(stopped.wait_for(|it| *it).await) };
