@@ -21,7 +21,7 @@ use crate::domain::Caller;
 pub(super) const QUIET: Duration = Duration::from_secs(15);
 /// How long a stream of server-sent events goes on. Browsers come back by themselves, and who may no longer look is
 /// found out then.
-pub(super) const LONGEST: Duration = Duration::from_mins(5);
+pub(super) const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// How long a caller may leave what was sent unread.
 const UNREAD: Duration = Duration::from_secs(60);
 /// How many parts may wait for a slow caller before the backend is not asked for more.
