@@ -224,10 +224,11 @@ fn checksum(text: &str) -> String {
 }
 
 /// Five bits a letter, as in RFC 4648 without padding: no letter has to be escaped anywhere.
-pub(super) fn letters(bytes: &[u8]) -> String {
+pub fn letters(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
     for part in bytes.chunks(5) {
-        let bits = part.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte)) << (8 * (5 - part.len()));
+        let bits =
+            part.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte)) << (8 * (5 - part.len()));
         let count = (part.len() * 8).div_ceil(5);
         text.extend((0..count).map(|at| char::from(ALPHABET[(bits >> (35 - 5 * at) & 31) as usize])));
     }
@@ -266,7 +267,8 @@ mod tests {
         }
         let other = Token::make(grant(), &[7; 37]);
         assert!(!token.is(other.1.expose()) && token.id != other.0.id);
-        for strange in ["", "dlt_", "dlt__", "dlt_aaaaaaaa_", "dlt_aaaaaaaa_é", "ghp_0123456789", "dlt_é_é"] {
+        for strange in ["", "dlt_", "dlt__", "dlt_aaaaaaaa_", "dlt_aaaaaaaa_é", "ghp_0123456789", "dlt_é_é"]
+        {
             assert_eq!(id_of(strange), None, "{strange}");
         }
         assert!(!format!("{token:?}").contains(&text[13..]));
@@ -274,7 +276,9 @@ mod tests {
 
     #[test]
     fn letters_are_those_of_the_standard() {
-        for (bytes, text) in [("", ""), ("f", "my"), ("fo", "mzxq"), ("foobar", "mzxw6ytboi"), ("fooba", "mzxw6ytb")] {
+        for (bytes, text) in
+            [("", ""), ("f", "my"), ("fo", "mzxq"), ("foobar", "mzxw6ytboi"), ("fooba", "mzxw6ytb")]
+        {
             assert_eq!(letters(bytes.as_bytes()), text);
         }
     }
