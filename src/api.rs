@@ -11,11 +11,12 @@ mod news;
 mod route;
 mod run;
 mod status;
+mod tokens;
 mod value;
 
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
-pub use error::{ErrorBody, ErrorCode};
+pub use error::{ErrorBody, ErrorCode, Problem};
 pub use name::{NameWanted, resolve_stack};
 pub use news::{News, NewsChunk, NewsPosition};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
@@ -23,6 +24,7 @@ pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,
 };
 pub use status::{MergeRequestList, Readiness, ServiceMode, StackList, Status, StoreState};
+pub use tokens::{SignInLink, TokenBody, TokenList, TokenMade, TokenView};
 pub use value::{RevisionAsked, check_limit, check_reason, check_tag, check_tags};
 
 /// The same as in the core: why a stack did, does or does not run.

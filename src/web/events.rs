@@ -53,7 +53,6 @@ pub(super) async fn events<B: Backend>(
         // To a browser this means: do not come back.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    listening.extend();
     let (pen, response) = Pen::new(manner.content_type(), place);
     let until = (manner == Manner::Events).then(|| Instant::now() + LONGEST);
     drop(tokio::spawn(Stream { backend, run, follow, manner, until, pen }.send(first)));

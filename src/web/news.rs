@@ -41,7 +41,6 @@ pub(super) async fn news<B: Backend>(
     let first = backend
         .news(asked_place(listening.last_event_id.as_deref(), query.after.as_deref()), Duration::ZERO)
         .await?;
-    listening.extend();
     let (pen, response) = Pen::new(EVENT_STREAM, Some(place));
     drop(tokio::spawn(send(backend, listening.by.scope, pen, first)));
     Ok(response)

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,9 +25,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(5 * 60);
 const UNREAD: Duration = Duration::from_secs(60);
 /// How many parts may wait for a slow caller before the backend is not asked for more.
 const AHEAD: usize = 4;
-/// How many streams there may be at once on one listener: the other places are for short answers.
-const ALL: usize = 128;
-/// How many of them one caller may have.
+/// How many streams one caller may have.
 const OF_ONE: usize = 32;
 
 /// The content type of server-sent events.
@@ -37,8 +34,12 @@ pub(super) const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The streams of one listener.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Streams(Arc<Mutex<HashMap<String, usize>>>);
+#[derive(Debug, Clone)]
+pub(super) struct Streams {
+    open: Arc<Mutex<HashMap<String, usize>>>,
+    /// How many there may be at once: the other places of the listener are for short answers.
+    most: usize,
+}
 
 /// A stream's place among them. Given back when it is dropped.
 #[derive(Debug)]
@@ -48,11 +49,16 @@ pub(super) struct Place {
 }
 
 impl Streams {
+    /// At most so many.
+    pub(super) fn new(most: usize) -> Self {
+        Self { open: Arc::default(), most }
+    }
+
     /// A place for one more stream of this caller.
     pub(super) fn place(&self, name: &str) -> Result<Place, ErrorBody> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_one = open.get(name).copied().unwrap_or_default();
-        if OF_ONE <= of_one || ALL <= open.values().sum() {
+        if OF_ONE <= of_one || self.most <= open.values().sum() {
             return Err(ErrorBody::unavailable("too many streams are open")
                 .remedy("close some, or ask again after some seconds"));
         }
@@ -63,29 +69,13 @@ impl Streams {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.name) {
             *count -= 1;
             if *count == 0 {
                 open.remove(&self.name);
             }
         }
-    }
-}
-
-/// Lets a connection live longer than one answer may take. The listener puts it into each request.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Lease(Arc<AtomicBool>);
-
-impl Lease {
-    /// The answer is a stream, which ends by itself.
-    pub(super) fn extend(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was asked for.
-    pub(super) fn is_extended(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -98,20 +88,12 @@ pub(super) struct Listening {
     /// Where the caller was when its connection broke, in its own words.
     pub(super) last_event_id: Option<String>,
     streams: Streams,
-    lease: Option<Lease>,
 }
 
 impl Listening {
     /// A place for the stream.
     pub(super) fn place(&self) -> Result<Place, ErrorBody> {
         self.streams.place(&self.by.name)
-    }
-
-    /// From now on the connection may be old.
-    pub(super) fn extend(&self) {
-        if let Some(lease) = &self.lease {
-            lease.extend();
-        }
     }
 }
 
@@ -122,14 +104,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Listening {
             Extension::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
         let Extension(streams) =
             Extension::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
-        let lease = parts.extensions.get::<Lease>().cloned();
         let last_event_id = parts.headers.get(LAST_EVENT_ID).and_then(|it| it.to_str().ok());
         Ok(Self {
             by,
             wants_events: wants_events(&parts.headers),
             last_event_id: last_event_id.filter(|it| !it.is_empty()).map(ToOwned::to_owned),
             streams,
-            lease,
         })
     }
 }
@@ -188,16 +168,18 @@ pub(super) fn write_id(text: &mut String, id: &str) {
 mod tests {
     use super::*;
 
+    const ALL: usize = 40;
+
     #[test]
     fn one_caller_cannot_take_all_streams_and_gives_them_back() {
-        let streams = Streams::default();
+        let streams = Streams::new(ALL);
         let mut places: Vec<Place> = (0..OF_ONE).map(|_| streams.place("ann").expect("a place")).collect();
         assert!(streams.place("ann").is_err());
         places.extend((OF_ONE..ALL).map(|it| streams.place(&format!("bot{it}")).expect("a place")));
         assert!(streams.place("eve").is_err(), "all are taken");
         places.clear();
         assert!(streams.place("ann").is_ok());
-        assert!(streams.0.lock().unwrap().is_empty());
+        assert!(streams.open.lock().unwrap().is_empty());
     }
 
     #[test]
