@@ -29,6 +29,7 @@ pub mod recap;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
+pub(crate) mod schema;
 pub mod verdict;
 pub mod window;
 

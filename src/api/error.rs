@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::Failure;
 
 /// What kind of error it is. Decides the HTTP status and the exit code of the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// The request cannot be understood.
@@ -105,7 +107,7 @@ impl ErrorCode {
 }
 
 /// The body of every answer that is not a success. In JSON it is a [`Problem`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(from = "Problem", into = "Problem")]
 pub struct ErrorBody {
     /// What kind of error it is.
@@ -117,7 +119,7 @@ pub struct ErrorBody {
 }
 
 /// An error as RFC 9457 has it, with what we add.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Problem {
     /// Where the documentation says what kind of error it is.
     #[serde(rename = "type", default)]

@@ -10,7 +10,7 @@ use crate::domain::{MergeRequestNumber, Mode, Outcome, RunId, Scope, SourceName,
 
 /// One thing that changed. Whoever hears of it asks for the thing again; a hint that is told twice, or of something
 /// that looks as before, does no harm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum News {
     /// A run was decided on.
