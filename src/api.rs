@@ -8,6 +8,8 @@ mod audit;
 mod error;
 mod name;
 mod news;
+mod openapi;
+mod query;
 mod route;
 mod run;
 mod status;
@@ -19,6 +21,8 @@ pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode, Problem};
 pub use name::{NameWanted, resolve_stack};
 pub use news::{News, NewsChunk, NewsPosition};
+pub use openapi::document;
+pub use query::{EventQuery, NewsQuery, RunQuery, checked_count};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,

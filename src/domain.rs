@@ -15,6 +15,7 @@ pub mod source;
 pub mod stack;
 
 pub mod change;
+pub mod choice;
 pub mod delivery;
 pub mod drift;
 pub mod findings;
@@ -48,6 +49,7 @@ pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use choice::RunChoice;
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ErrorBody;
 use crate::domain::{
-    Detail, Ending, HostName, Mode, ResultStatus, Revision, Run, RunEvent, RunId, Scope, Selection, StackId,
-    TaskIdentity, TaskResult, Timestamp, Trigger,
+    Detail, Ending, HostName, Mode, ResultStatus, Revision, Run, RunChoice, RunEvent, RunId, Scope,
+    Selection, StackId, TaskIdentity, TaskResult, Timestamp, Trigger,
 };
 
 /// Which runs are wanted, newest first.
@@ -17,6 +17,8 @@ pub struct RunFilter {
     pub scope: Scope,
     /// Only with a smaller number: to page on.
     pub before: Option<RunId>,
+    /// Which of them.
+    pub choice: RunChoice,
     /// How many at most, from 1 to [`RunFilter::MOST`].
     pub count: u32,
 }

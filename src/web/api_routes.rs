@@ -7,7 +7,6 @@ use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -23,8 +22,8 @@ use super::streams::Streams;
 use super::token_routes::{self, sign_in_link, tokens};
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
-    Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, Route, RunFilter, RunList,
-    RunView, StackList, Status, resolve_stack,
+    Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, Route, RunList, RunQuery,
+    RunView, StackList, Status, document, resolve_stack,
 };
 use crate::domain::{Caller, DriftReport, RunId, SourceName, StackId};
 
@@ -62,6 +61,7 @@ pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/runs/{run}") => get(run::<B>),
         (Method::Get, "/runs/{run}/events") => get(events::<B>),
         (Method::Get, "/events") => get(news::<B>),
+        (Method::Get, "/openapi.json") => get(openapi),
         (Method::Post, "/runs/{run}/cancel") => post(cancel::<B>),
         (Method::Get, "/merge-requests") => get(merge_requests::<B>),
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => post(preview::<B>),
@@ -212,26 +212,13 @@ async fn resume<B: Backend>(
     answer(backend.resume(stack, by).await)
 }
 
-/// The query of a list of runs.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RunQuery {
-    stack: Option<String>,
-    before: Option<u64>,
-    count: Option<u32>,
-}
-
 async fn runs<B: Backend>(
     State(backend): State<B>,
     Extension(caller): Extension<Caller>,
     query: Result<Query<RunQuery>, QueryRejection>,
 ) -> Answer<RunList> {
     let Query(query) = query?;
-    let count = query.count.unwrap_or(RunFilter::USUAL);
-    if !(1..=RunFilter::MOST).contains(&count) {
-        return Err(ErrorBody::bad_request(format!("`count` goes from 1 to {}", RunFilter::MOST)).into());
-    }
-    let stack = match query.stack {
+    let stack = match &query.stack {
         Some(given) => {
             let mut known = backend.stack_ids().await?;
             known.retain(|it| caller.scope.has_stack(it));
@@ -239,8 +226,11 @@ async fn runs<B: Backend>(
         }
         None => None,
     };
-    let before = query.before.map(RunId);
-    answer(backend.runs(RunFilter { stack, scope: caller.scope, before, count }).await)
+    answer(backend.runs(query.filter(stack, caller.scope)?).await)
+}
+
+async fn openapi() -> Json<Value> {
+    Json(document(env!("CARGO_PKG_VERSION")))
 }
 
 async fn run<B: Backend>(State(backend): State<B>, AskedRun(run): AskedRun) -> Answer<RunView> {

@@ -6,7 +6,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -14,21 +13,11 @@ use super::Backend;
 use super::api_routes::AskedRun;
 use super::reply::Refusal;
 use super::streams::{EVENT_STREAM, LONGEST, Listening, Pen, QUIET, write_event, write_id};
-use crate::api::{ErrorBody, EventChunk, EventLine, EventPosition};
+use crate::api::{ErrorBody, EventChunk, EventLine, EventPosition, EventQuery};
 use crate::domain::RunId;
 
 /// The content type of one JSON object a line.
 const LINES: &str = "application/x-ndjson";
-
-/// The query of an event stream.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EventQuery {
-    #[serde(default)]
-    from: u64,
-    #[serde(default)]
-    follow: bool,
-}
 
 pub(super) async fn events<B: Backend>(
     State(backend): State<B>,

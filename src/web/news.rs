@@ -5,24 +5,16 @@ use std::time::Duration;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Backend;
 use super::reply::Refusal;
 use super::streams::{EVENT_STREAM, Gone, LONGEST, Listening, Pen, QUIET, write_event, write_id};
-use crate::api::{News, NewsChunk, NewsPosition};
+use crate::api::{News, NewsChunk, NewsPosition, NewsQuery};
 use crate::domain::Scope;
 
 /// How long a browser waits before it comes back, in milliseconds.
 const COME_BACK: &str = "retry: 2000\n";
-
-/// The query of the stream of news.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewsQuery {
-    after: Option<String>,
-}
 
 /// A browser that comes back says where it was in a header and repeats the first query, so the header counts.
 fn asked_place(last_event_id: Option<&str>, after: Option<&str>) -> Option<NewsPosition> {
