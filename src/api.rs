@@ -6,6 +6,7 @@
 mod actions;
 mod audit;
 mod error;
+mod listing;
 mod name;
 mod news;
 mod openapi;
@@ -19,6 +20,7 @@ mod value;
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode, Problem};
+pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};
 pub use news::{News, NewsChunk, NewsPosition};
 pub use openapi::document;

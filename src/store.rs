@@ -12,6 +12,7 @@
 
 mod audit;
 mod backup;
+mod chosen;
 mod columns;
 mod connection;
 mod deliveries;

@@ -12,6 +12,7 @@ mod gate;
 mod listen;
 mod news;
 mod open_routes;
+mod paging;
 mod reply;
 mod routes;
 mod sign_in;

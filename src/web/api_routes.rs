@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Extension, FromRequestParts, Json, Path, Query, Request, State};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -16,14 +17,15 @@ use super::audit_routes::{audit, erase};
 use super::events::events;
 use super::gate::Aim;
 use super::news::news;
+use super::paging::page;
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use super::routes::routes;
 use super::streams::Streams;
 use super::token_routes::{self, sign_in_link, tokens};
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
-    Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, Route, RunList, RunQuery,
-    RunView, StackList, Status, document, resolve_stack,
+    Listener, MergeRequestQuery, Method, NameWanted, PREFIX, PlanBody, PreviewBody, Route, RunQuery, RunView,
+    StackList, StackQuery, Status, document, resolve_stack,
 };
 use crate::domain::{Caller, DriftReport, RunId, SourceName, StackId};
 
@@ -141,10 +143,14 @@ async fn status<B: Backend>(
 async fn stacks<B: Backend>(
     State(backend): State<B>,
     Extension(caller): Extension<Caller>,
-) -> Answer<StackList> {
+    uri: Uri,
+    query: Result<Query<StackQuery>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(query) = query?;
     let mut stacks = backend.stacks().await?;
     stacks.retain(|it| caller.scope.has_stack(&it.id));
-    answer(Ok(StackList { stacks }))
+    let next = query.choose(&mut stacks)?.map(|it| it.to_string());
+    Ok(page(StackList { stacks }, &uri, &[("next", "after", next)]))
 }
 
 async fn explain<B: Backend>(State(backend): State<B>, Stack(stack): Stack) -> Answer<Explanation> {
@@ -215,8 +221,9 @@ async fn resume<B: Backend>(
 async fn runs<B: Backend>(
     State(backend): State<B>,
     Extension(caller): Extension<Caller>,
+    uri: Uri,
     query: Result<Query<RunQuery>, QueryRejection>,
-) -> Answer<RunList> {
+) -> Result<Response, Refusal> {
     let Query(query) = query?;
     let stack = match &query.stack {
         Some(given) => {
@@ -226,7 +233,11 @@ async fn runs<B: Backend>(
         }
         None => None,
     };
-    answer(backend.runs(query.filter(stack, caller.scope)?).await)
+    let back = query.after.is_some();
+    let list = backend.runs(query.filter(stack, caller.scope)?).await?;
+    let older = list.runs.last().filter(|_| list.more || back).map(|it| it.run.to_string());
+    let newer = list.runs.first().map(|it| it.run.to_string());
+    Ok(page(list, &uri, &[("next", "before", older), ("prev", "after", newer)]))
 }
 
 async fn openapi() -> Json<Value> {
@@ -249,11 +260,15 @@ async fn cancel<B: Backend>(
 async fn merge_requests<B: Backend>(
     State(backend): State<B>,
     Extension(caller): Extension<Caller>,
-) -> Answer<MergeRequestList> {
+    uri: Uri,
+    query: Result<Query<MergeRequestQuery>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(query) = query?;
     let mut list = backend.merge_requests().await?;
     // They are of a source as a whole, and show all that they touch.
     list.merge_requests.retain(|it| caller.scope.has_source(&it.source));
-    answer(Ok(list))
+    let next = query.choose(&mut list.merge_requests)?;
+    Ok(page(list, &uri, &[("next", "after", next)]))
 }
 
 async fn preview<B: Backend>(

@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, EraseBody,
-    EventLine, EventQuery, Explanation, MergeRequestList, Method, News, NewsQuery, PREFIX, PlanBody,
-    PreviewBody, RunList, RunQuery, RunView, SignInLink, StackList, Status, TokenBody, TokenList, TokenMade,
+    EventLine, EventQuery, Explanation, MergeRequestList, MergeRequestQuery, Method, News, NewsQuery, PREFIX,
+    PlanBody, PreviewBody, RunList, RunQuery, RunView, SignInLink, StackList, StackQuery, Status, TokenBody,
+    TokenList, TokenMade,
 };
 use crate::domain::DriftReport;
 
@@ -80,7 +81,7 @@ impl Operation {
         Self { example: Some(example), ..self }
     }
 
-    fn as_events(self, told: Told) -> Self {
+    fn streams(self, told: Told) -> Self {
         Self { told, ..self }
     }
 }
@@ -95,7 +96,7 @@ const RUNS: &str = r#"{"runs":[{"run":7,"stack":"infra/web",
 pub(super) fn operation(method: Method, path: &str) -> Option<Operation> {
     Some(match (method, path.strip_prefix(PREFIX)?) {
         (Method::Get, "/status") => tells::<Status>("status"),
-        (Method::Get, "/stacks") => tells::<StackList>("stacks"),
+        (Method::Get, "/stacks") => tells::<StackList>("stacks").asked::<StackQuery>(),
         (Method::Get, "/stacks/{source}/{stack}/explain") => tells::<Explanation>("explain"),
         (Method::Get, "/stacks/{source}/{stack}/drift") => tells::<DriftReport>("drift"),
         (Method::Post, "/stacks/{source}/{stack}/apply") => {
@@ -112,17 +113,19 @@ pub(super) fn operation(method: Method, path: &str) -> Option<Operation> {
         (Method::Get, "/runs") => tells::<RunList>("runs").asked::<RunQuery>().like(RUNS),
         (Method::Get, "/runs/{run}") => tells::<RunView>("run"),
         (Method::Get, "/runs/{run}/events") => {
-            tells::<Value>("run_events").asked::<EventQuery>().as_events(Told::Events(schema::<EventLine>))
+            tells::<Value>("run_events").asked::<EventQuery>().streams(Told::Events(schema::<EventLine>))
         }
         (Method::Get, "/openapi.json") => tells::<Value>("openapi"),
         (Method::Get, "/events") => {
-            tells::<Value>("events").asked::<NewsQuery>().as_events(Told::News(schema::<News>))
+            tells::<Value>("events").asked::<NewsQuery>().streams(Told::News(schema::<News>))
         }
         (Method::Post, "/runs/{run}/cancel") => acts("cancel").with::<CancelBody>(r#"{"suspend":false}"#),
         (Method::Post, "/sources/{source}/approve") => {
             acts("approve").needs::<ApproveBody>(r#"{"commit":"4f2a9c01d74f2a9c01d74f2a9c01d74f2a9c01d7"}"#)
         }
-        (Method::Get, "/merge-requests") => tells::<MergeRequestList>("merge_requests"),
+        (Method::Get, "/merge-requests") => {
+            tells::<MergeRequestList>("merge_requests").asked::<MergeRequestQuery>()
+        }
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => {
             acts("preview").needs::<PreviewBody>(r#"{"head":"4f2a9c01d74f2a9c01d74f2a9c01d74f2a9c01d7"}"#)
         }
