@@ -26,8 +26,9 @@ pub(super) fn chosen(filter: &RunFilter) -> Chosen {
         it.add("stack = ?", [Value::from(stack.to_string())]);
     }
     if let Some(source) = &choice.source {
-        // `0` comes next to `/`.
-        it.add("stack > ? AND stack < ?", [format!("{source}/").into(), format!("{source}0").into()]);
+        // `0` comes next to `/`. Not by the index of stacks: it would give them stack by stack, to be sorted. From the
+        // newest on, the page is soon full.
+        it.add("+stack > ? AND +stack < ?", [format!("{source}/").into(), format!("{source}0").into()]);
     }
     if let Some(mode) = choice.mode {
         it.add("mode = ?", [mode.as_str().to_owned().into()]);

@@ -115,7 +115,7 @@ const TOTALS: [&str; 6] = [
                 WHERE last.stack = runs.stack AND last.mode = runs.mode AND last.ended_at IS NOT NULL)",
 ];
 
-const CHOICES: [&str; 7] = [
+const CHOICES: [&str; 6] = [
     // Each ends with the number of the run: the newest come first without sorting.
     "CREATE INDEX runs_by_mode ON runs (mode)",
     "CREATE INDEX runs_by_outcome ON runs (outcome)",
@@ -123,6 +123,4 @@ const CHOICES: [&str; 7] = [
     "CREATE INDEX runs_by_time ON runs (decided_at)",
     "CREATE INDEX runs_by_commit ON runs (substr(json_extract(spec, '$.revision'), -40))",
     "CREATE INDEX IF NOT EXISTS run_hosts_by_host ON run_hosts (host, run)",
-    // Those of a database that was here before are counted for the planner.
-    "ANALYZE",
 ];
