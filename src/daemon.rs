@@ -19,6 +19,7 @@ mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
+mod keeping;
 mod live;
 pub mod logging;
 mod narrowing;
@@ -67,6 +68,7 @@ use desk::{Desk, Flags};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
+use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
@@ -176,9 +178,12 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
     let started_at = clock::now();
     let board = Arc::new(Board::new(started_at.as_microsecond().unsigned_abs()));
+    let url = tcp.local_addr().ok().map(|it| format!("http://{it}"));
+    let keeping = Keeping::begin(Arc::clone(&tools), url.clone()).await?;
     let desk = Desk {
         inbox: inbox.clone(),
         board: Arc::clone(&board),
+        keeping: Arc::new(keeping),
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
@@ -186,7 +191,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         flags,
         started_at,
         mode: service_mode(&tools.config()),
-        url: tcp.local_addr().ok().map(|it| format!("http://{it}")),
+        url,
     };
     recovery::sweep(&tools.places.checkouts(), &live, |it| {
         tools.attic.put(it.to_owned());

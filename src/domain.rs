@@ -4,6 +4,7 @@
 pub mod access;
 pub mod failure;
 pub mod name;
+pub mod outbound;
 pub mod revision;
 pub mod secret;
 pub mod session;

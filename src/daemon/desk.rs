@@ -15,7 +15,7 @@ use crate::api::{
 };
 use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
+    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, Scope, SourceName, SourceStatus, StackId,
     StackStatus, Timestamp,
 };
 use crate::git::Git;
@@ -25,6 +25,7 @@ use crate::web::{Backend, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
+use super::keeping::Keeping;
 use super::receiving::Receiving;
 use super::telling::Board;
 use super::{acting, approving, clock, record, trail};
@@ -54,6 +55,7 @@ const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Desk {
     pub(super) inbox: Inbox,
     pub(super) board: Arc<Board>,
+    pub(super) keeping: Arc<Keeping>,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
@@ -139,7 +141,7 @@ impl Desk {
     }
 }
 
-fn store_error(error: &crate::store::StoreError) -> ErrorBody {
+pub(super) fn store_error(error: &crate::store::StoreError) -> ErrorBody {
     ErrorBody::new(ErrorCode::Unavailable, error.to_string())
 }
 
@@ -274,8 +276,8 @@ impl Backend for Desk {
         self.receiving.unread(source);
     }
 
-    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        trail::list(&self.store, query).await.map_err(|it| store_error(&it))
+    async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        trail::list(&self.store, query, scope).await.map_err(|it| store_error(&it))
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {

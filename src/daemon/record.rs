@@ -19,6 +19,7 @@ pub(super) async fn list(store: &Store, asked: api::RunFilter) -> Result<RunList
     let newer = asked.choice.after.is_some();
     let filter = RunFilter {
         stack: asked.stack,
+        scope: asked.scope,
         limit: asked.count.saturating_add(1),
         before: asked.before,
         choice: asked.choice,

@@ -5,6 +5,7 @@ use rusqlite::types::Value;
 
 use super::columns::{count, nanos};
 use super::runs::RunFilter;
+use super::scope::condition;
 
 /// The commit of a run, exactly as the index `runs_by_commit` has it.
 const COMMIT: &str = "substr(json_extract(spec, '$.revision'), -40)";
@@ -17,10 +18,12 @@ pub(super) struct Chosen {
     pub(super) values: Vec<Value>,
 }
 
-/// The runs of a filter; its scope apart.
+/// The runs of a filter.
 pub(super) fn chosen(filter: &RunFilter) -> Chosen {
     let mut it = Conditions::default();
     let choice = &filter.choice;
+    // Not by an index, for the reason below.
+    it.add(&condition(&filter.scope, "+stack"), []);
     it.add("id < ?", [Value::from(filter.before.map_or(i64::MAX, |it| count(it.0)))]);
     if let Some(stack) = &filter.stack {
         it.add("stack = ?", [Value::from(stack.to_string())]);

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::chosen::chosen;
-use super::columns::{count, json, nanos, timestamp, uncount};
+use super::columns::{count, json, nanos, timestamp, uncount, word};
 use super::recorder::Progress;
 use super::seal::Seal;
 use super::{StoreError, totals};
 use crate::domain::{
-    Ending, HostName, HostStats, Run, RunChoice, RunId, RunSpec, StackId, TaskIdentity, TaskResult, Timestamp,
+    Ending, HostName, HostStats, Run, RunChoice, RunId, RunSpec, Scope, StackId, TaskIdentity, TaskResult,
+    Timestamp,
 };
 
 /// Which runs to list, newest first.
@@ -18,6 +19,8 @@ use crate::domain::{
 pub struct RunFilter {
     /// Only of this stack.
     pub stack: Option<StackId>,
+    /// Only of stacks in this scope.
+    pub scope: Scope,
     /// At most so many; never more than 1,000.
     pub limit: u32,
     /// Only runs before this one: how to turn pages.
@@ -30,7 +33,14 @@ pub struct RunFilter {
 
 impl Default for RunFilter {
     fn default() -> Self {
-        Self { stack: None, limit: 50, before: None, choice: RunChoice::default(), hosts: true }
+        Self {
+            stack: None,
+            limit: 50,
+            scope: Scope::All,
+            before: None,
+            choice: RunChoice::default(),
+            hosts: true,
+        }
     }
 }
 
@@ -178,6 +188,15 @@ pub(super) fn filtered(db: &Connection, filter: &RunFilter) -> Result<Vec<Run>, 
         runs.reverse();
     }
     Ok(runs)
+}
+
+/// The stack that a run is of.
+pub(super) fn stack(db: &Connection, run: RunId) -> Result<Option<StackId>, StoreError> {
+    let found: Option<String> = db
+        .prepare_cached("SELECT stack FROM runs WHERE id = ?1")
+        .and_then(|mut it| it.query_row([count(run.0)], |row| row.get(0)).optional())
+        .map_err(StoreError::database("read a run"))?;
+    found.map(|it| word("runs", it)).transpose()
 }
 
 fn list(

@@ -111,7 +111,8 @@ fn no_choice_reads_or_sorts_all_runs() {
     let (_dir, db) = database();
     for choice in every_choice() {
         for stack in [None, Some(super::fixture::stack("web"))] {
-            let filter = RunFilter { choice: choice.clone(), stack, ..RunFilter::default() };
+            let scope = Scope::Only(["infra/web".parse().expect("a stack")].into());
+            let filter = RunFilter { choice: choice.clone(), stack, scope, ..RunFilter::default() };
             let chosen = chosen(&filter);
             let order = if chosen.newest_first { "DESC" } else { "ASC" };
             let query = format!(
