@@ -2,6 +2,7 @@
 
 mod commands;
 mod deliveries;
+mod encrypted;
 mod memory;
 mod roles;
 mod streams;
