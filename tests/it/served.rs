@@ -2,6 +2,8 @@
 
 mod commands;
 mod deliveries;
+mod described;
+mod documented;
 mod encrypted;
 mod memory;
 mod roles;
