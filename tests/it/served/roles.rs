@@ -30,6 +30,8 @@ enum For {
     Run(Role),
     /// Who has the role; each sees what is theirs.
     Listed(Role),
+    /// Who has the role; all see the same.
+    Same(Role),
     /// Who has the role for everything.
     Daemon(Role),
     /// Who has a session. By a token there is none to end.
@@ -38,7 +40,7 @@ enum For {
 
 /// Every route there is. A new one is written down here, too.
 const EXPECTED: &[(&str, For)] = {
-    use For::{Daemon, Everybody, Listed, Run, Senders, Session, Source, Stack};
+    use For::{Daemon, Everybody, Listed, Run, Same, Senders, Session, Source, Stack};
     use Role::{Admin, Operator, Viewer};
     &[
         ("GET /api/v1/status", Listed(Viewer)),
@@ -53,6 +55,8 @@ const EXPECTED: &[(&str, For)] = {
         ("GET /api/v1/runs", Listed(Viewer)),
         ("GET /api/v1/runs/{run}", Run(Viewer)),
         ("GET /api/v1/runs/{run}/events", Run(Viewer)),
+        ("GET /api/v1/openapi.json", Same(Viewer)),
+        ("GET /api/v1/events", Listed(Viewer)),
         ("POST /api/v1/runs/{run}/cancel", Run(Operator)),
         ("POST /api/v1/sources/{source}/approve", Source(Operator)),
         ("GET /api/v1/audit", Listed(Viewer)),
@@ -212,7 +216,12 @@ fn expected(listener: Listener, expected: For, who: &Who, what: What) -> u16 {
         For::Everybody(status) => return status,
         For::Senders => return 401,
         For::Session => Role::Viewer,
-        For::Stack(role) | For::Source(role) | For::Run(role) | For::Listed(role) | For::Daemon(role) => role,
+        For::Stack(role)
+        | For::Source(role)
+        | For::Run(role)
+        | For::Listed(role)
+        | For::Same(role)
+        | For::Daemon(role) => role,
     };
     let (role, scope) = match who {
         // A page sends strangers to the page to sign in; who sends a token is no browser.
