@@ -3,6 +3,7 @@
 mod alerts;
 mod archive;
 mod audit;
+mod chosen;
 mod crash;
 mod deliveries;
 mod events;
