@@ -10,7 +10,7 @@ use crate::store::archive::{ArchiveError, Restore, Restored, verify};
 use crate::store::events::EventReader;
 use crate::store::{BackupWanted, Store, StoreError};
 
-const ALL: BackupWanted = BackupWanted { logs: true, keys: false };
+const ALL: BackupWanted = BackupWanted { logs: true, key: false };
 
 async fn backup(store: &Store, wanted: BackupWanted) -> Vec<u8> {
     let backup = store.begin_backup(at(100), wanted).await.expect("a backup begins");
@@ -75,15 +75,17 @@ async fn what_is_restored_is_what_was_backed_up_and_says_so_until_a_daemon_recor
 }
 
 #[tokio::test]
-async fn keys_are_left_out_unless_they_are_wanted() {
+async fn the_key_of_variables_is_left_out_unless_it_is_wanted() {
     let (dir, parent) = (directory(), directory());
     let (store, _live) = lived(&dir).await;
+    store.audit_key().expect("it is made");
     let key = std::fs::read(dir.path().join("driftless.key")).expect("there is a key");
-    let plain = backup(&store, BackupWanted { logs: false, keys: false }).await;
-    let with = backup(&store, BackupWanted { logs: false, keys: true }).await;
+    let plain = backup(&store, BackupWanted { logs: false, key: false }).await;
+    let with = backup(&store, BackupWanted { logs: false, key: true }).await;
 
     let into = parent.path().join("plain");
     restore(&plain, &into).expect("restored");
+    assert!(into.join("audit.key").exists(), "without it the chain would not go on");
     assert!(!into.join("driftless.key").exists() && !into.join("events/1.jsonl.zst").exists());
     let into = parent.path().join("with");
     restore(&with, &into).expect("restored");
@@ -110,7 +112,7 @@ async fn a_state_that_is_there_is_only_replaced_on_demand_and_kept_beside() {
     let replace =
         Restore { dir: into.clone(), replace: true, aside: "aside".to_owned(), checkpoints: Vec::new() };
     let restored = replace.perform(file.as_slice()).expect("replaced");
-    assert!(restored.keys_kept && restored.aside.as_ref().is_some_and(|it| it.join("driftless.db").exists()));
+    assert!(restored.key_kept && restored.aside.as_ref().is_some_and(|it| it.join("driftless.db").exists()));
     assert_eq!(key(&into), mine);
     assert!(!parent.path().join("store.restoring").exists());
 }
@@ -170,7 +172,7 @@ async fn backups_under_load_are_prefixes_and_block_nobody() {
     });
     let mut last = 0;
     for round in 0..20 {
-        let file = backup(&store, BackupWanted { logs: true, keys: true }).await;
+        let file = backup(&store, BackupWanted { logs: true, key: true }).await;
         let into = parent.path().join(round.to_string());
         restore(&file, &into).expect("restored");
         let (again, recovered) = Store::open(&into, SETTINGS).expect("it opens");
