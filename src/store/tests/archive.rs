@@ -197,3 +197,48 @@ async fn backups_under_load_are_prefixes_and_block_nobody() {
     assert!(20 < runs, "only {runs} runs");
     println!("{runs} runs beside 20 backups, the slowest took {slowest:?}");
 }
+
+/// How long writes wait while the database is copied. Prints; `cargo test -- --ignored --nocapture copied`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn writes_while_a_large_database_is_copied() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    let noise: String =
+        (0..100_000_u64).map(|it| char::from(b'a' + (it.wrapping_mul(it) % 26).to_le_bytes()[0])).collect();
+    store
+        .write(move |db| {
+            for at in 0..4000 {
+                let event = format!("{at}{noise}");
+                db.execute("INSERT INTO journal (at, event, decisions) VALUES (?1, ?2, '[]')", (at, event))
+                    .expect("inserted");
+            }
+            Ok(())
+        })
+        .await
+        .expect("written");
+    let begun = std::time::Instant::now();
+    let wanted = BackupWanted { logs: true, key: false };
+    let busy = store.clone();
+    let copied = tokio::spawn(async move {
+        let backup = busy.begin_backup(at(1), wanted).await.expect("it begins");
+        let copied = begun.elapsed();
+        tokio::task::spawn_blocking(move || backup.write(std::io::sink()))
+            .await
+            .expect("joined")
+            .expect("written");
+        (copied, begun.elapsed())
+    });
+    let mut waits = Vec::new();
+    while !copied.is_finished() {
+        let asked = std::time::Instant::now();
+        store.journal(at(2), &Event::ShutdownRequested, &[], &[]).await.expect("journaled");
+        waits.push(asked.elapsed());
+    }
+    waits.sort_unstable();
+    let (copied, whole) = copied.await.expect("it ends");
+    let bytes = store.bytes().await.expect("measured") >> 20;
+    let (median, p99, most) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100], waits[waits.len() - 1]);
+    println!("{bytes} MiB copied and verified in {copied:?}, written in {whole:?}");
+    println!("{} writes meanwhile: median {median:?}, p99 {p99:?}, longest {most:?}", waits.len());
+}
