@@ -4,6 +4,7 @@
 //! the others need parts that this module does not know, so `main` hands them on.
 
 mod act;
+mod alerts;
 mod apply;
 mod approve;
 mod asking;
@@ -22,6 +23,7 @@ mod render;
 mod tests;
 mod when;
 
+pub use alerts::{AlertArguments, AlertCommand};
 pub use audit::{AuditCommand, AuditShow, AuditVerify, audit_key, audit_verdict};
 pub use client::{Client, ClientError, Download, EventStream};
 pub use command::{

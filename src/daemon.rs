@@ -4,6 +4,8 @@
 
 mod access;
 mod acting;
+mod alert_desk;
+mod alerting;
 mod approving;
 mod asked_commit;
 mod asking;
@@ -64,10 +66,11 @@ use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
 
-pub use examining::{reach_sources, sandbox_available, system_ansible};
-
+use alert_desk::AlertDesk;
+use alerting::Alerting;
 use auditing::Auditing;
 use desk::{Desk, Flags};
+pub use examining::{reach_sources, sandbox_available, system_ansible};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
@@ -122,6 +125,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
         tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
     }
     let auditing = tokio::spawn(auditing.keep(stop.subscribe()));
+    let alerting = tokio::spawn(Alerting::new(Arc::clone(&tools)).keep(stop.subscribe()));
     let attic = Arc::clone(&tools.attic);
     let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
@@ -150,6 +154,9 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.join_all().await;
     if let Err(error) = auditing.await {
         tracing::error!(%error, "the end of the audit chain is not signed");
+    }
+    if alerting.await.is_err() {
+        tracing::warn!("nobody was told what happened last; the next daemon tells it");
     }
     tools.git.close_connections().await;
     tools.store.close().await;
@@ -190,6 +197,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
+        alerts: AlertDesk::new(Arc::clone(&tools)),
         metrics,
         flags,
         started_at: clock::now(),

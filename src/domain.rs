@@ -4,6 +4,7 @@
 pub mod access;
 pub mod failure;
 pub mod name;
+pub mod outbound;
 pub mod revision;
 pub mod secret;
 
@@ -12,6 +13,7 @@ pub mod signature;
 pub mod source;
 pub mod stack;
 
+pub mod alert;
 pub mod change;
 pub mod delivery;
 pub mod drift;
@@ -41,6 +43,10 @@ pub mod memory;
 pub mod audit;
 
 pub use access::{Caller, Grant, Proof, Role, Scope};
+pub use alert::{
+    AlertFacts, AlertKey, AlertKind, AlertPolicy, AlertSeverity, AlertSubject, Condition, Hours, Notice,
+    NoticeState, Notification, NotificationState, Queued, Route, StackPattern, Template, Weekday,
+};
 pub use audit::{AuditHead, AuditRecord};
 pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
@@ -59,7 +65,7 @@ pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
-pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
+pub use name::{HostName, NameError, ReceiverName, RunId, SourceName, StackId, StackName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{

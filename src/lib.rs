@@ -7,6 +7,7 @@ pub mod domain;
 
 pub mod reconciler;
 
+pub mod alerts;
 pub mod ansible;
 pub mod api;
 pub mod config;

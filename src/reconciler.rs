@@ -10,6 +10,7 @@
 
 mod admission;
 mod airbag;
+pub mod alerts;
 mod approval;
 mod backoff;
 mod checks;

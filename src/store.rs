@@ -10,6 +10,7 @@
 //! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes and what it said, of all
 //! results of a run at most 32 MiB; a journal line is as large as its event, and idle polling writes none.
 
+mod alerts;
 pub mod archive;
 mod audit;
 mod backup;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::alerts::AlertArguments;
 use super::asking::{APPLY_RULES, waiting};
 pub(super) use super::asking::{ApplyArguments, PlanArguments, RevisionText};
 use super::audit::AuditCommand;
@@ -261,6 +262,9 @@ pub enum ClientCommand {
         /// The stack: `source/stack`, or only its name where that is unique
         stack: NameWanted,
     },
+    /// Show what is wrong, who was told, and whether the messages arrived
+    #[command(display_order = 19)]
+    Alerts(AlertArguments),
     /// Show, verify or export the audit chain: who did what, what ran and changed where
     #[command(display_order = 20, subcommand)]
     Audit(AuditCommand),

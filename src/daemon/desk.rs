@@ -1,7 +1,7 @@
 //! Answers those who ask over the API. Reads come from the core and the store; wishes become events.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,19 +9,20 @@ use axum::http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody,
-    ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
-    Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
+    CancelBody, ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody,
+    PreviewBody, Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
-    StackStatus, Timestamp,
+    Caller, DriftReport, Event, Failure, MergeRequestNumber, ReceiverName, RunId, SourceName, SourceStatus,
+    StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::store::Store;
 use crate::web::{Backend, Download, WebhookAnswer};
 
+use super::alert_desk::AlertDesk;
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::receiving::Receiving;
@@ -42,6 +43,8 @@ pub(super) struct Flags {
     pub(super) audit: Mutex<Verdict>,
     /// Why no run starts, while there is too little room on the disk.
     pub(super) room: Mutex<Option<String>>,
+    /// Counts what the loop recorded: whoever looks at the state knows whether a new look is worth it.
+    pub(super) activity: AtomicU64,
     /// Told when the disk is full: retention makes room.
     pub(super) full: Notify,
 }
@@ -56,6 +59,7 @@ pub(super) struct Desk {
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
+    pub(super) alerts: AlertDesk,
     pub(super) metrics: Arc<Metrics>,
     pub(super) flags: Arc<Flags>,
     pub(super) started_at: Timestamp,
@@ -290,6 +294,14 @@ impl Backend for Desk {
         backing::backup(self, body, &by).await
     }
 
+    async fn alerts(&self) -> Result<AlertList, ErrorBody> {
+        self.alerts.list().await
+    }
+
+    async fn test_alert(&self, receiver: ReceiverName, by: Caller) -> Result<ActionReply, ErrorBody> {
+        self.alerts.test(receiver, by).await
+    }
+
     async fn metrics(&self) -> String {
         let Ok(overview) = self.overview().await else { return String::new() };
         let live = overview.live.len();
@@ -309,6 +321,7 @@ impl Backend for Desk {
             free_bytes: self.store.space().ok().map(|it| it.available_bytes),
             store_bytes: self.store.bytes().await.unwrap_or_default(),
             audit: trail::facts(&self.store, &self.flags).await,
+            alerts: self.alerts.totals().await,
         };
         self.metrics.render(&snapshot).unwrap_or_else(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");

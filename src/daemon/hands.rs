@@ -150,6 +150,11 @@ impl Hands {
         self.exit_asked
     }
 
+    /// Something may be worth telling.
+    pub(super) fn something_happened(&self) {
+        self.tools.flags.activity.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many runs there really are, whatever the core believes.
     pub(super) fn live_runs(&self) -> usize {
         self.live().len()

@@ -118,6 +118,7 @@ impl Loop {
 
     async fn take(&mut self, event: Event, tell: Option<oneshot::Sender<Recorded>>) {
         self.stopping |= event == Event::ShutdownRequested;
+        let is_news = event != Event::Tick;
         let at = now();
         let decisions = self.core.step(at, event.clone());
         let recorded = match &mut self.unrecorded {
@@ -128,6 +129,9 @@ impl Loop {
             }
         };
         let writable = recorded.is_ok();
+        if is_news {
+            self.hands.something_happened();
+        }
         if let Some(tell) = tell {
             // Whoever asked may have gone; the event is recorded all the same.
             drop(tell.send(recorded));

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 use super::page::Page;
-use super::{AuditFacts, Snapshot, drift, flag, requests, seconds};
+use super::{AuditFacts, Snapshot, alerts, drift, flag, requests, seconds};
 
 /// The outcomes that are shown as zero before the first of them: a counter that appears only with its first increment
 /// hides that increment from `increase()`.
@@ -47,6 +47,7 @@ pub(super) fn families(
     }
     last_runs(&page, &declared, &snapshot.last_ends)?;
     requests::render(&page, snapshot)?;
+    alerts::render(&page, snapshot)?;
     drift::render(&mut page, &snapshot.drift, &snapshot.stacks, host_limit)?;
     Ok(page.families())
 }

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::columns::{count, nanos, uncount};
 use super::place::{event_file, raw_file, run_of};
-use super::{Store, StoreError, deliveries};
+use super::{Store, StoreError, alerts, deliveries};
 use crate::domain::{RunId, Span, Timestamp};
 
 /// What is to be kept.
@@ -71,6 +71,7 @@ impl Store {
         self.forget_old(now, policy, &candidates, &mut removed).await?;
         self.forget_beyond(policy.max_bytes, candidates, &mut removed).await?;
         self.make_room(move |db| deliveries::forget(db, now)).await?;
+        self.make_room(move |db| alerts::forget(db, now)).await?;
         while self.make_room(|db| give_back(db, PAGES_AT_ONCE)).await? {}
         self.settle_room().await?;
         removed.bytes = before.saturating_sub(self.bytes().await?);

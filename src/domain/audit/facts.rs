@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{AuditAction, AuditDraft, AuditHash, AuditKey, AuditPublicKey};
 use crate::domain::{
     CommitHash, Decision, Ending, Event, Fact, HostEnd, HostName, Lineage, MergeRequestState, Mode, Question,
-    Recap, RefusalCause, Request, RunId, RunSpec, Settings, SourceName, StackId, Tip, Trigger,
+    Recap, ReceiverName, RefusalCause, Request, RunId, RunSpec, Settings, SourceName, StackId, Tip, Trigger,
 };
 
 /// What the daemon itself is called as the object of a record.
@@ -92,6 +92,13 @@ pub fn key_used(first: Option<&AuditHash>, old: Option<&AuditKey>, new: &AuditPu
     if let Some(signature) = signature {
         draft.detail["signature"] = Value::String(signature);
     }
+    draft
+}
+
+/// A person had a message sent to a receiver of alerts.
+pub fn alert_tested(receiver: &ReceiverName, by: &str) -> AuditDraft {
+    let mut draft = AuditDraft::new(AuditAction::AlertTested, DAEMON).personal("actor", by);
+    draft.detail = json!({ "receiver": receiver });
     draft
 }
 

@@ -8,13 +8,13 @@ use tokio::sync::watch;
 
 use axum::http::HeaderMap;
 use driftless::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody, CancelBody,
-    ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
-    RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
+    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
-    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
-    RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
+    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, ReceiverName, Run,
+    RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
     StackStatus, Timestamp, Trigger,
 };
 use driftless::web::{Backend, Download, WebhookAnswer};
@@ -297,6 +297,14 @@ impl Backend for Memory {
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("erases {name}")))
+    }
+
+    async fn alerts(&self) -> Result<AlertList, ErrorBody> {
+        Ok(AlertList::default())
+    }
+
+    async fn test_alert(&self, receiver: ReceiverName, by: Caller) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("tries {receiver} out")))
     }
 
     async fn metrics(&self) -> String {
