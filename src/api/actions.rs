@@ -97,9 +97,9 @@ pub struct BackupBody {
     /// Whether events and raw logs of runs are wanted, too.
     #[serde(default = "yes")]
     pub logs: bool,
-    /// Whether the key of variables and the one of the audit chain are wanted, too. Then the file is as secret as they.
+    /// Whether the key of variables is wanted, too. Then the file tells their values.
     #[serde(default)]
-    pub keys: bool,
+    pub key: bool,
 }
 
 fn yes() -> bool {
