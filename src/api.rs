@@ -13,7 +13,9 @@ mod run;
 mod status;
 mod value;
 
-pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
+pub use actions::{
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, BackupBody, CancelBody, PlanBody, PreviewBody,
+};
 pub use alerts::{AlertList, AlertTestBody, OpenAlert, ReceiverStatus};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode};

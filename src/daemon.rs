@@ -11,11 +11,13 @@ mod asked_commit;
 mod asking;
 mod attic;
 mod auditing;
+mod backing;
 mod cleaning;
 pub mod clock;
 mod comment_input;
 mod confined;
 mod desk;
+mod examining;
 mod fetching;
 mod forging;
 mod hands;
@@ -33,6 +35,7 @@ mod record;
 mod recovery;
 mod reload;
 mod reporting;
+mod room;
 mod running;
 mod sandboxing;
 mod signatures;
@@ -62,6 +65,8 @@ use crate::reconciler::Reconciler;
 use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
+
+pub use examining::{reach_sources, sandbox_available, system_ansible};
 
 use alert_desk::AlertDesk;
 use alerting::Alerting;
@@ -96,6 +101,11 @@ pub fn read_config(options: &ServeOptions) -> Result<Config, Report> {
     Config::load(&options.config, options.credentials.as_deref(), &access::CHECKS)
 }
 
+/// The newest checkpoint of the audit chain that was kept in a directory, if there is one.
+pub fn newest_checkpoint(dir: &Path) -> Option<crate::domain::audit::Checkpoint> {
+    auditing::newest_of(dir)
+}
+
 /// Follows, runs and records until it is told to stop and nothing is live any more.
 pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
@@ -110,6 +120,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    let looking = tokio::spawn(room::keep(Arc::clone(&tools)));
     let mut auditing = Auditing::new(Arc::clone(&tools));
     if let Err(error) = auditing.begin().await {
         tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
@@ -138,6 +149,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     main_loop.turn().await;
     listening.abort();
     housekeeping.abort();
+    looking.abort();
     emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;
@@ -170,8 +182,9 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     places
         .make()
         .context("failed to make the directories; look at `state_dir`, `cache_dir` and `run_dir`")?;
-    let (store, recovered) = Store::open(&places.store(), StoreSettings::default())?;
-    let Recovered { memory, live, seed } = recovered;
+    let settings = StoreSettings { free_floor_bytes: config.limits.free_disk, ..StoreSettings::default() };
+    let (store, recovered) = Store::open(&places.store(), settings)?;
+    let Recovered { memory, live, seed, restored } = recovered;
     recovery::sweep(&places.runs(), &live, place::remove);
     let metrics = Arc::new(Metrics::new()?);
     let (inbox, messages) = Inbox::new();
@@ -207,6 +220,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
         unrecorded: None,
         stopping: false,
+        restored,
     };
     Ok(Started { desk, accounts, socket, tcp, main_loop, tools, live })
 }

@@ -26,6 +26,7 @@ pub mod outcome;
 pub mod prediction;
 pub mod preview;
 pub mod recap;
+pub mod restored;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
@@ -73,6 +74,7 @@ pub use preview::{
 };
 pub use recap::{HostEnd, HostStats, Recap, Tally};
 pub use request::Request;
+pub use restored::Restored;
 pub use revision::{CommitHash, Reference, Revision};
 pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
 pub use run_event::{

@@ -24,4 +24,5 @@ pub mod web;
 pub mod cli;
 pub mod daemon;
 pub mod demo;
+pub mod doctor;
 pub mod error;

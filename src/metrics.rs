@@ -59,6 +59,10 @@ pub struct Snapshot {
     pub ready: bool,
     /// Whether the journal can be written.
     pub journal_writable: bool,
+    /// Whether there is room on the disk for new runs.
+    pub room: bool,
+    /// What is free on the file system of the state directory, in bytes; `None` if that cannot be read now.
+    pub free_bytes: Option<u64>,
     /// Bytes on disk of database and event files.
     pub store_bytes: u64,
     /// The audit chain; `None` if it cannot be read now.

@@ -8,6 +8,7 @@ mod accounts;
 mod alert_routes;
 mod api_routes;
 mod audit_routes;
+mod backup_routes;
 mod events;
 mod listen;
 mod open_routes;
@@ -21,14 +22,15 @@ use axum::http::HeaderMap;
 
 pub use accounts::{Accounts, Permission};
 pub use api_routes::api_router;
+pub use backup_routes::Download;
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
 pub use open_routes::open_router;
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
-    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody,
-    ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter,
-    RunList, RunView, Status,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
+    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    RunFilter, RunList, RunView, Status,
 };
 use crate::domain::{
     Caller, DriftReport, MergeRequestNumber, ReceiverName, RunId, SourceName, StackId, StackStatus,
@@ -132,6 +134,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
         receiver: ReceiverName,
         by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Makes a backup.
+    fn backup(
+        &self,
+        body: BackupBody,
+        by: Caller,
+    ) -> impl Future<Output = Result<Download, ErrorBody>> + Send;
     /// The merge requests that are followed.
     fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
     /// Records a request for a live preview.

@@ -278,6 +278,12 @@ static LIMITS: &[Key] = &[
     ),
     with_default("output", Shape::Size(MIB, TIB), "256MiB", "A run that says more is ended."),
     with_default(
+        "free_disk",
+        Shape::Size(MIB, TIB),
+        "256MiB",
+        "With less free where `state_dir` and `cache_dir` are, no run starts; reading goes on.",
+    ),
+    with_default(
         "drain",
         Shape::Duration(SECOND, DAY),
         "10m",

@@ -9,9 +9,9 @@ use axum::http::HeaderMap;
 use tokio::sync::Notify;
 
 use crate::api::{
-    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody,
-    ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
-    Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
+    CancelBody, ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody,
+    PreviewBody, Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
     Caller, DriftReport, Event, Failure, MergeRequestNumber, ReceiverName, RunId, SourceName, SourceStatus,
@@ -20,13 +20,13 @@ use crate::domain::{
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::store::Store;
-use crate::web::{Backend, WebhookAnswer};
+use crate::web::{Backend, Download, WebhookAnswer};
 
 use super::alert_desk::AlertDesk;
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::receiving::Receiving;
-use super::{acting, approving, clock, record, trail};
+use super::{acting, approving, backing, clock, record, room, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -43,6 +43,8 @@ pub(super) struct Flags {
     pub(super) audit: Mutex<Verdict>,
     /// Counts what the loop recorded: whoever looks at the state knows whether a new look is worth it.
     pub(super) activity: AtomicU64,
+    /// Why no run starts, while there is too little room on the disk.
+    pub(super) room: Mutex<Option<String>>,
     /// Told when the disk is full: retention makes room.
     pub(super) full: Notify,
 }
@@ -133,6 +135,7 @@ impl Desk {
         if !self.flags.writable.load(Ordering::Relaxed) {
             because.push("the journal cannot be written, so nothing is started; see its log".to_owned());
         }
+        because.extend(room::shortage(&self.flags));
         if self.flags.stopping.load(Ordering::Relaxed) {
             because.push("it is stopping".to_owned());
         }
@@ -163,7 +166,13 @@ impl Backend for Desk {
             sources: overview.sources,
             stacks: overview.stacks,
             live,
-            store: StoreState { writable, problem, size_bytes: self.store.bytes().await.unwrap_or_default() },
+            store: StoreState {
+                writable,
+                problem,
+                size_bytes: self.store.bytes().await.unwrap_or_default(),
+                free_bytes: self.store.space().ok().map(|it| it.available_bytes),
+                read_only: room::only_reads(&self.flags),
+            },
             url: self.url.clone(),
         })
     }
@@ -289,6 +298,10 @@ impl Backend for Desk {
         self.alerts.test(receiver, by).await
     }
 
+    async fn backup(&self, body: BackupBody, by: Caller) -> Result<Download, ErrorBody> {
+        backing::backup(self, body, &by).await
+    }
+
     async fn metrics(&self) -> String {
         let Ok(overview) = self.overview().await else { return String::new() };
         let live = overview.live.len();
@@ -304,6 +317,8 @@ impl Backend for Desk {
             last_ends: self.store.last_ends().await.unwrap_or_default(),
             ready: self.readiness().ready,
             journal_writable: self.flags.writable.load(Ordering::Relaxed),
+            room: room::shortage(&self.flags).is_none(),
+            free_bytes: self.store.space().ok().map(|it| it.available_bytes),
             store_bytes: self.store.bytes().await.unwrap_or_default(),
             audit: trail::facts(&self.store, &self.flags).await,
             alerts: self.alerts.totals().await,

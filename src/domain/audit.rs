@@ -180,6 +180,10 @@ actions! {
     KeyUsed "key_used",
     /// The daemon started.
     DaemonStarted "daemon_started",
+    /// A person took a backup.
+    BackedUp "backed_up",
+    /// The state was restored from a backup: records after the one before this are lost here, and may be elsewhere.
+    Restored "restored",
     /// The daemon was told to stop.
     StopRequested "stop_requested",
     /// The daemon stopped: nothing was live any more.

@@ -45,6 +45,8 @@ metrics! {
     Gauge "driftless_ready" &[], "Whether the daemon is ready: 1 or 0.";
     Gauge "driftless_journal_writable" &[], "Whether decisions can be recorded: 1 or 0. While it is 0 nothing is started.";
     Gauge "driftless_store_bytes" &[], "Bytes on disk of the database and the event files.";
+    Gauge "driftless_disk_free_bytes" &[], "Bytes free on the file system of the state directory.";
+    Gauge "driftless_disk_enough" &[], "Whether there is room on the disk for new runs: 1 or 0. While it is 0 no run starts.";
     Counter "driftless_audit_records_total" &[], "Records of the audit chain, since it began.";
     Gauge "driftless_audit_chain_ok" &[], "Whether the audit chain held when it was last verified: 1 or 0. Absent until it was.";
     Gauge "driftless_audit_last_checkpoint_timestamp_seconds" &[], "When the audit chain was last signed; absent until it was.";

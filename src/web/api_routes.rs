@@ -15,6 +15,7 @@ use super::Backend;
 use super::accounts::Permission;
 use super::alert_routes::{alerts, test_alert};
 use super::audit_routes::{audit, erase};
+use super::backup_routes::backup;
 use super::events::events;
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use crate::api::{
@@ -65,6 +66,7 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/alerts") => get(alerts::<B>),
         (Method::Post, "/alerts/test") => post(test_alert::<B>),
         (Method::Get, "/audit") => get(audit::<B>),
+        (Method::Post, "/backup") => post(backup::<B>),
         (Method::Post, "/audit/erase") => post(erase::<B>),
         _ => return None,
     })

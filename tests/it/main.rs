@@ -4,6 +4,7 @@
 mod acceptance;
 mod alerted;
 mod audited;
+mod backup;
 mod canary;
 mod crash;
 mod drift;

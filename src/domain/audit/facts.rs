@@ -137,8 +137,14 @@ fn of_event(event: &Event, context: &AuditContext) -> Option<AuditDraft> {
         Event::Suspended { stack, by } => act(AuditAction::Suspended, stack.to_string(), by),
         Event::Resumed { stack, by } => act(AuditAction::Resumed, stack.to_string(), by),
         Event::Reconfigured { settings } => reconfigured(settings),
+        Event::Restored { made } => {
+            let mut draft = AuditDraft::new(AuditAction::Restored, DAEMON);
+            draft.detail = json!({ "backup_made": made });
+            draft
+        }
         Event::ShutdownRequested => AuditDraft::new(AuditAction::StopRequested, DAEMON),
         Event::Tick
+        | Event::RoomSeen { .. }
         | Event::Hinted { .. }
         | Event::Fetched { .. }
         | Event::FetchFailed { .. }

@@ -50,6 +50,8 @@ impl Fleet {
             run_limit: 4,
             ready: false,
             journal_writable: false,
+            room: true,
+            free_bytes: Some(1 << 30),
             store_bytes: 1 << 20,
         };
         self.metrics.limit_hosts(2);
