@@ -66,12 +66,11 @@ use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
 
-pub use examining::{reach_sources, sandbox_available, system_ansible};
-
 use alert_desk::AlertDesk;
 use alerting::Alerting;
 use auditing::Auditing;
 use desk::{Desk, Flags};
+pub use examining::{reach_sources, sandbox_available, system_ansible};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;

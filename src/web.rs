@@ -126,6 +126,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
     /// Erases the name of a person from the audit chain.
     fn erase(&self, name: String, by: Caller) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Makes a backup.
+    fn backup(
+        &self,
+        body: BackupBody,
+        by: Caller,
+    ) -> impl Future<Output = Result<Download, ErrorBody>> + Send;
     /// What is wrong now, who was told, and what became of the messages.
     fn alerts(&self) -> impl Future<Output = Result<AlertList, ErrorBody>> + Send;
     /// Sends a message to a receiver and waits for what comes of it.
@@ -134,12 +140,6 @@ pub trait Backend: Clone + Send + Sync + 'static {
         receiver: ReceiverName,
         by: Caller,
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
-    /// Makes a backup.
-    fn backup(
-        &self,
-        body: BackupBody,
-        by: Caller,
-    ) -> impl Future<Output = Result<Download, ErrorBody>> + Send;
     /// The merge requests that are followed.
     fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
     /// Records a request for a live preview.

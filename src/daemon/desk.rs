@@ -41,10 +41,10 @@ pub(super) struct Flags {
     pub(super) refused_config: Mutex<Option<String>>,
     /// What the last verification of the audit chain found.
     pub(super) audit: Mutex<Verdict>,
-    /// Counts what the loop recorded: whoever looks at the state knows whether a new look is worth it.
-    pub(super) activity: AtomicU64,
     /// Why no run starts, while there is too little room on the disk.
     pub(super) room: Mutex<Option<String>>,
+    /// Counts what the loop recorded: whoever looks at the state knows whether a new look is worth it.
+    pub(super) activity: AtomicU64,
     /// Told when the disk is full: retention makes room.
     pub(super) full: Notify,
 }
@@ -290,16 +290,16 @@ impl Backend for Desk {
         Ok(ActionReply { message: trail::erased(erased), by: by.name, run: None, after: None })
     }
 
+    async fn backup(&self, body: BackupBody, by: Caller) -> Result<Download, ErrorBody> {
+        backing::backup(self, body, &by).await
+    }
+
     async fn alerts(&self) -> Result<AlertList, ErrorBody> {
         self.alerts.list().await
     }
 
     async fn test_alert(&self, receiver: ReceiverName, by: Caller) -> Result<ActionReply, ErrorBody> {
         self.alerts.test(receiver, by).await
-    }
-
-    async fn backup(&self, body: BackupBody, by: Caller) -> Result<Download, ErrorBody> {
-        backing::backup(self, body, &by).await
     }
 
     async fn metrics(&self) -> String {

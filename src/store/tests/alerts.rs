@@ -117,10 +117,10 @@ async fn what_ended_long_ago_is_forgotten_and_what_waits_never() {
     let age = Span::from_hours(24);
     let policy = crate::store::RetentionPolicy {
         max_age: age,
+        events_max_age: age,
         max_bytes: u64::MAX,
         journal_max_age: age,
         raw_max_age: age,
-        events_max_age: age,
     };
     store.retain(at(29 * 86_400), policy).await.expect("retained");
     assert_eq!(store.notifications(10).await.expect("all").len(), 3);
