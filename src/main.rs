@@ -34,6 +34,7 @@ fn main() -> ProcessExit {
             cli::completions(shell, &mut std::io::stdout());
             ExitCode::Success
         }
+        Command::Man { directory } => local::manual(&directory),
         // Reached only with options before the word, which no daemon writes.
         Command::Guardian { .. } => ExitCode::Usage,
     };
