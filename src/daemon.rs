@@ -259,7 +259,8 @@ fn modules(program: &Path) -> PathBuf {
 
 /// Runs as others if any source says so. With no source yet: whether it could.
 fn service_mode(config: &Config) -> ServiceMode {
-    let may = || rustix::thread::capabilities(None).is_ok_and(|it| it.effective.contains(CapabilitySet::SETUID));
+    let may =
+        || rustix::thread::capabilities(None).is_ok_and(|it| it.effective.contains(CapabilitySet::SETUID));
     if config.sources.values().any(|it| it.run_as.is_some()) || config.sources.is_empty() && may() {
         ServiceMode::Service
     } else {

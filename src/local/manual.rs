@@ -17,7 +17,9 @@ const MANUAL: &str = "driftless";
 pub(crate) fn manual(directory: &Path) -> ExitCode {
     match write(directory) {
         Ok(()) => ExitCode::Success,
-        Err(error) => super::fail(&format!("the manual cannot be written to {}: {error}", directory.display())),
+        Err(error) => {
+            super::fail(&format!("the manual cannot be written to {}: {error}", directory.display()))
+        }
     }
 }
 

@@ -37,7 +37,7 @@ fn the_smallest_file_takes_every_default() {
 #[test]
 fn the_file_of_a_package_follows_nothing_yet() {
     let text = std::fs::read_to_string(super::fixture("systemd/config.yml")).expect("the file");
-    let config = operator(&text);
+    let config = operator(&text).expect("valid");
     assert!(config.sources.is_empty() && config.warnings.is_empty(), "{}", config.warnings);
 }
 
