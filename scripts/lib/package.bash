@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# How packages are put together. For scripts/package, which sets `target`, `out` and `version`.
+# How packages are put together. For scripts/package, which sets `target`, `out`, `version`, `program`, `binary`.
 
 # same_everywhere: nothing of this machine, this directory or this moment gets into what is built from here on.
 same_everywhere() {
@@ -22,10 +22,9 @@ build_program() {
 
 # lay_out ARCHITECTURE TREE: what both packages have in common.
 lay_out() {
-  local architecture=$1 tree=$2 program page
-  program=$target/$(uname -m)-unknown-linux-musl/release/driftless
+  local architecture=$1 tree=$2 page
   rm -rf "$tree"
-  install -D -m 0755 "$target/$architecture-unknown-linux-musl/release/driftless" "$tree/usr/bin/driftless"
+  install -D -m 0755 "${binary:-$target/$architecture-unknown-linux-musl/release/driftless}" "$tree/usr/bin/driftless"
   for page in "$target"/lib/driftless/modules/*/driftless-modules; do
     install -D -m 0644 "$page" "$tree/usr/lib/driftless/modules/${page#"$target"/lib/driftless/modules/}"
   done
@@ -67,8 +66,7 @@ make_deb() {
   rm -rf "$tree"
   cp -a "$2" "$tree"
   mkdir -p "$tree/DEBIAN" "$tree"/usr/share/{zsh/vendor-completions,lintian/overrides}
-  "$target/$(uname -m)-unknown-linux-musl/release/driftless" completions zsh \
-    >"$tree/usr/share/zsh/vendor-completions/_driftless"
+  "$program" completions zsh >"$tree/usr/share/zsh/vendor-completions/_driftless"
   install -m 0644 packaging/debian/lintian-overrides "$tree/usr/share/lintian/overrides/driftless"
   install -m 0644 packaging/debian/copyright "$tree/usr/share/doc/driftless/copyright"
   sed "s/@VERSION@/$version-1/; s/@DATE@/$(date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")/" \
@@ -90,8 +88,7 @@ make_rpm() {
   rm -rf "$tree" "$work"
   cp -a "$2" "$tree"
   mkdir -p "$tree/usr/share/zsh/site-functions"
-  "$target/$(uname -m)-unknown-linux-musl/release/driftless" completions zsh \
-    >"$tree/usr/share/zsh/site-functions/_driftless"
+  "$program" completions zsh >"$tree/usr/share/zsh/site-functions/_driftless"
   install -D -m 0644 -t "$tree/usr/share/licenses/driftless" LICENSE-MIT LICENSE-APACHE python/COPYING python/LICENSE.md
   find "$tree" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
   rpmbuild -bb --quiet --target "$1-linux" --define "_topdir $work" --define "tree $(realpath "$tree")" \
