@@ -28,7 +28,8 @@ fn pages(command: &clap::Command, before: &str, names: &mut BTreeSet<String>) {
 fn each_command_and_each_file_has_a_page_of_the_manual() {
     let dir = tempfile::tempdir().expect("a directory");
     let place = dir.path().join("new/manual");
-    let status = Command::new(env!("CARGO_BIN_EXE_driftless")).arg("man").arg(&place).status().expect("started");
+    let status =
+        Command::new(env!("CARGO_BIN_EXE_driftless")).arg("man").arg(&place).status().expect("started");
     assert!(status.success());
 
     let mut wanted = BTreeSet::from(["driftless-config.5".to_owned(), "driftless.yml.5".to_owned()]);
@@ -39,9 +40,10 @@ fn each_command_and_each_file_has_a_page_of_the_manual() {
     assert_eq!(written, wanted);
     assert!(written.contains("driftless-audit-verify.1"));
 
-    for (page, keys) in
-        [("driftless-config.5", config::operator_key_rows()), ("driftless.yml.5", config::repository_key_rows())]
-    {
+    for (page, keys) in [
+        ("driftless-config.5", config::operator_key_rows()),
+        ("driftless.yml.5", config::repository_key_rows()),
+    ] {
         let text = read(&place.join(page));
         for key in keys {
             assert!(text.contains(&key.path), "{page} lacks {}", key.path);
