@@ -71,8 +71,8 @@ everything() {
 nothing_left() {
   everything >"$room/after"
   diff "$room/before" "$room/after" &&
-    fails on control find /var/lib/systemd /var/lib/dpkg/info /etc/systemd /run/systemd/system -name '*driftless*' \
-      -print -quit -exec false {} +
+    nothing "$(on control find /var/lib/systemd /var/lib/dpkg/info /etc/systemd /run/systemd/system /run -xdev \
+      -name '*driftless*' 2>/dev/null)"
 }
 
 sums_are_right() { (cd "$packages" && sha256sum --check --quiet SHA256SUMS); }
@@ -80,7 +80,8 @@ configuration_is_closed() {
   [ "$(on control stat --format '%a %U %G' /etc/driftless/config.yml)" = '640 root driftless' ]
 }
 # A minimal system has no pgrep.
-no_daemon() { fails on control find /proc -maxdepth 2 -name exe -lname '/usr/bin/driftless*' -print -quit -exec false {} +; }
+no_daemon() { nothing "$(on control find /proc -maxdepth 2 -name exe -lname '/usr/bin/driftless*' 2>/dev/null)"; }
+nothing() { if [ -n "$1" ]; then printf '%s\n' "$1"; return 1; fi; }
 
 # shellcheck disable=SC2016
 installed_version() { [ "$(on control dpkg-query -W -f='${Version}' driftless)" = "$1" ]; }
