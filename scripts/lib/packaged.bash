@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# What scripts/test-package prepares and asks. Needs fleet.bash and service.bash; the caller sets `room`, `base`, `suite`.
+# What scripts/test-package prepares and asks. Needs fleet.bash and service.bash; the caller sets `room`, `base`, `suite`, `home`.
 
 # A Debian with nothing but systemd, and beside it, not installed, whatever a package may ask for: it has no way out.
 package_base() {
@@ -65,7 +65,7 @@ answers() { get "$1" | head -n 1 | grep -E "$2"; }
 everything() {
   on control find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/log -o -path /var/tmp \
     -o -path /var/cache/apt -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \
-    -o -path /var/lib/rpm -o -path /root \) -prune -o -print | sort
+    -o -path /var/lib/rpm -o -path "$home" \) -prune -o -print | sort
 }
 
 nothing_left() {
@@ -86,13 +86,13 @@ nothing() { if [ -n "$1" ]; then printf '%s\n' "$1"; return 1; fi; }
 # shellcheck disable=SC2016
 installed_version() { [ "$(on control dpkg-query -W -f='${Version}' driftless)" = "$1" ]; }
 
-in_root() { on control env HOME=/root GIT_AUTHOR_NAME=Ann GIT_AUTHOR_EMAIL=ann@example.org GIT_COMMITTER_NAME=Ann \
-  GIT_COMMITTER_EMAIL=ann@example.org git -C /root/tutorial "$@"; }
+in_root() { on control env HOME="$home" GIT_AUTHOR_NAME=Ann GIT_AUTHOR_EMAIL=ann@example.org GIT_COMMITTER_NAME=Ann \
+  GIT_COMMITTER_EMAIL=ann@example.org git -C "$home/tutorial" "$@"; }
 
 # push_slow TEXT: a commit whose apply takes a while, and then writes TEXT.
 push_slow() {
   local site
-  site=$(fleet_place control)/root/tutorial/site.yml
+  site=$(fleet_place control)$home/tutorial/site.yml
   python3 - "$site" "$1" <<'PYTHON'
 import re, sys
 path, text = sys.argv[1:]
@@ -112,7 +112,7 @@ head_now() { in_root rev-parse HEAD; }
 
 tutorial() {
   local status=0
-  python3 scripts/lib/tutorial.py docs/tutorial.md 600 nsenter --target "$(fleet_leader control)" --all env -i HOME=/root \
+  python3 scripts/lib/tutorial.py docs/tutorial.md 600 nsenter --target "$(fleet_leader control)" --all env -i HOME="$home" \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive bash \
     >"$room/tutorial" 2>&1 || status=$?
   cat "$room/tutorial"

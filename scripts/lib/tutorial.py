@@ -55,7 +55,7 @@ def main():
     name, seconds, *shell = sys.argv[1:]
     with open(name, encoding="utf-8") as file:
         todo = commands(file.read())
-    began, place = time.monotonic(), "/root"
+    began, place = time.monotonic(), "~"
     for command, shown in todo:
         print(f"{time.monotonic() - began:5.0f} s  {command.splitlines()[0]}", flush=True)
         if command.startswith("cd "):
