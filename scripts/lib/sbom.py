@@ -11,8 +11,9 @@ import pathlib
 import re
 import subprocess
 import sys
-import tomllib
 import uuid
+
+import tomllib
 
 ROOTS = ("driftless", "driftless-modules")
 # Crate -> the C library in it, and where its version stands; `None` is after the `+` of the crate's version.

@@ -1,9 +1,9 @@
 """Does what a page says: tutorial.py PAGE SECONDS SHELL...
 
-Executes the lines of the page's `console` blocks that begin with `# `, in order, each by `SHELL... -c LINE`, and compares
-what they print with what the page shows below them. `…` stands for anything in a line, alone in a line for any lines.
-What only looks is asked again until it is as shown: a reader would, too. Fails at the first difference, or when the page
-as a whole takes longer than SECONDS.
+Executes the lines of the page's `console` blocks that begin with `# `, in order, each by `SHELL... -c LINE`, and
+compares what they print with what the page shows below them. `…` stands for anything in a line, alone in a line for any
+lines. What only looks is asked again until it is as shown: a reader would, too. Fails at the first difference, or when
+the page as a whole takes longer than SECONDS.
 """
 
 import re
