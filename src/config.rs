@@ -49,7 +49,9 @@ pub use drift::{AirbagOverride, Redact};
 pub use forge::ForgeConfig;
 pub use limits::{FetchLimits, Limits, RunLimits, TreeLimits};
 pub use operator::{Config, Paths, SourceConfig, StackOverride};
-pub use reference::{operator_reference, repository_reference};
+pub use reference::{
+    KeyRow, operator_key_rows, operator_reference, repository_key_rows, repository_reference,
+};
 pub use report::{Diagnostic, Finding, Report, Severity};
 pub use repository::repository_declaration;
 pub use retention::Retention;

@@ -51,6 +51,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context as _;
+use rustix::thread::CapabilitySet;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -303,9 +304,11 @@ fn modules(program: &Path) -> PathBuf {
     prefix.join("lib/driftless/modules")
 }
 
-/// Runs as others if any source says so.
+/// Runs as others if any source says so. With no source yet: whether it could.
 fn service_mode(config: &Config) -> ServiceMode {
-    if config.sources.values().any(|it| it.run_as.is_some()) {
+    let may =
+        || rustix::thread::capabilities(None).is_ok_and(|it| it.effective.contains(CapabilitySet::SETUID));
+    if config.sources.values().any(|it| it.run_as.is_some()) || config.sources.is_empty() && may() {
         ServiceMode::Service
     } else {
         ServiceMode::OneUser

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod doctor;
 mod machine;
+mod manual;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -19,6 +20,7 @@ use driftless::error::ExitCode;
 pub(crate) use audit::{audit, needs_no_daemon};
 pub(crate) use backup::{backup, restore};
 pub(crate) use doctor::doctor;
+pub(crate) use manual::manual;
 
 /// Writes a report to standard error, in colour on a terminal.
 pub(crate) fn complain(report: &Report) {

@@ -11,6 +11,11 @@ use driftless::demo;
 use driftless::error::ExitCode;
 use driftless::store::StoreError;
 
+/// That of musl takes twice the time under load.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ProcessExit {
     // Before anything else: these two must have one thread, and nothing of the daemon's in it.
     if std::env::args_os().nth(1).is_some_and(|it| it == "guardian") {
@@ -37,6 +42,7 @@ fn main() -> ProcessExit {
             cli::completions(shell, &mut std::io::stdout());
             ExitCode::Success
         }
+        Command::Man { directory } => local::manual(&directory),
         // Reached only with options before the word, which no daemon writes.
         Command::Guardian { .. } => ExitCode::Usage,
     };

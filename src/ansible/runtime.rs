@@ -165,12 +165,10 @@ pub struct Runtimes {
 impl Runtimes {
     /// The runtimes below `dir`, which is made if it is not there. `search_path` is written like `PATH`.
     pub fn new(dir: PathBuf, guardian: PathBuf, search_path: String) -> Result<Self, RuntimeError> {
-        use std::os::unix::fs::DirBuilderExt;
-        // Runs of other users read what is in it: packages, no secrets.
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(&dir)
+        use std::os::unix::fs::PermissionsExt;
+        // Runs of other users read what is in it: packages, no secrets. Whatever the umask of the service is.
+        std::fs::create_dir_all(&dir)
+            .and_then(|()| std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)))
             .map_err(RuntimeError::system("make the directory of the runtimes"))?;
         Ok(Self {
             dir,

@@ -145,6 +145,12 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages into a directory. Packages are made with it.
+    #[command(hide = true)]
+    Man {
+        /// Where to; it is made if it is missing
+        directory: PathBuf,
+    },
     /// The guardian of one run. The daemon starts it; nobody else should.
     #[command(hide = true)]
     Guardian {

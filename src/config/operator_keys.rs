@@ -37,8 +37,8 @@ pub(super) const PATH: Shape = Shape::Text(&shape::ABSOLUTE);
 pub(super) static OPERATOR: &[Key] = &[
     required(
         "sources",
-        Shape::Named(&shape::SOURCE_NAME, &Shape::Group(SOURCE), true),
-        "The Git repositories that are followed, by a name of your choice.",
+        Shape::Named(&shape::SOURCE_NAME, &Shape::Group(SOURCE), false),
+        "The Git repositories that are followed, by a name of your choice; `{}` follows none yet.",
     ),
     with_default(
         "listen",

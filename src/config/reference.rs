@@ -16,13 +16,45 @@ pub fn repository_reference() -> String {
     table(REPOSITORY)
 }
 
+/// One key, as documentation tells of it. Words between backticks stand in the file as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// From the top of the file: `sources.<source>.url`.
+    pub path: String,
+    /// Which values it takes.
+    pub takes: String,
+    /// What holds without it; empty where nothing does.
+    pub default: String,
+    /// What it means.
+    pub about: &'static str,
+}
+
+/// All keys of the operator's file.
+pub fn operator_key_rows() -> Vec<KeyRow> {
+    rows_of(OPERATOR)
+}
+
+/// All keys of `driftless.yml`.
+pub fn repository_key_rows() -> Vec<KeyRow> {
+    rows_of(REPOSITORY)
+}
+
 fn table(keys: &'static [Key]) -> String {
     let mut text = String::from("| Key | Takes | Default | Meaning |\n|---|---|---|---|\n");
-    rows(&mut text, keys, "");
+    for row in rows_of(keys) {
+        let cells = [format!("`{}`", row.path), row.takes, row.default, row.about.to_owned()];
+        let _ = writeln!(text, "| {} |", cells.map(|it| it.replace('|', "\\|")).join(" | "));
+    }
     text
 }
 
-fn rows(text: &mut String, keys: &'static [Key], at: &str) {
+fn rows_of(keys: &'static [Key]) -> Vec<KeyRow> {
+    let mut found = Vec::new();
+    rows(&mut found, keys, "");
+    found
+}
+
+fn rows(found: &mut Vec<KeyRow>, keys: &'static [Key], at: &str) {
     for key in keys {
         let path = if at.is_empty() { key.name.to_owned() } else { format!("{at}.{}", key.name) };
         let default = match key.presence {
@@ -30,13 +62,12 @@ fn rows(text: &mut String, keys: &'static [Key], at: &str) {
             Presence::Optional => String::new(),
             Presence::Default(it) => format!("`{it}`"),
         };
-        let cells = [format!("`{path}`"), takes(&key.shape), default, key.about.to_owned()];
-        let _ = writeln!(text, "| {} |", cells.map(|it| it.replace('|', "\\|")).join(" | "));
+        found.push(KeyRow { path: path.clone(), takes: takes(&key.shape), default, about: key.about });
         match &key.shape {
-            Shape::Group(inner) | Shape::OneOf(inner) => rows(text, inner, &path),
-            Shape::List(Shape::Group(inner)) => rows(text, inner, &format!("{path}.<n>")),
+            Shape::Group(inner) | Shape::OneOf(inner) => rows(found, inner, &path),
+            Shape::List(Shape::Group(inner)) => rows(found, inner, &format!("{path}.<n>")),
             Shape::Named(rule, Shape::Group(inner) | Shape::OneOf(inner), _) => {
-                rows(text, inner, &format!("{path}.{}", rule.placeholder));
+                rows(found, inner, &format!("{path}.{}", rule.placeholder));
             }
             _ => {}
         }

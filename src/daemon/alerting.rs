@@ -294,7 +294,7 @@ mod tests {
             heals: 0,
         };
         let mut sight = Sight { conditions: [(key, condition)].into(), ..Sight::default() };
-        clean(&mut sight, &Secrets::with_names(Names::new(&[])).redactor());
+        clean(&mut sight, &Secrets::with_names(Names::new(&[] as &[&str])).redactor());
         let shown = format!("{sight:?}");
         assert!(shown.contains("failed: ") && !shown.contains(secret), "{shown}");
     }

@@ -18,6 +18,7 @@ mod hooked;
 mod hostile_requests;
 mod https;
 mod inside;
+mod manual;
 mod merge_requests;
 mod modules;
 mod monitoring;

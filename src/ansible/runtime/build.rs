@@ -84,9 +84,13 @@ impl<'a> Build<'a> {
     ) -> Result<Self, RuntimeError> {
         let dir = runtimes.dir.join(&declared.hash);
         place::remove(&dir).map_err(RuntimeError::system("remove an unfinished build"))?;
-        for it in [dir.clone(), dir.join("home"), dir.join("roles"), dir.join("collections")] {
-            fs::create_dir(&it).map_err(RuntimeError::system("make the directory of a build"))?;
-            open_to_all(&it, access.run_as).map_err(RuntimeError::system("hand over a build"))?;
+        let inner = ["home", "roles", "collections"].map(|it| dir.join(it));
+        for it in std::iter::once(&dir).chain(&inner) {
+            fs::create_dir(it).map_err(RuntimeError::system("make the directory of a build"))?;
+        }
+        // The outermost last: once it belongs to another user, the daemon can make nothing in it.
+        for it in inner.iter().chain([&dir]) {
+            open_to_all(it, access.run_as).map_err(RuntimeError::system("hand over a build"))?;
         }
         let log_path = runtimes.dir.join(format!("{}.log", declared.hash));
         let log = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&log_path);
@@ -101,9 +105,11 @@ impl<'a> Build<'a> {
         self.step("making a Python environment", &base, &["-I", "-m", "venv", &venv]).await?;
         self.install_packages().await?;
         self.install_galaxy().await?;
-        let version = self.resolved().await?;
-        place::remove(&self.dir.join("home")).ok();
+        let (version, resolved) = self.resolved().await?;
         place::take_back(&self.dir).map_err(RuntimeError::system("take a build back"))?;
+        // Ours again: before, the daemon could not write here.
+        place::remove(&self.dir.join("home")).ok();
+        fs::write(self.dir.join(RESOLVED), resolved).map_err(RuntimeError::system("record a build"))?;
         let with_galaxy = |name| self.declared.galaxy.as_ref().map(|_| self.dir.join(name));
         let runtime = Runtime {
             python: self.python.clone(),
@@ -143,8 +149,8 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    /// Records what was resolved, and says which ansible-core answers.
-    async fn resolved(&mut self) -> Result<String, RuntimeError> {
+    /// Which ansible-core answers, and a list of all that was installed.
+    async fn resolved(&mut self) -> Result<(String, Vec<u8>), RuntimeError> {
         let python = self.python.clone();
         let mut resolved = Vec::new();
         let mut lists: Vec<&[&str]> = vec![&["-I", "-m", "pip", "freeze", "--all"]];
@@ -155,10 +161,9 @@ impl<'a> Build<'a> {
         for args in lists {
             resolved.extend(self.step("listing what was installed", &python, args).await?.out);
         }
-        fs::write(self.dir.join(RESOLVED), resolved).map_err(RuntimeError::system("record a build"))?;
         let question = "from ansible.release import __version__ as it; print(it)";
         let output = self.step("asking for the version", &python, &["-I", "-c", question]).await?;
-        Ok(String::from_utf8_lossy(&output.out).trim().to_owned())
+        Ok((String::from_utf8_lossy(&output.out).trim().to_owned(), resolved))
     }
 
     async fn step(

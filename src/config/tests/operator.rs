@@ -33,6 +33,14 @@ fn the_smallest_file_takes_every_default() {
     assert!(config.warnings.is_empty(), "{}", config.warnings);
 }
 
+/// What a package installs: the daemon comes up before anybody told it what to follow.
+#[test]
+fn the_file_of_a_package_follows_nothing_yet() {
+    let text = std::fs::read_to_string(super::fixture("systemd/config.yml")).expect("the file");
+    let config = operator(&text).expect("valid");
+    assert!(config.sources.is_empty() && config.warnings.is_empty(), "{}", config.warnings);
+}
+
 #[test]
 fn what_is_said_of_a_stack_outranks_what_is_said_of_its_source_key_by_key() {
     let config = operator(
