@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 use super::{Access, Method, Problem, ROUTES, Route};
 use operations::{Body, Operation, Told, operation};
 
+/// The largest number of a run, or of anything else that is counted.
+const LARGEST: u64 = (1 << 53) - 1;
+
 /// The OpenAPI document of the API of this version of the program.
 pub fn document(version: &str) -> Value {
     let mut schemas = Schemas::new();
@@ -173,13 +176,13 @@ fn path_parameters(route: &Route) -> Vec<Value> {
 }
 
 fn path_schema(route: &Route, name: &str) -> (Value, Value) {
-    let number = json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX >> 1 });
-    let word = json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$" });
+    let number = json!({ "type": "integer", "minimum": 0, "maximum": LARGEST });
+    let word = json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$" });
     match name {
         "run" => (number, json!(7)),
         "number" => (number, json!(12)),
         "source" if route.path.contains("{stack}") => {
-            let any = json!({ "type": "string", "pattern": "^(-|[a-z0-9][a-z0-9-]{0,62})$" });
+            let any = json!({ "type": "string", "pattern": "^(-|[a-z0-9][a-z0-9_-]{0,62})$" });
             (any, json!("infra"))
         }
         "source" => (word, json!("infra")),
@@ -223,10 +226,14 @@ fn without_null(mut schema: Value) -> Value {
             return one.clone();
         }
     }
-    if let Some(fields) = schema.as_object_mut()
-        && fields.get("default").is_some_and(Value::is_null)
-    {
-        fields.remove("default");
+    if let Some(fields) = schema.as_object_mut() {
+        if fields.get("default").is_some_and(Value::is_null) {
+            fields.remove("default");
+        }
+        // Larger numbers than programs in other languages can write are not needed.
+        if fields.get("format").is_some_and(|it| it == "uint64") {
+            fields.entry("maximum").or_insert(LARGEST.into());
+        }
     }
     schema
 }
