@@ -3,7 +3,9 @@
 
 mod acceptance;
 mod access;
+mod alerted;
 mod audited;
+mod backup;
 mod canary;
 mod crash;
 mod drift;
