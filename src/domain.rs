@@ -15,6 +15,7 @@ pub mod signature;
 pub mod source;
 pub mod stack;
 
+pub mod alert;
 pub mod change;
 pub mod choice;
 pub mod delivery;
@@ -28,6 +29,7 @@ pub mod outcome;
 pub mod prediction;
 pub mod preview;
 pub mod recap;
+pub mod restored;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
@@ -45,6 +47,10 @@ pub mod memory;
 pub mod audit;
 
 pub use access::{Caller, Grant, Proof, Role, Scope};
+pub use alert::{
+    AlertFacts, AlertKey, AlertKind, AlertPolicy, AlertSeverity, AlertSubject, Condition, Hours, Notice,
+    NoticeState, Notification, NotificationState, Queued, Route, StackPattern, Template, Weekday,
+};
 pub use audit::{AuditHead, AuditRecord};
 pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
@@ -64,7 +70,7 @@ pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
-pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName, TokenName};
+pub use name::{HostName, NameError, ReceiverName, RunId, SourceName, StackId, StackName, TokenName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
@@ -73,6 +79,7 @@ pub use preview::{
 };
 pub use recap::{HostEnd, HostStats, Recap, Tally};
 pub use request::Request;
+pub use restored::Restored;
 pub use revision::{CommitHash, Reference, Revision};
 pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
 pub use run_event::{

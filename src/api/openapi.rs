@@ -154,6 +154,9 @@ impl Schemas {
                     "text/event-stream": events("Events named `events`, `end` and `broken`."),
                 } })
             }
+            Told::File => json!({ "description": "A file.", "content": {
+                "application/octet-stream": { "schema": { "type": "string", "format": "binary" } },
+            } }),
             Told::News(data) => {
                 let data = data(&mut self.told);
                 json!({ "description": "Server-sent events, each named by its `news`.", "content": {

@@ -163,6 +163,17 @@ pub const ROUTES: &[Route] = &[
         Subject::Source,
         "Accepts a revision that waits for a person.",
     ),
+    look(
+        "/api/v1/alerts",
+        Subject::Listed,
+        "What is wrong now, who was told, and what became of the messages.",
+    ),
+    act(
+        "/api/v1/alerts/test",
+        Role::Operator,
+        Subject::Daemon,
+        "Sends a message to a receiver, and says whether it arrived.",
+    ),
     look("/api/v1/audit", Subject::Listed, "Records of the audit chain, the older ones first."),
     act(
         "/api/v1/audit/erase",
@@ -209,6 +220,7 @@ pub const ROUTES: &[Route] = &[
     open("/sign-in/oidc/done", "Where the provider sends it back to."),
     take("/sign-in/oidc", "Signs in as the account that the provider vouches for."),
     act("/sign-out", Role::Viewer, Subject::Nothing, "Ends the session.").on(Listener::Tcp),
+    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file."),
     open("/", "A few lines that say where to look."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),

@@ -1,10 +1,12 @@
 //! The files of operators and repositories, good and bad, and what is made of them.
 
+mod alerts;
 mod corpus;
 mod declaration;
 mod judge;
 mod operator;
 mod schema;
+mod sign_in;
 mod starter;
 mod webhook;
 mod windows;

@@ -82,6 +82,10 @@ configured_name!(
     /// What a token is called: by whom or what it is used.
     TokenName
 );
+configured_name!(
+    /// The operator's name of somebody or something that is told of alerts.
+    ReceiverName
+);
 
 /// A stack as the whole daemon knows it: written `source/stack`.
 #[derive(
