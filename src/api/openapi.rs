@@ -96,6 +96,7 @@ impl Schemas {
     fn all(&mut self) -> Map<String, Value> {
         let mut all = self.asked.take_definitions(true);
         all.extend(self.told.take_definitions(true));
+        all.values_mut().for_each(without_links);
         all
     }
 
@@ -164,6 +165,24 @@ impl Schemas {
                 } })
             }
         }
+    }
+}
+
+/// Descriptions come from the code, where names of types are links.
+fn without_links(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "description" => {
+                        *text = text.replace("[`", "`").replace("`]", "`").replace('\n', " ");
+                    }
+                    other => without_links(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_links),
+        _ => {}
     }
 }
 

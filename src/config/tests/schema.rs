@@ -162,6 +162,7 @@ fn full_operator() -> Value {
             "name_claim": "email", "scopes": ["groups"], "hosts": ["keys.example"], "ca_bundle": "/b",
             "roles": [{"claim": "groups", "value": "web", "role": "viewer", "stacks": ["infra", "lab/web"]}],
         }},
+        "tls": {"certificate": "/t", "key": {"file": "/k"}},
         "listen": "127.0.0.1:1", "listen_publicly": false, "admin_group": "g", "raw_log": true,
         "limits": {
             "runs": 1, "timeout": "1h", "silence": "1h", "output": "1GiB", "drain": "1m", "free_disk": "1GiB",
