@@ -175,7 +175,6 @@ async fn who_has_the_answer_already_is_told_so() {
     let backend = Memory::default();
     let first = ask(router(&backend), get("/api/v1/runs")).await;
     let tag = first.headers["etag"].clone();
-    assert!(!first.headers.contains_key("link") || first.headers["link"] != "", "{:?}", first.headers);
     let mut again = get("/api/v1/runs");
     again.headers_mut().insert("if-none-match", tag.clone());
     let same = ask(router(&backend), again).await;
