@@ -6,8 +6,9 @@ use super::{ErrorBody, RevisionAsked, check_limit, check_reason, check_tags};
 use crate::domain::{CommitHash, RunId};
 
 // What `super::value` accepts, for those who ask the schema first.
-/// Of a limit: terms that do not begin with `-`, and at least one letter, digit or `*`.
-const LIMIT: &str = r"^(?=.*[A-Za-z0-9*])[!&]*([A-Za-z0-9._*?\[\]][A-Za-z0-9._*?\[\]!&-]*)?([,:][!&]*([A-Za-z0-9._*?\[\]][A-Za-z0-9._*?\[\]!&-]*)?)*$";
+/// Of a limit: terms that begin with a letter, a digit or `*`, perhaps behind `!` or `&`. Other forms that Ansible knows
+/// are accepted, too.
+const LIMIT: &str = r"^[!&]?[A-Za-z0-9*][A-Za-z0-9._*?\[\]-]*([,:][!&]?[A-Za-z0-9*][A-Za-z0-9._*?\[\]-]*)*$";
 /// Of a tag.
 const TAG: &str = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$";
 /// Of a reason: one line that says something.

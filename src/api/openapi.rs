@@ -10,7 +10,7 @@ use super::{Access, Method, Problem, ROUTES, Route};
 use operations::{Body, Operation, Told, operation};
 
 /// The largest number of a run, or of anything else that is counted.
-const LARGEST: u64 = (1 << 53) - 1;
+const LARGEST: u64 = u64::MAX;
 
 /// The OpenAPI document of the API of this version of the program.
 pub fn document(version: &str) -> Value {
@@ -252,7 +252,6 @@ fn without_null(mut schema: Value) -> Value {
         if fields.get("default").is_some_and(Value::is_null) {
             fields.remove("default");
         }
-        // Larger numbers than programs in other languages can write are not needed.
         if fields.get("format").is_some_and(|it| it == "uint64") {
             fields.entry("maximum").or_insert(LARGEST.into());
         }

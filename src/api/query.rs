@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorBody, RunFilter};
+use super::{ErrorBody, EventPosition, RunFilter};
 use crate::domain::{
     HostName, Mode, Outcome, RunChoice, RunId, Scope, SourceName, StackId, Timestamp, Trigger,
 };
@@ -52,9 +52,6 @@ impl RunQuery {
     /// What it asks for, where `stack` was found to be the one that it names.
     pub fn filter(self, stack: Option<StackId>, scope: Scope) -> Result<RunFilter, ErrorBody> {
         let count = checked_count(self.count, RunFilter::USUAL, RunFilter::MOST)?;
-        if self.before.is_some() && self.after.is_some() {
-            return Err(ErrorBody::bad_request("`before` and `after` cannot be said together"));
-        }
         if self.host.as_ref().is_some_and(|it| it.is_empty() || LONGEST_HOST < it.chars().count()) {
             return Err(ErrorBody::bad_request("`host` is no name of a host"));
         }
@@ -96,6 +93,7 @@ fn beginning(given: &str) -> Result<String, ErrorBody> {
 #[serde(default, deny_unknown_fields)]
 pub struct EventQuery {
     /// A position that an earlier answer told.
+    #[schemars(range(max = EventPosition::LARGEST))]
     pub from: u64,
     /// Whether the answer goes on until the run is over.
     pub follow: bool,
@@ -136,7 +134,6 @@ mod tests {
         for query in [
             RunQuery { count: Some(0), ..none.clone() },
             RunQuery { count: Some(1001), ..none.clone() },
-            RunQuery { before: Some(9), after: Some(3), ..none.clone() },
             RunQuery { host: Some(String::new()), ..none.clone() },
             RunQuery { revision: Some("HEAD".to_owned()), ..none.clone() },
             RunQuery { revision: Some("abc%".to_owned()), ..none },

@@ -139,6 +139,7 @@ async fn every_error_is_a_problem() {
         (get("/api/v1/nothing"), 404),
         (get("/api/v1/runs/99"), 404),
         (get("/api/v1/runs/x"), 400),
+        (get("/api/v1/runs/7/events?from=18446744073709551615"), 400),
         (get("/api/v1/runs/%ff"), 400),
         (get("/api/v1/runs?count=0"), 400),
         (get("/api/v1/runs?nonsense=1"), 400),

@@ -223,7 +223,7 @@ impl Backend for Memory {
         }
         let (told, live) = *self.run.borrow();
         let event = RunEvent { at: Timestamp::UNIX_EPOCH, kind: RunEventKind::NoHostsMatched };
-        let count = told - from.0 / STEP;
+        let count = told.saturating_sub(from.0 / STEP);
         let events = (0..count).map(|_| event.clone()).collect();
         Ok(EventChunk { events, next: EventPosition(told * STEP), live, lost: 0 })
     }
