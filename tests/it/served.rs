@@ -3,6 +3,7 @@
 mod commands;
 mod deliveries;
 mod foreign;
+mod kept_alive;
 mod memory;
 mod roles;
 mod sign_in;
