@@ -158,8 +158,9 @@ fn rsa_key() -> RsaKeyPair {
         .output()
         .expect("openssl");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let pem_or_der = std::fs::read(file).expect("a key");
-    RsaKeyPair::from_pkcs8(&pem_or_der).expect("a key")
+    let key = std::fs::read(file).expect("a key");
+    // Which of the two forms it is depends on the version of openssl.
+    RsaKeyPair::from_pkcs8(&key).or_else(|_| RsaKeyPair::from_der(&key)).expect("a key")
 }
 
 async fn discovery(State(issuer): State<Shared>) -> Json<Value> {
