@@ -122,13 +122,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     let (stop, _) = watch::channel(false);
     let mut servers = JoinSet::new();
     servers.spawn(web::serve_socket(socket, accounts, desk.clone(), stopped(stop.subscribe())));
-    match tls {
-        None => servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe()))),
-        Some(tls) => {
-            drop(tokio::spawn(certifying::keep(Arc::clone(&tools), Arc::clone(&tls))));
-            servers.spawn(web::serve_tls(tcp, tls, desk.clone(), stopped(stop.subscribe())))
-        }
-    };
+    servers.spawn(serve_tcp(tcp, tls, Arc::clone(&tools), desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
     let looking = tokio::spawn(room::keep(Arc::clone(&tools)));
@@ -338,6 +332,20 @@ fn watcher(inbox: &Inbox) -> Option<Arc<Watcher>> {
             None
         }
     }
+}
+
+/// Serves over TCP, and over TLS if there is a certificate.
+async fn serve_tcp(
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    tools: Arc<Tools>,
+    desk: Desk,
+    stop: impl Future<Output = ()>,
+) {
+    let Some(tls) = tls else { return web::serve_tcp(listener, desk, stop).await };
+    let renewing = tokio::spawn(certifying::keep(tools, Arc::clone(&tls)));
+    web::serve_tls(listener, tls, desk, stop).await;
+    renewing.abort();
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

@@ -23,6 +23,7 @@ pub struct AuditQuery {
     pub from: Option<u64>,
     /// At most so many.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 1000))]
     pub count: Option<u32>,
     /// The last ones instead of the first ones.
     #[serde(default)]
@@ -58,5 +59,6 @@ pub struct UnreadableRecord {
 #[serde(deny_unknown_fields)]
 pub struct EraseBody {
     /// The name of a person, as records have it.
+    #[schemars(length(max = 256), regex(pattern = r"\S"))]
     pub name: String,
 }

@@ -65,6 +65,7 @@ pub struct MergeRequestQuery {
     /// Only those that are so.
     pub state: Option<StateWanted>,
     /// Only those that come after this one, written `source/number`: the next page.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9_-]{0,62}/[0-9]{1,18}$"))]
     pub after: Option<String>,
     /// How many at most.
     #[schemars(range(min = 1, max = 1000))]

@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 use super::{Access, Method, Problem, ROUTES, Route};
 use operations::{Body, Operation, Told, operation};
 
+/// The largest number of a run, or of anything else that is counted.
+const LARGEST: u64 = u64::MAX;
+
 /// The OpenAPI document of the API of this version of the program.
 pub fn document(version: &str) -> Value {
     let mut schemas = Schemas::new();
@@ -93,6 +96,7 @@ impl Schemas {
     fn all(&mut self) -> Map<String, Value> {
         let mut all = self.asked.take_definitions(true);
         all.extend(self.told.take_definitions(true));
+        all.values_mut().for_each(without_links);
         all
     }
 
@@ -151,6 +155,9 @@ impl Schemas {
                     "text/event-stream": events("Events named `events`, `end` and `broken`."),
                 } })
             }
+            Told::File => json!({ "description": "A file.", "content": {
+                "application/octet-stream": { "schema": { "type": "string", "format": "binary" } },
+            } }),
             Told::News(data) => {
                 let data = data(&mut self.told);
                 json!({ "description": "Server-sent events, each named by its `news`.", "content": {
@@ -158,6 +165,24 @@ impl Schemas {
                 } })
             }
         }
+    }
+}
+
+/// Descriptions come from the code, where names of types are links.
+fn without_links(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "description" => {
+                        *text = text.replace("[`", "`").replace("`]", "`").replace('\n', " ");
+                    }
+                    other => without_links(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_links),
+        _ => {}
     }
 }
 
@@ -173,13 +198,13 @@ fn path_parameters(route: &Route) -> Vec<Value> {
 }
 
 fn path_schema(route: &Route, name: &str) -> (Value, Value) {
-    let number = json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX >> 1 });
-    let word = json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$" });
+    let number = json!({ "type": "integer", "minimum": 0, "maximum": LARGEST });
+    let word = json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$" });
     match name {
         "run" => (number, json!(7)),
         "number" => (number, json!(12)),
         "source" if route.path.contains("{stack}") => {
-            let any = json!({ "type": "string", "pattern": "^(-|[a-z0-9][a-z0-9-]{0,62})$" });
+            let any = json!({ "type": "string", "pattern": "^(-|[a-z0-9][a-z0-9_-]{0,62})$" });
             (any, json!("infra"))
         }
         "source" => (word, json!("infra")),
@@ -223,10 +248,13 @@ fn without_null(mut schema: Value) -> Value {
             return one.clone();
         }
     }
-    if let Some(fields) = schema.as_object_mut()
-        && fields.get("default").is_some_and(Value::is_null)
-    {
-        fields.remove("default");
+    if let Some(fields) = schema.as_object_mut() {
+        if fields.get("default").is_some_and(Value::is_null) {
+            fields.remove("default");
+        }
+        if fields.get("format").is_some_and(|it| it == "uint64") {
+            fields.entry("maximum").or_insert(LARGEST.into());
+        }
     }
     schema
 }

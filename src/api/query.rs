@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorBody, RunFilter};
+use super::{ErrorBody, EventPosition, RunFilter};
 use crate::domain::{
     HostName, Mode, Outcome, RunChoice, RunId, Scope, SourceName, StackId, Timestamp, Trigger,
 };
 
-/// The longest name of a host that is looked for.
+/// The longest name of a host that is looked for, in characters.
 const LONGEST_HOST: usize = 255;
 
 /// The query of `GET /api/v1/runs`.
@@ -15,6 +15,7 @@ const LONGEST_HOST: usize = 255;
 #[serde(default, deny_unknown_fields)]
 pub struct RunQuery {
     /// Only of this stack: `source/stack`, or a name that is unique.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9_-]{0,62}(/[a-z0-9][a-z0-9_-]{0,62})?$"))]
     pub stack: Option<String>,
     /// Only of stacks of this source.
     pub source: Option<SourceName>,
@@ -25,8 +26,10 @@ pub struct RunQuery {
     /// Only those that were started because of this.
     pub trigger: Option<Trigger>,
     /// Only those that had this host.
+    #[schemars(length(min = 1, max = 255))]
     pub host: Option<String>,
     /// Only of this commit: its hash, or at least 7 digits that it begins with.
+    #[schemars(regex(pattern = r"^([^:]*:)*[0-9a-fA-F]{7,64}$"))]
     pub revision: Option<String>,
     /// Only those that were decided on then or later.
     #[schemars(with = "Option<crate::domain::schema::Time>")]
@@ -49,10 +52,7 @@ impl RunQuery {
     /// What it asks for, where `stack` was found to be the one that it names.
     pub fn filter(self, stack: Option<StackId>, scope: Scope) -> Result<RunFilter, ErrorBody> {
         let count = checked_count(self.count, RunFilter::USUAL, RunFilter::MOST)?;
-        if self.before.is_some() && self.after.is_some() {
-            return Err(ErrorBody::bad_request("`before` and `after` cannot be said together"));
-        }
-        if self.host.as_ref().is_some_and(|it| it.is_empty() || LONGEST_HOST < it.len()) {
+        if self.host.as_ref().is_some_and(|it| it.is_empty() || LONGEST_HOST < it.chars().count()) {
             return Err(ErrorBody::bad_request("`host` is no name of a host"));
         }
         let choice = RunChoice {
@@ -93,6 +93,7 @@ fn beginning(given: &str) -> Result<String, ErrorBody> {
 #[serde(default, deny_unknown_fields)]
 pub struct EventQuery {
     /// A position that an earlier answer told.
+    #[schemars(range(max = EventPosition::LARGEST))]
     pub from: u64,
     /// Whether the answer goes on until the run is over.
     pub follow: bool,
@@ -133,7 +134,6 @@ mod tests {
         for query in [
             RunQuery { count: Some(0), ..none.clone() },
             RunQuery { count: Some(1001), ..none.clone() },
-            RunQuery { before: Some(9), after: Some(3), ..none.clone() },
             RunQuery { host: Some(String::new()), ..none.clone() },
             RunQuery { revision: Some("HEAD".to_owned()), ..none.clone() },
             RunQuery { revision: Some("abc%".to_owned()), ..none },

@@ -192,7 +192,6 @@ pub const ROUTES: &[Route] = &[
         Subject::Source,
         "Asks for a live preview of a merge request.",
     ),
-    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file."),
     look("/api/v1/tokens", Subject::Daemon, "All tokens, without what makes them work.")
         .for_role(Role::Admin),
     act(
@@ -221,6 +220,8 @@ pub const ROUTES: &[Route] = &[
     open("/sign-in/oidc/done", "Where the provider sends it back to."),
     take("/sign-in/oidc", "Signs in as the account that the provider vouches for."),
     act("/sign-out", Role::Viewer, Subject::Nothing, "Ends the session.").on(Listener::Tcp),
+    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file.")
+        .on(Listener::Socket),
     open("/", "A few lines that say where to look."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),

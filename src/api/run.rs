@@ -207,6 +207,11 @@ pub struct RunView {
 #[serde(transparent)]
 pub struct EventPosition(pub u64);
 
+impl EventPosition {
+    /// No stream is that long.
+    pub const LARGEST: u64 = 1 << 53;
+}
+
 /// A part of a run's event stream, as the daemon hands it to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventChunk {

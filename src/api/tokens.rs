@@ -16,9 +16,11 @@ pub struct TokenBody {
     pub role: Role,
     /// With what: sources and stacks. Absent: with everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Grant>>", length(min = 1))]
     pub stacks: Option<BTreeSet<Grant>>,
     /// For how many seconds it is good. Absent: 90 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = TokenBody::SHORTEST, max = TokenBody::LONGEST))]
     pub valid_seconds: Option<u64>,
 }
 

@@ -185,7 +185,7 @@ impl Backend for Desk {
     }
 
     async fn stack_ids(&self) -> Result<Vec<StackId>, ErrorBody> {
-        Ok(self.stacks().await?.into_iter().map(|it| it.id).collect())
+        Ok(self.inbox.ask(|core, _| core.stack_ids()).await?)
     }
 
     async fn stacks(&self) -> Result<Vec<StackStatus>, ErrorBody> {

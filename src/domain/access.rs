@@ -54,7 +54,7 @@ impl FromStr for Role {
 
 /// One thing that somebody may see and act on: `infra` is all of a source, `infra/web` one stack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
-#[schemars(with = "String")]
+#[schemars(with = "String", extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,62}(/[a-z0-9][a-z0-9_-]{0,62})?$"))]
 pub enum Grant {
     /// A source with all its stacks and merge requests.
     Source(SourceName),

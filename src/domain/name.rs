@@ -32,6 +32,7 @@ macro_rules! configured_name {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,62}$"))]
         pub struct $name(String);
 
         impl $name {
@@ -91,6 +92,7 @@ configured_name!(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,62}/[a-z0-9][a-z0-9_-]{0,62}$"))]
 pub struct StackId {
     /// The source that declares it.
     pub source: SourceName,

@@ -73,6 +73,7 @@ impl FromStr for Reference {
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9a-fA-F]{40}$"))]
 pub struct CommitHash(String);
 
 impl CommitHash {

@@ -34,6 +34,7 @@ impl JsonSchema for Length {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "duration" })
+        // Not of the format `duration`, which has no fractions of a second.
+        json_schema!({ "type": "string", "examples": ["PT30M"] })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
 };
 
 /// The last apply of the whole stack that was started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// What it was to apply.
     pub revision: Revision,
@@ -29,7 +30,7 @@ pub struct Attempt {
 }
 
 /// One revision that must not be applied unasked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hold {
     /// The revision that is held. A newer one is not.
     pub revision: Revision,
@@ -42,17 +43,16 @@ pub struct Hold {
 
 /// Runs of a stack that were interrupted, one after the other. Not failures of what they ran, so counted apart, but
 /// counted: a playbook that ends the daemon must not do so in a tight loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interruption {
     /// How many runs in a row; at least 1.
     pub in_row: u32,
     /// When what was interrupted may be started again.
-    #[schemars(with = "crate::domain::schema::Time")]
     pub retry_at: Timestamp,
 }
 
 /// A check that is owed because an apply changed something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwedVerify {
     /// The apply.
     pub apply: RunId,
@@ -67,7 +67,7 @@ pub struct OwedVerify {
 }
 
 /// An apply of a part of the hosts that is being considered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NarrowPlan {
     /// For which hosts.
     pub hosts: BTreeSet<HostName>,
@@ -86,18 +86,16 @@ pub struct NarrowPlan {
 }
 
 /// What is kept of the corrections of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HealFacts {
     /// How many heals in a row did not leave the host as Git says.
     pub failures: u32,
     /// When the next may be tried.
-    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub retry_at: Option<Timestamp>,
     /// The narrowed apply that is considered.
     pub narrow: Option<NarrowPlan>,
     /// Whether the last heal left nothing to correct, and when that was found out.
-    #[schemars(with = "Option<(bool, crate::domain::schema::Time)>")]
     pub last: Option<(bool, Timestamp)>,
     /// How many heals left nothing to correct.
     pub healed: u64,
@@ -106,7 +104,7 @@ pub struct HealFacts {
 }
 
 /// What is kept of the checks of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CheckFacts {
     /// The last one of the whole stack that got to its end.
@@ -114,7 +112,6 @@ pub struct CheckFacts {
     /// How many in a row did not get to their end.
     pub failures: u32,
     /// When the next may be tried after a failure.
-    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub retry_at: Option<Timestamp>,
     /// The check that is owed after an apply.
     pub verify: Option<OwedVerify>,
@@ -126,7 +123,7 @@ pub struct CheckFacts {
 
 /// What a revision would do, for a person who has to approve of it. The approval is bound to all of it: it lapses
 /// when a newer look finds something else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalFacts {
     /// The revision.
     pub revision: Revision,
@@ -153,7 +150,7 @@ pub struct ApprovalFacts {
 }
 
 /// What is kept of the hosts that a stack has locked.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LockFacts {
     /// What is locked.
@@ -171,23 +168,21 @@ pub struct LockFacts {
 }
 
 /// What is kept of hosts that did not answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProbeFacts {
     /// How many probes in a row found nobody.
     pub silent: u32,
     /// When the next is due.
-    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub at: Option<Timestamp>,
     /// Owed hosts that answered since, and when that was.
     pub back: BTreeSet<HostName>,
     /// When they answered.
-    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub back_at: Option<Timestamp>,
 }
 
 /// Changes of applies that a preview had promised something about, counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PredictionTotals {
     /// They happened as predicted.
@@ -203,7 +198,7 @@ pub struct PredictionTotals {
 }
 
 /// What is kept of a stack across restarts. The applied revision is not here: it is derived from the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StackFacts {
     /// The last apply of the whole stack.
     pub attempt: Option<Attempt>,
@@ -220,12 +215,10 @@ pub struct StackFacts {
     /// A revision that waits for a person or a newer commit.
     pub hold: Option<Hold>,
     /// Whether a person stopped all runs of it, and who and since when.
-    #[schemars(with = "Option<(String, crate::domain::schema::Time)>")]
     pub suspended: Option<(String, Timestamp)>,
     /// The last apply of the whole stack that told of all its hosts: they are the stack's hosts.
     pub last_full_run: Option<RunId>,
     /// When an apply of the whole stack last succeeded.
-    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub last_success: Option<Timestamp>,
     /// Looking for drift.
     #[serde(default)]

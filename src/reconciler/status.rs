@@ -47,6 +47,15 @@ impl Reconciler {
         });
         stacks.collect()
     }
+
+    /// The names of these alone, which costs little.
+    pub fn stack_ids(&self) -> Vec<StackId> {
+        let names = self.sources.iter().flat_map(|(name, source)| {
+            let there = |stack: &Stack| source.declared(stack).is_some() || stack.facts.live.is_some();
+            source.named_stacks(name).filter_map(move |(id, stack)| there(stack).then_some(id))
+        });
+        names.collect()
+    }
 }
 
 fn not_a_descendant(name: &SourceName, waiting: &Revision, admitted: Option<&CommitHash>) -> Failure {

@@ -167,9 +167,25 @@ pub(super) type Wanted = Result<Option<Json<Map<String, Value>>>, JsonRejection>
 
 /// Reads a body. Only an object is one: a list of values without names would be read by their order.
 pub(super) fn body<T: DeserializeOwned>(wanted: Wanted) -> Result<T, Refusal> {
-    let fields = wanted?.map(|Json(it)| it).unwrap_or_default();
-    serde_json::from_value(Value::Object(fields))
+    let mut fields = Value::Object(wanted?.map(|Json(it)| it).unwrap_or_default());
+    with_whole_numbers(&mut fields);
+    serde_json::from_value(fields)
         .map_err(|error| ErrorBody::bad_request(format!("the body is refused: {error}")).into())
+}
+
+/// JSON has one kind of number: `5.0` is 5.
+fn with_whole_numbers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(with_whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(with_whole_numbers),
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() < 1e15);
+            if let Some(whole) = whole.and_then(|it| format!("{it:.0}").parse::<i64>().ok()) {
+                *value = whole.into();
+            }
+        }
+        _ => {}
+    }
 }
 
 async fn apply<B: Backend>(

@@ -12,7 +12,7 @@ use super::reply::{Answer, Refusal, answer};
 use crate::api::{ActionReply, AuditQuery, EraseBody, ErrorBody, NameWanted, resolve_stack};
 use crate::domain::Caller;
 
-/// The longest name of a person that is looked for.
+/// The longest name of a person that is looked for, in characters.
 const LONGEST_NAME: usize = 256;
 
 pub(super) async fn audit<B: Backend>(
@@ -49,7 +49,7 @@ pub(super) async fn erase<B: Backend>(
     wanted: Wanted,
 ) -> Answer<ActionReply> {
     let EraseBody { name } = body(wanted)?;
-    if name.trim().is_empty() || LONGEST_NAME < name.len() {
+    if name.trim().is_empty() || LONGEST_NAME < name.chars().count() {
         return Err(Refusal(ErrorBody::bad_request("`name` is the name of a person, as records have it")));
     }
     answer(backend.erase(name, by).await)

@@ -35,6 +35,9 @@ pub(super) async fn events<B: Backend>(
         })?,
         None => query.from,
     };
+    if EventPosition::LARGEST < from {
+        return Err(ErrorBody::bad_request("there is no such position").into());
+    }
     let follow = query.follow || manner == Manner::Events;
     let place = if follow { Some(listening.place()?) } else { None };
     let first = backend.events(run, EventPosition(from), Duration::ZERO).await?;

@@ -34,7 +34,9 @@ impl From<JsonRejection> for Refusal {
 
 impl From<QueryRejection> for Refusal {
     fn from(rejection: QueryRejection) -> Self {
-        Self(ErrorBody::bad_request(format!("the query is refused: {}", rejection.body_text())))
+        let text = rejection.body_text();
+        let why = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+        Self(ErrorBody::bad_request(format!("the query is refused: {why}")))
     }
 }
 

@@ -6,6 +6,7 @@ mod described;
 mod documented;
 mod encrypted;
 mod foreign;
+mod kept_alive;
 mod memory;
 mod roles;
 mod sign_in;

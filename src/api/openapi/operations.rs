@@ -4,10 +4,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, EraseBody,
-    EventLine, EventQuery, Explanation, MergeRequestList, MergeRequestQuery, Method, News, NewsQuery, PREFIX,
-    PlanBody, PreviewBody, RunList, RunQuery, RunView, SignInLink, StackList, StackQuery, Status, TokenBody,
-    TokenList, TokenMade,
+    ActionReply, AlertList, AlertTestBody, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery,
+    BackupBody, CancelBody, EraseBody, EventLine, EventQuery, Explanation, MergeRequestList,
+    MergeRequestQuery, Method, News, NewsQuery, PREFIX, PlanBody, PreviewBody, RunList, RunQuery, RunView,
+    SignInLink, StackList, StackQuery, Status, TokenBody, TokenList, TokenMade,
 };
 use crate::domain::DriftReport;
 
@@ -43,6 +43,8 @@ pub(super) enum Told {
     Events(Of),
     /// Server-sent events.
     News(Of),
+    /// A file.
+    File,
 }
 
 fn schema<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Schema {
@@ -128,6 +130,11 @@ pub(super) fn operation(method: Method, path: &str) -> Option<Operation> {
         }
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => {
             acts("preview").needs::<PreviewBody>(r#"{"head":"4f2a9c01d74f2a9c01d74f2a9c01d74f2a9c01d7"}"#)
+        }
+        (Method::Get, "/alerts") => tells::<AlertList>("alerts"),
+        (Method::Post, "/alerts/test") => acts("test_alert").needs::<AlertTestBody>(r#"{"receiver":"ops"}"#),
+        (Method::Post, "/backup") => {
+            tells::<Value>("backup").with::<BackupBody>(r#"{"logs":true,"keys":false}"#).streams(Told::File)
         }
         (Method::Get, "/audit") => tells::<AuditList>("audit").asked::<AuditQuery>(),
         (Method::Post, "/audit/erase") => acts("erase").needs::<EraseBody>(r#"{"name":"alice"}"#),

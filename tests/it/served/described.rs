@@ -139,6 +139,7 @@ async fn every_error_is_a_problem() {
         (get("/api/v1/nothing"), 404),
         (get("/api/v1/runs/99"), 404),
         (get("/api/v1/runs/x"), 400),
+        (get("/api/v1/runs/7/events?from=18446744073709551615"), 400),
         (get("/api/v1/runs/%ff"), 400),
         (get("/api/v1/runs?count=0"), 400),
         (get("/api/v1/runs?nonsense=1"), 400),
@@ -175,7 +176,6 @@ async fn who_has_the_answer_already_is_told_so() {
     let backend = Memory::default();
     let first = ask(router(&backend), get("/api/v1/runs")).await;
     let tag = first.headers["etag"].clone();
-    assert!(first.headers.get("link").is_none_or(|it| !it.is_empty()), "{:?}", first.headers);
     let mut again = get("/api/v1/runs");
     again.headers_mut().insert("if-none-match", tag.clone());
     let same = ask(router(&backend), again).await;

@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use axum::http::HeaderMap;
 use driftless::api::{
     ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
-    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
-    Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, News, NewsChunk,
+    NewsPosition, PlanBody, PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode,
+    Status, StoreState,
 };
 use driftless::api::{News, NewsChunk, NewsPosition};
 use driftless::domain::{
@@ -223,7 +224,7 @@ impl Backend for Memory {
         }
         let (told, live) = *self.run.borrow();
         let event = RunEvent { at: Timestamp::UNIX_EPOCH, kind: RunEventKind::NoHostsMatched };
-        let count = told - from.0 / STEP;
+        let count = told.saturating_sub(from.0 / STEP);
         let events = (0..count).map(|_| event.clone()).collect();
         Ok(EventChunk { events, next: EventPosition(told * STEP), live, lost: 0 })
     }
