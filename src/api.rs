@@ -6,6 +6,7 @@
 mod actions;
 mod audit;
 mod error;
+mod fleet;
 mod name;
 mod route;
 mod run;
@@ -15,6 +16,11 @@ mod value;
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode};
+pub use fleet::{
+    AuditState, Before, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY, HostInStack,
+    HostList, HostOverview, HostView, QueueEntry, RuntimeView, SourceList, SourceView, StackLock, StackView,
+    SystemView,
+};
 pub use name::{NameWanted, resolve_stack};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{

@@ -33,6 +33,7 @@ mod reload;
 mod reporting;
 mod running;
 mod sandboxing;
+mod showing;
 mod signatures;
 mod trail;
 mod turning;
@@ -69,6 +70,7 @@ use inbox::Inbox;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
+use showing::Showing;
 use turning::Loop;
 
 /// How many hints of watched repositories may wait.
@@ -177,6 +179,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
+        showing: Arc::new(Showing::new(Arc::clone(&tools))),
         metrics,
         flags,
         started_at: clock::now(),

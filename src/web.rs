@@ -8,6 +8,7 @@ mod accounts;
 mod api_routes;
 mod audit_routes;
 mod events;
+mod fleet_routes;
 mod listen;
 mod open_routes;
 mod pages;
@@ -15,6 +16,7 @@ mod reply;
 mod webhooks;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -31,8 +33,9 @@ use crate::api::{
     EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
     RunView, Status,
 };
+use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use crate::domain::{
-    Caller, DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus, Timestamp,
+    Caller, DriftReport, HostName, MergeRequestNumber, RunId, SourceName, StackId, StackStatus, Timestamp,
 };
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
@@ -137,6 +140,20 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;
+    /// All stacks at a glance. Not filtered: the server tells a caller what is in their scope.
+    fn fleet(&self) -> impl Future<Output = Result<Arc<Fleet>, ErrorBody>> + Send;
+    /// One stack with its history, from a run on downwards.
+    fn stack_view(
+        &self,
+        stack: StackId,
+        before: Before,
+    ) -> impl Future<Output = Result<StackView, ErrorBody>> + Send;
+    /// One host over all stacks. Not filtered.
+    fn host_view(&self, host: HostName) -> impl Future<Output = Result<HostView, ErrorBody>> + Send;
+    /// All sources. Not filtered.
+    fn source_views(&self) -> impl Future<Output = Result<Vec<SourceView>, ErrorBody>> + Send;
+    /// The daemon itself. Not filtered.
+    fn system_view(&self) -> impl Future<Output = Result<SystemView, ErrorBody>> + Send;
     /// What time it is, for pages that say how long ago something was.
     fn now(&self) -> Timestamp;
     /// Whether the loop turns; else a sentence.

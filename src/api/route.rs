@@ -102,9 +102,27 @@ impl Route {
 const ASSETS: &str = "/assets/{file}";
 
 /// Every route there is.
-pub const ROUTES: [Route; 24] = [
+pub const ROUTES: [Route; 34] = [
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
     look("/api/v1/stacks", Subject::Listed, "All stacks."),
+    look("/api/v1/fleet", Subject::Listed, "All stacks with their hosts, commits and last runs."),
+    look(
+        "/api/v1/stacks/{source}/{stack}",
+        Subject::Stack,
+        "One stack: how it stands, why, its drift, its history.",
+    ),
+    look("/api/v1/sources", Subject::Listed, "The followed repositories."),
+    look("/api/v1/hosts", Subject::Listed, "All hosts, and how each stands in its stacks."),
+    look(
+        "/api/v1/hosts/{host}",
+        Subject::Listed,
+        "One host over all stacks: what it is owed, how it differs, its runs.",
+    ),
+    look(
+        "/api/v1/system",
+        Subject::Listed,
+        "The daemon: sources, queue, locks, runtimes, disk, deliveries, audit chain.",
+    ),
     look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
     look(
         "/api/v1/stacks/{source}/{stack}/drift",
@@ -160,6 +178,14 @@ pub const ROUTES: [Route; 24] = [
         "Asks for a live preview of a merge request.",
     ),
     page("/", Subject::Listed, "The fleet: all stacks, the worst first, and a map of their hosts."),
+    page(
+        "/stacks/{source}/{stack}",
+        Subject::Stack,
+        "One stack: history, hosts, drift, why, and what is next.",
+    ),
+    page("/hosts", Subject::Listed, "All hosts."),
+    page("/hosts/{host}", Subject::Listed, "One host over all stacks."),
+    page("/system", Subject::Listed, "The daemon itself."),
     open(ASSETS, "What pages are made of: styles, scripts, the icon."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),

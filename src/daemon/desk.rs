@@ -13,9 +13,10 @@ use crate::api::{
     ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
     RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
+use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
-    StackStatus, Timestamp,
+    Caller, DriftReport, Event, Failure, HostName, MergeRequestNumber, RunId, SourceName, SourceStatus,
+    StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
@@ -25,6 +26,7 @@ use crate::web::{Backend, WebhookAnswer};
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::receiving::Receiving;
+use super::showing::{self, Showing};
 use super::{acting, approving, clock, record, trail};
 
 /// What the desk and the loop both look at.
@@ -54,6 +56,7 @@ pub(super) struct Desk {
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
+    pub(super) showing: Arc<Showing>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) flags: Arc<Flags>,
     pub(super) started_at: Timestamp,
@@ -110,7 +113,7 @@ impl Desk {
         Ok(ActionReply { message, by: by.name.clone(), run: None, after })
     }
 
-    fn notices(&self) -> Vec<String> {
+    pub(super) fn notices(&self) -> Vec<String> {
         let refused = self.flags.refused_config.lock().unwrap_or_else(PoisonError::into_inner);
         let refused =
             refused.iter().map(|it| format!("the new configuration was refused and the old one stays: {it}"));
@@ -136,7 +139,7 @@ impl Desk {
     }
 }
 
-fn store_error(error: &crate::store::StoreError) -> ErrorBody {
+pub(super) fn store_error(error: &crate::store::StoreError) -> ErrorBody {
     ErrorBody::new(ErrorCode::Unavailable, error.to_string())
 }
 
@@ -299,6 +302,26 @@ impl Backend for Desk {
             tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");
             String::new()
         })
+    }
+
+    async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
+        showing::fleet(self).await
+    }
+
+    async fn stack_view(&self, stack: StackId, before: Before) -> Result<StackView, ErrorBody> {
+        showing::stack(self, stack, before).await
+    }
+
+    async fn host_view(&self, host: HostName) -> Result<HostView, ErrorBody> {
+        showing::host(self, host).await
+    }
+
+    async fn source_views(&self) -> Result<Vec<SourceView>, ErrorBody> {
+        showing::sources(self).await
+    }
+
+    async fn system_view(&self) -> Result<SystemView, ErrorBody> {
+        showing::system(self).await
     }
 
     fn now(&self) -> Timestamp {

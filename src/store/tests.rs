@@ -4,7 +4,7 @@ mod audit;
 mod crash;
 mod deliveries;
 mod events;
-mod fixture;
+pub(super) mod fixture;
 mod full_disk;
 mod journal;
 mod migrations;

@@ -15,6 +15,7 @@ use super::Backend;
 use super::accounts::Permission;
 use super::audit_routes::{audit, erase};
 use super::events::events;
+use super::fleet_routes::{fleet, host, hosts, sources, stack, system};
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
@@ -47,6 +48,12 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match (route.method, path) {
         (Method::Get, "/status") => get(status::<B>),
         (Method::Get, "/stacks") => get(stacks::<B>),
+        (Method::Get, "/fleet") => get(fleet::<B>),
+        (Method::Get, "/stacks/{source}/{stack}") => get(stack::<B>),
+        (Method::Get, "/sources") => get(sources::<B>),
+        (Method::Get, "/hosts") => get(hosts::<B>),
+        (Method::Get, "/hosts/{host}") => get(host::<B>),
+        (Method::Get, "/system") => get(system::<B>),
         (Method::Get, "/stacks/{source}/{stack}/explain") => get(explain::<B>),
         (Method::Get, "/stacks/{source}/{stack}/drift") => get(drift::<B>),
         (Method::Post, "/stacks/{source}/{stack}/plan") => post(plan::<B>),
@@ -95,7 +102,7 @@ async fn no_such_method() -> Refusal {
 }
 
 /// The stack that a path names.
-struct Stack(StackId);
+pub(super) struct Stack(pub(super) StackId);
 
 impl<B: Backend> FromRequestParts<B> for Stack {
     type Rejection = Refusal;

@@ -31,7 +31,9 @@ pub fn pages_router<B: Backend>(backend: B) -> Router {
 
 fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match route.path {
-        "/" => get(answer::nothing_yet::<B>),
+        "/" | "/stacks/{source}/{stack}" | "/hosts" | "/hosts/{host}" | "/system" => {
+            get(answer::nothing_yet::<B>)
+        }
         "/assets/{file}" => get(assets::asset),
         _ => return None,
     })
