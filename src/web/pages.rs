@@ -4,11 +4,19 @@
 //! an extension of the request, a [`Caller`](crate::domain::Caller); a request without one is refused. Nothing is ever
 //! marked as safe but what [`Markup`](markup::Markup) made: text of others is escaped by the templates.
 
+mod acts;
 mod answer;
 mod assets;
+mod chart;
 mod context;
+mod fleet;
 mod markup;
+mod paging;
+mod standing;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use context::Csrf;
 
@@ -31,9 +39,7 @@ pub fn pages_router<B: Backend>(backend: B) -> Router {
 
 fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match route.path {
-        "/" | "/stacks/{source}/{stack}" | "/hosts" | "/hosts/{host}" | "/system" => {
-            get(answer::nothing_yet::<B>)
-        }
+        "/" => get(fleet::page::<B>),
         "/assets/{file}" => get(assets::asset),
         _ => return None,
     })

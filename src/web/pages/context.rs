@@ -44,7 +44,7 @@ impl<B: Backend> FromRequestParts<B> for PageContext {
 }
 
 impl PageContext {
-    fn new(caller: Option<Caller>, csrf: Option<String>, now: Timestamp, uri: &Uri) -> Self {
+    pub(super) fn new(caller: Option<Caller>, csrf: Option<String>, now: Timestamp, uri: &Uri) -> Self {
         let query = uri.query().unwrap_or_default().to_owned();
         let fragment = query.split('&').any(|it| it == "fragment=1");
         Self { caller, csrf, now, path: uri.path().to_owned(), query, fragment }
@@ -167,6 +167,13 @@ impl PageContext {
             .with("href", &self.commit_url(source, &revision.commit))
             .with("title", &revision.to_string());
         link.text(&revision.short())
+    }
+
+    /// The same list at another page.
+    pub(super) fn with_page(&self, page: usize) -> String {
+        let first = self.with("page", "");
+        let mark = if first.contains('?') { '&' } else { '?' };
+        if page == 1 { first } else { format!("{first}{mark}page={page}") }
     }
 
     /// The same page with one value of its query set, or removed where it is empty. Paging begins anew.

@@ -1,7 +1,7 @@
 //! The words of the pages: times, lengths, sizes, and what the nouns are called. The same as on the command line.
 
 use super::markup::{Markup, Tag};
-use crate::domain::{ChangeClass, Mode, Outcome, Span, SyncStatus, Timestamp, Trigger};
+use crate::domain::{ChangeClass, HostName, Mode, Outcome, Span, SyncStatus, Timestamp, Trigger};
 
 /// `4m ago`; a time that is yet to come is `just now`, since clocks differ a little.
 pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
@@ -112,6 +112,11 @@ pub(super) fn url_part(text: &str) -> String {
         }
     }
     out
+}
+
+/// The page of a host. Its name is whatever an inventory calls it.
+pub(super) fn host_url(host: &HostName) -> String {
+    format!("/hosts/{}", url_part(host.as_str()))
 }
 
 /// How good or bad something is. Never said by its colour alone: each has a sign, and words stand beside it.
