@@ -10,9 +10,12 @@ mod assets;
 mod chart;
 mod context;
 mod fleet;
+mod hosts;
 mod markup;
 mod paging;
+mod stack;
 mod standing;
+mod system;
 mod words;
 
 #[cfg(test)]
@@ -40,6 +43,10 @@ pub fn pages_router<B: Backend>(backend: B) -> Router {
 fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match route.path {
         "/" => get(fleet::page::<B>),
+        "/stacks/{source}/{stack}" => get(stack::page::<B>),
+        "/hosts" => get(hosts::list::<B>),
+        "/hosts/{host}" => get(hosts::page::<B>),
+        "/system" => get(system::page::<B>),
         "/assets/{file}" => get(assets::asset),
         _ => return None,
     })

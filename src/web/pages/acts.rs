@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::markup::{Markup, Tag};
-use super::words::counted;
+use super::words::{Count, counted};
 use crate::domain::{Mode, Revision, RunSpec, SourceName, StackOverview};
 
 /// Something that a person may add.
@@ -32,7 +32,15 @@ const DANGER: &str = "button danger";
 
 impl Act {
     fn new(label: &'static str, call: String, title: String, class: &'static str) -> Self {
-        Self { label, call: format!("POST {call}"), title, says: Vec::new(), class, body: json!({}), fields: Vec::new() }
+        Self {
+            label,
+            call: format!("POST {call}"),
+            title,
+            says: Vec::new(),
+            class,
+            body: json!({}),
+            fields: Vec::new(),
+        }
     }
 
     fn says(mut self, line: impl Into<String>) -> Self {
@@ -52,13 +60,12 @@ impl Act {
 
     /// The button.
     pub(super) fn button(&self) -> Markup {
-        let mut tag = Tag::new("button").with("type", "button").class(self.class).with("data-act", &self.call);
+        let mut tag =
+            Tag::new("button").with("type", "button").class(self.class).with("data-act", &self.call);
         tag = tag.with("data-title", &self.title).with("data-says", &self.says.join("\n"));
         tag = tag.with("data-body", &self.body.to_string());
         if !self.fields.is_empty() {
-            let field = |it: &Field| {
-                json!({"name": it.name, "label": it.label, "kind": if it.check { "check" } else { "text" }})
-            };
+            let field = |it: &Field| json!({"name": it.name, "label": it.label, "kind": if it.check { "check" } else { "text" }});
             tag = tag.with("data-fields", &Value::Array(self.fields.iter().map(field).collect()).to_string());
         }
         tag.with("data-confirm", self.label).text(self.label)
@@ -92,7 +99,7 @@ pub(super) fn of_stack(stack: &StackOverview) -> Vec<Act> {
 fn hosts_line(stack: &StackOverview, what: &str) -> String {
     match stack.status.hosts.total {
         0 => format!("How many hosts {what} is known only when the run has begun: none ran yet."),
-        total => format!("{} {what}.", counted(u64::from(total), "host")),
+        total => format!("{} {what}.", counted(total, "host")),
     }
 }
 
@@ -129,7 +136,7 @@ pub(super) fn cancel(live: &RunSpec, hosts: u32) -> Act {
     let mut act = Act::new("Cancel run", format!("/api/v1/runs/{}/cancel", live.run), title, DANGER)
         .says(format!("The {} of {} is ended now.", live.mode, live.revision.short()));
     if live.mode == Mode::Apply {
-        let most = if hosts == 0 { "Hosts".to_owned() } else { format!("Up to {}", counted(u64::from(hosts), "host")) };
+        let most = if hosts == 0 { "Hosts".to_owned() } else { format!("Up to {}", counted(hosts, "host")) };
         act = act
             .says(format!("{most} may be left in the middle of a task, and are owed the revision."))
             .says("The revision is held: it is not retried until a person or a newer commit comes.");
@@ -150,23 +157,34 @@ fn approve_airbag(stack: &StackOverview, base: &str) -> Option<Act> {
 fn approve_changes(stack: &StackOverview, base: &str) -> Option<Act> {
     let wanted = stack.status.approval.as_ref().filter(|it| it.approved.is_none())?;
     let title = format!("Approve {}?", wanted.revision.short());
-    let hosts = u64::try_from(wanted.hosts.len()).unwrap_or(u64::MAX);
     let mut act = Act::new("Approve", format!("{base}/approve"), title, PRIMARY)
-        .says(format!("It would make {} on {}.", counted(wanted.changes, "change"), counted(hosts, "host")))
-        .says("You approve of just what run ".to_owned() + &wanted.run.to_string() + " found. If a newer look finds something else, it waits again.");
+        .says(format!(
+            "It would make {} on {}.",
+            counted(wanted.changes, "change"),
+            counted(wanted.hosts.len(), "host")
+        ))
+        .says(
+            "You approve of just what run ".to_owned()
+                + &wanted.run.to_string()
+                + " found. If a newer look finds something else, it waits again.",
+        );
     if !wanted.coverage.is_full() {
-        act = act.says(format!("{} could not be seen by that look.", counted(wanted.coverage.unseen(), "result")));
+        act = act
+            .says(format!("{} could not be seen by that look.", counted(wanted.coverage.unseen(), "result")));
     }
     act.body = json!({"digest": wanted.digest});
     Some(act)
 }
 
 /// Accepts a revision that does not descend from the admitted one.
-pub(super) fn approve_rewind(source: &SourceName, waiting: &Revision, stacks: u32) -> Act {
+pub(super) fn approve_rewind(source: &SourceName, waiting: &Revision, stacks: impl Count) -> Act {
     let title = format!("Accept the rewritten history of {source}?");
     let mut act = Act::new("Approve", format!("/api/v1/sources/{source}/approve"), title, DANGER)
-        .says(format!("{} becomes the head, although it does not descend from what was admitted.", waiting.short()))
-        .says(format!("{} of it may run at once.", counted(u64::from(stacks), "stack")));
+        .says(format!(
+            "{} becomes the head, although it does not descend from what was admitted.",
+            waiting.short()
+        ))
+        .says(format!("{} of it may run at once.", counted(stacks, "stack")));
     act.body = json!({"commit": waiting.commit});
     act
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::context::PageContext;
 use super::markup::{Markup, Tag};
-use super::words::{self, Tone, counted};
+use super::words::{self, Given, Tone, counted};
 use crate::domain::{HostState, Mode, RunMark, Timestamp};
 
 /// A part of a whole.
@@ -24,7 +24,12 @@ fn svg(class: &str, width: f64, height: f64, said: &str) -> Tag {
 }
 
 fn rect(x: f64, y: f64, width: f64, height: f64, class: &str) -> Tag {
-    Tag::new("rect").number("x", x).number("y", y).number("width", width).number("height", height).class(class)
+    Tag::new("rect")
+        .number("x", x)
+        .number("y", y)
+        .number("width", width)
+        .number("height", height)
+        .class(class)
 }
 
 /// A bar of parts, each as wide as its share. Nothing where there are none.
@@ -53,8 +58,8 @@ fn share(part: u64, total: u64) -> f64 {
 }
 
 /// How good or bad a state of a host is.
-pub(super) fn state_tone(state: HostState) -> Tone {
-    match state {
+pub(super) fn state_tone(state: impl Given<HostState>) -> Tone {
+    match state.given() {
         HostState::Failed => Tone::Bad,
         HostState::Owed | HostState::Drifted | HostState::Pending | HostState::Behind => Tone::Notice,
         HostState::InSync => Tone::Good,
@@ -63,8 +68,8 @@ pub(super) fn state_tone(state: HostState) -> Tone {
 }
 
 /// The words for a state of a host.
-pub(super) fn state_word(state: HostState) -> &'static str {
-    match state {
+pub(super) fn state_word(state: impl Given<HostState>) -> &'static str {
+    match state.given() {
         HostState::Failed => "failed",
         HostState::Owed => "owed",
         HostState::Drifted => "drifted",
@@ -97,7 +102,8 @@ pub(super) fn spark(runs: &[RunMark], now: Timestamp) -> Markup {
     for (place, run) in runs.iter().rev().enumerate() {
         let high = height(seconds(run, now), longest, HIGH);
         let (inset, width) = if run.mode == Mode::Check { (1.5, 2.0) } else { (0.0, 5.0) };
-        let bar = rect(number(place) * STEP + inset, HIGH - high, width, high, tone(run).class()).number("rx", 1.0);
+        let bar =
+            rect(number(place) * STEP + inset, HIGH - high, width, high, tone(run).class()).number("rx", 1.0);
         inner.push(&bar.around(&Tag::new("title").text(&run_words(run, now))));
     }
     let wide = number(runs.len()) * STEP - 2.0;
@@ -125,12 +131,18 @@ pub(super) fn timeline(context: &PageContext, runs: &[RunMark]) -> Markup {
     for (place, run) in runs.iter().rev().enumerate() {
         let high = height(seconds(run, context.now), longest, HIGH - 8.0);
         let width = if run.mode == Mode::Check { step * 0.34 } else { step * 0.72 };
-        let bar = rect(LEFT + number(place) * step, HIGH - high, width, high, tone(run).class()).number("rx", 1.5);
+        let bar =
+            rect(LEFT + number(place) * step, HIGH - high, width, high, tone(run).class()).number("rx", 1.5);
         let words = run_words(run, context.now);
-        let link = Tag::new("a").with("href", &context.run_url(&run.run)).with("tabindex", "-1").with("aria-label", &words);
+        let link = Tag::new("a")
+            .with("href", &context.run_url(&run.run))
+            .with("tabindex", "-1")
+            .with("aria-label", &words);
         inner.push(&link.around(&bar.around(&Tag::new("title").text(&words))));
     }
-    for (run, x, anchor) in [(runs.last(), LEFT, "start"), (runs.first(), LEFT + number(runs.len()) * step, "end")] {
+    for (run, x, anchor) in
+        [(runs.last(), LEFT, "start"), (runs.first(), LEFT + number(runs.len()) * step, "end")]
+    {
         let Some(run) = run.filter(|_| 5 < runs.len()) else { continue };
         let label = Tag::new("text").number("x", x).number("y", HIGH + 15.0).with("text-anchor", anchor);
         inner.push(&label.text(&words::clock(context.now, run.decided_at)));
@@ -175,8 +187,7 @@ fn sum_up(runs: &[RunMark]) -> String {
         *counts.entry(run.outcome.map_or("live", words::outcome)).or_default() += 1;
     }
     let counts: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
-    let all = u64::try_from(runs.len()).unwrap_or(u64::MAX);
-    format!("the last {}: {}", counted(all, "run"), counts.join(", "))
+    format!("the last {}: {}", counted(runs.len(), "run"), counts.join(", "))
 }
 
 #[cfg(test)]
@@ -202,7 +213,10 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH + Span::from_secs(100);
         let runs = [run(3, None, 0), run(2, Some(Outcome::Failed), 50), run(1, Some(Outcome::Changed), 0)];
         let made = spark(&runs, now).to_string();
-        assert!(made.contains("role=\"img\" aria-label=\"the last 3 runs: 1 changed, 1 failed, 1 live\""), "{made}");
+        assert!(
+            made.contains("role=\"img\" aria-label=\"the last 3 runs: 1 changed, 1 failed, 1 live\""),
+            "{made}"
+        );
         assert!(made.contains("run 2, apply, failed, 50s, 1m ago"), "{made}");
         assert_eq!(made.matches("<rect").count(), 3);
         assert!(!made.contains("NaN") && !made.contains("style="), "{made}");

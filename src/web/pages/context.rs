@@ -119,8 +119,8 @@ impl PageContext {
 
     /// What somebody else wrote, as text: characters that cannot be seen are shown by their numbers.
     #[expect(clippy::unused_self, reason = "templates ask the context for everything")]
-    pub(super) fn text(&self, text: &str) -> Markup {
-        Markup::text(text)
+    pub(super) fn text(&self, text: impl AsRef<str>) -> Markup {
+        Markup::text(text.as_ref())
     }
 
     /// `4m ago`, kept fresh by the script.

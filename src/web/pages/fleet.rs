@@ -45,7 +45,10 @@ pub(super) async fn page<B: Backend>(
 ) -> Response {
     let Some(caller) = context.caller.clone() else { return answer::stranger(&context) };
     let fleet = backend.fleet().await.map(|it| visible(it, &caller.scope));
-    answer::page(&context, fleet.as_ref().map(|it| FleetPage::new(&context, it, &query)).map_err(Clone::clone))
+    answer::page(
+        &context,
+        fleet.as_ref().map(|it| FleetPage::new(&context, it, &query)).map_err(Clone::clone),
+    )
 }
 
 /// The page of the fleet.
@@ -63,7 +66,7 @@ pub(super) struct FleetPage<'a> {
     rows: Vec<StackRow<'a>>,
     paging: Paging,
     groups: Vec<Group<'a>>,
-    hosts: u64,
+    hosts: usize,
     /// Classes and words.
     legend: [(&'static str, &'static str); 7],
 }
@@ -104,7 +107,7 @@ impl<'a> FleetPage<'a> {
             rows,
             paging,
             groups,
-            hosts: u64::try_from(hosts).unwrap_or(u64::MAX),
+            hosts,
             legend: HostState::ALL.map(|it| (chart::state_tone(it).class(), chart::state_word(it))),
         }
     }
@@ -131,8 +134,7 @@ impl<'a> FleetPage<'a> {
 
 /// `42 stacks: 39 in sync, 1 failed, 2 drifted; 3 hosts owed since 09:12`.
 fn sentence(now: Timestamp, rows: &[StackRow<'_>]) -> String {
-    let all = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    let counts = Standing::ALL.iter().rev().filter_map(|standing| {
+    let counts = [Standing::InSync].iter().chain(&Standing::ALL[..7]).filter_map(|standing| {
         let count = rows.iter().filter(|it| it.standing == *standing).count();
         (count != 0).then(|| format!("{count} {}", standing.word()))
     });
@@ -144,7 +146,7 @@ fn sentence(now: Timestamp, rows: &[StackRow<'_>]) -> String {
         (owed, Some(since)) => format!("; {} owed since {}", counted(owed, "host"), words::clock(now, since)),
         (owed, None) => format!("; {} owed", counted(owed, "host")),
     };
-    format!("{}: {}{owed}", counted(all, "stack"), counts.join(", "))
+    format!("{}: {}{owed}", counted(rows.len(), "stack"), counts.join(", "))
 }
 
 fn tiles(rows: &[StackRow<'_>], state: &str) -> Vec<Tile> {
@@ -203,7 +205,11 @@ impl<'a> StackRow<'a> {
         wanted.is_empty()
             || has(&overview.status.id.to_string())
             || has(&overview.status.head.to_string())
-            || self.it.commits.values().any(|it| has(&it.subject) || has(&it.author) || has(it.commit.as_str()))
+            || self
+                .it
+                .commits
+                .values()
+                .any(|it| has(&it.subject) || has(&it.author) || has(it.commit.as_str()))
             || overview.marks.iter().any(|it| has(it.host.as_str()))
     }
 
@@ -263,7 +269,7 @@ impl<'a> StackRow<'a> {
             CheckResult::Differs if unseen == 0 => "differs".to_owned(),
             CheckResult::Differs => format!("differs, {} blind", words::grouped(unseen)),
             CheckResult::CleanAsFarAsVisible => match (unseen, check.unseen_hosts) {
-                (0, hosts) => format!("clean as far as visible, {} unseen", counted(u64::from(hosts), "host")),
+                (0, hosts) => format!("clean as far as visible, {} unseen", counted(hosts, "host")),
                 (unseen, _) => format!("clean as far as visible, {} blind", words::grouped(unseen)),
             },
         }

@@ -22,11 +22,11 @@ impl Paging {
         let pages = total.div_ceil(rows).max(1);
         let page = asked.parse::<usize>().unwrap_or(1).clamp(1, pages);
         let skip = (page - 1) * rows;
-        let number = |it: usize| grouped(u64::try_from(it).unwrap_or(u64::MAX));
+        let number = |it: usize| grouped(it);
         let end = (skip + rows).min(total);
         let words = match total {
             0 => "nothing".to_owned(),
-            total if total <= rows => counted(u64::try_from(total).unwrap_or(u64::MAX), "line"),
+            total if total <= rows => counted(total, "line"),
             total => format!("{}–{} of {}", number(skip + 1), number(end), number(total)),
         };
         let to = |page: usize| context.with_page(page);

@@ -67,7 +67,7 @@ impl Standing {
             Self::Failed => "failed",
             Self::Waiting => "waits for a person",
             Self::Drifted => "drifted",
-            Self::Owed => "hosts owed",
+            Self::Owed => "owes hosts",
             Self::OutOfSync => "out of sync",
             Self::Suspended => "suspended",
             Self::Unknown => "unknown",

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::api::{Fleet, FleetStack};
 use crate::domain::{
-    AirbagHold, Applied, Caller, ChangeClass, CommitHash, CommitLine, Coverage, Failure, HeldLock, HostCounts, HostMark,
-    HostName, HostState, LastCheck, LockKey, Mode, Outcome, PredictionTotals, Proof, Revision, Role, RunId, RunMark,
-    RunSpec, RuntimeSpec, Scope, Selection, SourceStatus, Span, StackId, StackOverview, StackPolicy, StackStatus,
-    SyncStatus, Timestamp, Trigger,
+    AirbagHold, Applied, Caller, ChangeClass, CommitHash, CommitLine, Coverage, Failure, HeldLock,
+    HostCounts, HostMark, HostName, HostState, LastCheck, LockKey, Mode, Outcome, PredictionTotals, Proof,
+    Revision, Role, RunId, RunMark, RunSpec, RuntimeSpec, Scope, Selection, SourceStatus, Span, StackId,
+    StackOverview, StackPolicy, StackStatus, SyncStatus, Timestamp, Trigger,
 };
 use crate::web::pages::context::{Csrf, PageContext};
 
@@ -35,7 +35,8 @@ pub(super) fn line(digits: &str, subject: &str, author: &str, minutes: i64) -> (
 }
 
 pub(super) fn context(uri: &str) -> PageContext {
-    let caller = Caller { name: "ann".to_owned(), role: Role::Admin, scope: Scope::All, proof: Proof::Session };
+    let caller =
+        Caller { name: "ann".to_owned(), role: Role::Admin, scope: Scope::All, proof: Proof::Session };
     PageContext::new(Some(caller), Some(Csrf("c0ffee".to_owned()).0), now(), &uri.parse().unwrap())
 }
 
@@ -115,9 +116,16 @@ pub(super) fn stack(id: &str, states: [usize; 7], reason: &str) -> FleetStack {
         pending: count(3),
     };
     let in_sync = hosts.converged == total && count(2) == 0;
-    let sync = if total == 0 { SyncStatus::Unknown } else if in_sync { SyncStatus::InSync } else { SyncStatus::OutOfSync };
+    let sync = if total == 0 {
+        SyncStatus::Unknown
+    } else if in_sync {
+        SyncStatus::InSync
+    } else {
+        SyncStatus::OutOfSync
+    };
     let drifted = states[2];
-    let coverage = Coverage { would_change: u64::from(count(2)), unchanged: 812, blind: 12, ..Coverage::default() };
+    let coverage =
+        Coverage { would_change: u64::from(count(2)), unchanged: 812, blind: 12, ..Coverage::default() };
     let check = LastCheck {
         run: RunId(4_190),
         revision: revision("4f2a"),
@@ -132,7 +140,11 @@ pub(super) fn stack(id: &str, states: [usize; 7], reason: &str) -> FleetStack {
         reason: reason.to_owned(),
         head: revision("4f2a"),
         attempted: Some(revision("4f2a")),
-        applied: if count(4) == 0 && 0 < total { Applied::Everywhere(commit("4f2a")) } else { Applied::Mixed },
+        applied: if count(4) == 0 && 0 < total {
+            Applied::Everywhere(commit("4f2a"))
+        } else {
+            Applied::Mixed
+        },
         hosts,
         live: None,
         request: None,
@@ -151,7 +163,11 @@ pub(super) fn stack(id: &str, states: [usize; 7], reason: &str) -> FleetStack {
         next_check: Some(now() + Span::from_mins(36)),
         check: Some(check),
         check_failures: 0,
-        drifted_hosts: if drifted == 0 { BTreeMap::new() } else { [(ChangeClass::Corrective, count(2))].into() },
+        drifted_hosts: if drifted == 0 {
+            BTreeMap::new()
+        } else {
+            [(ChangeClass::Corrective, count(2))].into()
+        },
         flapping_tasks: 0,
         owed_since: (count(1) != 0).then(|| ago(132)),
         marks,
@@ -169,9 +185,17 @@ pub(super) fn stack(id: &str, states: [usize; 7], reason: &str) -> FleetStack {
 
 fn stacks() -> Vec<FleetStack> {
     let calm = "main@4f2a4f2a4f is applied on all hosts";
-    let mut web = stack("infra/web", [1, 2, 0, 0, 0, 57, 0], "1 host failed in run 4193 of main@4f2a4f2a4f, 2 owed; retried in 4m");
+    let mut web = stack(
+        "infra/web",
+        [1, 2, 0, 0, 0, 57, 0],
+        "1 host failed in run 4193 of main@4f2a4f2a4f, 2 owed; retried in 4m",
+    );
     web.overview.status.next_run = Some(now() + Span::from_mins(4));
-    let mut database = stack("infra/database", [0, 0, 0, 0, 6, 0, 0], "6 of 6 hosts are not what they were; a person has to approve it");
+    let mut database = stack(
+        "infra/database",
+        [0, 0, 0, 0, 6, 0, 0],
+        "6 of 6 hosts are not what they were; a person has to approve it",
+    );
     database.overview.status.attempted = Some(revision("91bc"));
     database.overview.status.applied = Applied::Everywhere(commit("91bc"));
     database.overview.status.airbag = Some(AirbagHold {
@@ -182,7 +206,11 @@ fn stacks() -> Vec<FleetStack> {
         since: ago(41),
         approved_by: None,
     });
-    let mut drifted = stack("infra/loadbalancer", [0, 0, 2, 0, 0, 6, 0], "main@4f2a4f2a4f is applied on 8 of 8 hosts; 2 hosts were changed since");
+    let mut drifted = stack(
+        "infra/loadbalancer",
+        [0, 0, 2, 0, 0, 6, 0],
+        "main@4f2a4f2a4f is applied on 8 of 8 hosts; 2 hosts were changed since",
+    );
     drifted.overview.drifted_hosts.insert(ChangeClass::Recurring, 1);
     drifted.overview.flapping_tasks = 1;
     let mut live = stack("infra/monitoring", [0, 0, 0, 0, 3, 9, 0], "main@4f2a4f2a4f is being applied");
@@ -197,15 +225,33 @@ fn stacks() -> Vec<FleetStack> {
     let mut suspended = stack("office/printers", [0, 0, 0, 0, 0, 4, 0], "suspended by carl");
     suspended.overview.status.suspended = Some(("carl".to_owned(), ago(60 * 26)));
     suspended.overview.next_check = None;
-    let mut fresh = stack("office/laptops", [0; 7], "main@4f2a4f2a4f was never applied; nothing runs until a person asks");
+    let mut fresh = stack(
+        "office/laptops",
+        [0; 7],
+        "main@4f2a4f2a4f was never applied; nothing runs until a person asks",
+    );
     fresh.overview.status.applied = Applied::Nothing;
     fresh.overview.status.attempted = None;
     fresh.overview.status.last_success = None;
     fresh.overview.check = None;
     fresh.recent.clear();
-    let owed = stack("edge/shops", [0, 3, 0, 1, 0, 310, 0], "main@4f2a4f2a4f is applied on 311 of 314 hosts, 3 owed");
+    let owed = stack(
+        "edge/shops",
+        [0, 3, 0, 1, 0, 310, 0],
+        "main@4f2a4f2a4f is applied on 311 of 314 hosts, 3 owed",
+    );
     let mut all = vec![web, database, drifted, live, suspended, fresh, owed];
-    for (name, hosts) in [("base", 240), ("dns", 4), ("mail", 3), ("ntp", 12), ("vpn", 2), ("backup", 9), ("proxy", 18), ("ci", 26), ("k8s", 48)] {
+    for (name, hosts) in [
+        ("base", 240),
+        ("dns", 4),
+        ("mail", 3),
+        ("ntp", 12),
+        ("vpn", 2),
+        ("backup", 9),
+        ("proxy", 18),
+        ("ci", 26),
+        ("k8s", 48),
+    ] {
         all.push(stack(&format!("infra/{name}"), [0, 0, 0, 0, 0, hosts, 0], calm));
     }
     all
