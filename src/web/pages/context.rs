@@ -123,6 +123,20 @@ impl PageContext {
         Markup::text(text.as_ref())
     }
 
+    /// A sentence of ours: what stands between backticks is code.
+    #[expect(clippy::unused_self, reason = "templates ask the context for everything")]
+    pub(super) fn sentence(&self, text: impl AsRef<str>) -> Markup {
+        let parts: Vec<&str> = text.as_ref().split('`').collect();
+        // Without its other half a backtick is one.
+        if parts.len().is_multiple_of(2) {
+            return Markup::text(text.as_ref());
+        }
+        let part = |(place, text): (usize, &&str)| {
+            if place.is_multiple_of(2) { Markup::text(text) } else { Tag::new("code").text(text) }
+        };
+        parts.iter().enumerate().map(part).collect()
+    }
+
     /// `4m ago`, kept fresh by the script.
     pub(super) fn ago(&self, at: &Timestamp) -> Markup {
         time(*at, &words::ago(self.now, *at), "ago")
@@ -218,6 +232,14 @@ mod tests {
         assert_eq!((at("/").current("/"), at("/stacks/a/b").current("/")), ("page", "page"));
         assert_eq!((at("/hosts/web1").current("/hosts"), at("/hosts").current("/")), ("page", "false"));
         assert_eq!(at("/hostsx").current("/hosts"), "false");
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        let page = at("/");
+        let said = page.sentence("as they come (`apply: <x>`)").to_string();
+        assert_eq!(said, "as they come (<code>apply: &#60;x&#62;</code>)");
+        assert_eq!(page.sentence("a ` alone").to_string(), "a ` alone");
     }
 
     #[test]

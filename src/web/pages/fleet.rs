@@ -1,5 +1,6 @@
 //! The fleet: what runs where, since which commit, and is it still so?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -17,13 +18,16 @@ use super::standing::Standing;
 use super::words::{self, Tone, counted, pill};
 use crate::api::{Fleet, FleetStack};
 use crate::domain::{
-    Applied, ChangeClass, CheckResult, CommitLine, HostMark, HostState, SourceName, SourceStatus, Timestamp,
+    Applied, ChangeClass, CheckResult, CommitLine, HostMark, HostState, LastCheck, SourceName, SourceStatus,
+    Timestamp,
 };
 use crate::web::Backend;
 use crate::web::fleet_routes::visible;
 
 /// How many stacks a page has.
 const ROWS: usize = 50;
+/// How many stacks the map has at most.
+const GROUPS: usize = 120;
 /// How many cells the map has at most, over all stacks.
 const CELLS: usize = 1_500;
 
@@ -66,6 +70,9 @@ pub(super) struct FleetPage<'a> {
     rows: Vec<StackRow<'a>>,
     paging: Paging,
     groups: Vec<Group<'a>>,
+    /// How many stacks and hosts of theirs the map leaves out.
+    left_out: (usize, usize),
+    stacks_of: BTreeMap<&'a SourceName, usize>,
     hosts: usize,
     /// Classes and words.
     legend: [(&'static str, &'static str); 7],
@@ -92,7 +99,11 @@ impl<'a> FleetPage<'a> {
             "hosts" => rows.sort_by_key(|it| std::cmp::Reverse(it.it.overview.marks.len())),
             _ => rows.sort_by_key(StackRow::urgency),
         }
-        let groups = groups(&rows);
+        let mut groups = groups(&rows);
+        let beyond = groups.iter().skip(GROUPS);
+        let left_out = (beyond.clone().count(), beyond.map(|it| it.cells.len() + it.more).sum());
+        let stacks_of = count_by_source(fleet);
+        groups.truncate(GROUPS);
         let hosts = rows.iter().map(|it| it.it.overview.marks.len()).sum::<usize>();
         let paging = Paging::new(context, &query.page, rows.len(), ROWS);
         let rows = rows.into_iter().skip(paging.skip).take(ROWS).collect();
@@ -107,6 +118,8 @@ impl<'a> FleetPage<'a> {
             rows,
             paging,
             groups,
+            left_out,
+            stacks_of,
             hosts,
             legend: HostState::ALL.map(|it| (chart::state_tone(it).class(), chart::state_word(it))),
         }
@@ -117,9 +130,8 @@ impl<'a> FleetPage<'a> {
         self.sources.iter().filter(|it| it.problem.is_some() || it.waiting.is_some())
     }
 
-    fn stacks_of(&self, source: &SourceName) -> u32 {
-        let count = self.groups.iter().filter(|it| it.row.it.overview.status.id.source == *source).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+    fn stacks_of(&self, source: &SourceName) -> usize {
+        self.stacks_of.get(source).copied().unwrap_or_default()
     }
 
     fn chosen(&self, name: &str, value: &str) -> bool {
@@ -132,11 +144,19 @@ impl<'a> FleetPage<'a> {
     }
 }
 
+fn count_by_source(fleet: &Fleet) -> BTreeMap<&SourceName, usize> {
+    let mut counts = BTreeMap::new();
+    for it in &fleet.stacks {
+        *counts.entry(&it.overview.status.id.source).or_default() += 1;
+    }
+    counts
+}
+
 /// `42 stacks: 39 in sync, 1 failed, 2 drifted; 3 hosts owed since 09:12`.
 fn sentence(now: Timestamp, rows: &[StackRow<'_>]) -> String {
     let counts = [Standing::InSync].iter().chain(&Standing::ALL[..7]).filter_map(|standing| {
         let count = rows.iter().filter(|it| it.standing == *standing).count();
-        (count != 0).then(|| format!("{count} {}", standing.word()))
+        (count != 0).then(|| format!("{count} {}", standing.after_number()))
     });
     let counts: Vec<String> = counts.collect();
     let owed: u64 = rows.iter().map(|it| u64::from(it.it.overview.status.hosts.owed)).sum();
@@ -260,27 +280,29 @@ impl<'a> StackRow<'a> {
         hosts.map(|(class, hosts)| (tone(*class), format!("{hosts} {class}"))).collect()
     }
 
-    /// What the last check could say.
-    pub(super) fn check_words(&self) -> String {
-        let Some(check) = &self.it.overview.check else { return "never checked".to_owned() };
-        let unseen = check.coverage.unseen();
-        match check.result() {
-            CheckResult::Clean => "clean".to_owned(),
-            CheckResult::Differs if unseen == 0 => "differs".to_owned(),
-            CheckResult::Differs => format!("differs, {} blind", words::grouped(unseen)),
-            CheckResult::CleanAsFarAsVisible => match (unseen, check.unseen_hosts) {
-                (0, hosts) => format!("clean as far as visible, {} unseen", counted(hosts, "host")),
-                (unseen, _) => format!("clean as far as visible, {} blind", words::grouped(unseen)),
-            },
+    /// What the last check says, in words that are no stronger than what it saw.
+    pub(super) fn check_words(&self) -> &'static str {
+        match self.it.overview.check.as_ref().map(LastCheck::result) {
+            None => "never checked",
+            Some(CheckResult::Clean) => "clean",
+            Some(CheckResult::Differs) => "differs",
+            Some(CheckResult::CleanAsFarAsVisible) => "clean as far as visible",
         }
     }
 
-    /// How much of what it looked at the last check could see, in percent.
+    /// How much of what it looked at the last check could see: `12 blind, 98% seen`.
     pub(super) fn coverage(&self) -> Option<String> {
-        let share = self.it.overview.check.as_ref()?.coverage.share();
+        let check = self.it.overview.check.as_ref()?;
+        let mut parts = Vec::new();
+        if check.coverage.unseen() != 0 {
+            parts.push(format!("{} blind", words::grouped(check.coverage.unseen())));
+        }
+        if check.unseen_hosts != 0 {
+            parts.push(format!("{} unseen", counted(check.unseen_hosts, "host")));
+        }
         // Never rounded up to all.
-        let percent = (share * 100.0).floor();
-        Some(format!("{percent}% seen"))
+        parts.push(format!("{}% seen", (check.coverage.share() * 100.0).floor()));
+        Some(parts.join(", "))
     }
 }
 

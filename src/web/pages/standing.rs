@@ -67,12 +67,17 @@ impl Standing {
             Self::Failed => "failed",
             Self::Waiting => "waits for a person",
             Self::Drifted => "drifted",
-            Self::Owed => "owes hosts",
+            Self::Owed => "hosts owed",
             Self::OutOfSync => "out of sync",
             Self::Suspended => "suspended",
             Self::Unknown => "unknown",
             Self::InSync => "in sync",
         }
+    }
+
+    /// The word behind a number of stacks.
+    pub(super) fn after_number(self) -> &'static str {
+        if self == Self::Owed { "with hosts owed" } else { self.word() }
     }
 
     /// The word in an address.

@@ -69,7 +69,10 @@ fn a_stack_says_what_is_next_and_why() {
     for name in ["infra/web", "infra/loadbalancer", "infra/database", "infra/monitoring", "office/laptops"] {
         let (context, view) = (samples::context(&format!("/stacks/{name}")), views::stack(name));
         let query = StackQuery::default();
-        let text = shown(&format!("stack-{}", &name[6..]), &StackPage::new(&context, &view, &query));
+        let text = shown(
+            &name.replace("infra/", "stack-").replace("office/", "stack-"),
+            &StackPage::new(&context, &view, &query),
+        );
         assert!(text.contains("a retry of main@4f2a4f2a4f starts in 4m"));
     }
 }
