@@ -121,7 +121,7 @@ def wanted(daemon: Daemon, estate: dict) -> Iterator[tuple[str, str]]:
 def through(daemon: Daemon) -> tuple[float, float]:
     """An apply as a person asks for it: seconds of processor of the daemon, and of what it started."""
     before, ended = cpu_of_both(daemon.pid), daemon.ended_runs()
-    daemon.ask("apply", "live/all", "--yes", "--no-wait")
+    daemon.ask("apply", "live/all", "--no-wait")
     wait_for("the run", lambda: daemon.ended_runs() > ended)
     after = cpu_of_both(daemon.pid)
     return after[0] - before[0], after[1] - before[1]
@@ -140,7 +140,7 @@ class Reader:
     def __init__(self, daemon: Daemon) -> None:
         self.address = daemon.ask("status")["url"].removeprefix("http://")
         made = daemon.ask("tokens", "create", "bench", "--role", "viewer", "--expires", "1d")
-        self.headers = {"Authorization": f"Bearer {made['token']}", "Accept-Encoding": "identity"}
+        self.headers = {"Authorization": f"Bearer {made['text']}", "Accept-Encoding": "identity"}
         self.connection = http.client.HTTPConnection(self.address)
 
     def get(self, path: str, connection: http.client.HTTPConnection | None = None) -> float:
