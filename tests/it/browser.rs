@@ -6,4 +6,8 @@
 mod axe;
 mod chromium;
 mod driver;
+mod keyboard;
+mod looks;
 mod misbehaving;
+mod site;
+mod stories;
