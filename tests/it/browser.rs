@@ -6,8 +6,10 @@
 mod axe;
 mod chromium;
 mod driver;
+mod hostile;
 mod keyboard;
 mod looks;
 mod misbehaving;
+mod requests;
 mod site;
 mod stories;

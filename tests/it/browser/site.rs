@@ -25,6 +25,11 @@ impl Site {
         site
     }
 
+    /// One that is there already.
+    pub(super) fn of(world: World) -> Self {
+        Self { world }
+    }
+
     /// Declares the stack with these lines of its own beside playbook and inventory.
     pub(super) fn declare(&self, lines: &str) {
         let text =
