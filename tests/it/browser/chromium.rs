@@ -129,7 +129,7 @@ impl Browser {
         self.client.as_ref().expect("it is open until it is dropped")
     }
 
-    /// A command of the DevTools protocol.
+    /// A command of the protocol of developer tools.
     #[track_caller]
     pub(crate) fn devtools(&self, command: &str, parameters: &Value) -> Value {
         let done = self.executor.block_on(self.client().issue_cmd(Own::devtools(command, parameters)));
@@ -308,7 +308,7 @@ impl Browser {
         }
         for entry in self.log("performance") {
             let told: Value = serde_json::from_str(entry["message"].as_str().unwrap_or_default())
-                .expect("a message of the DevTools protocol");
+                .expect("a message of the protocol of developer tools");
             let message = &told["message"];
             let asked = match message["method"].as_str() {
                 Some("Network.requestWillBeSent") => &message["params"]["request"]["url"],

@@ -1,4 +1,4 @@
-//! `chromedriver`, one for each browser, and the commands of it that WebDriver does not have.
+//! `chromedriver`, one for each browser, and the commands of its own.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -79,10 +79,10 @@ impl Drop for Driver {
             }
             left.is_empty().then_some(())
         };
-        if !std::thread::panicking() {
-            eventually("the browser is gone", SOON, gone);
-        } else {
+        if std::thread::panicking() {
             gone();
+        } else {
+            eventually("the browser is gone", SOON, gone);
         }
     }
 }
@@ -95,7 +95,7 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// One of the DevTools protocol.
+    /// One of the protocol of developer tools.
     pub(super) fn devtools(command: &str, parameters: &Value) -> Self {
         Self { path: "goog/cdp/execute", body: json!({ "cmd": command, "params": parameters }) }
     }

@@ -69,8 +69,8 @@ pub(super) fn wrong(browser: &Browser) -> Vec<String> {
     if 0 < overflow {
         all.push(format!("{overflow} pixels wider than the window"));
     }
-    all.iter_mut().for_each(|it| *it = format!("{}: {it}", browser.path()));
-    all
+    let path = browser.path();
+    all.into_iter().map(|it| format!("{path}: {it}")).collect()
 }
 
 /// The text of the page with nothing that is obeyed, hidden, or an escape for it, and no white space: what is left is to
@@ -222,7 +222,7 @@ fn subjects_and_authors_stay_text() {
         write!(stream, "author {who}\ncommitter {who}\ndata {}\n{message}\n", message.len())
             .expect("written");
         let from = if number == 0 { "refs/heads/main^0".to_owned() } else { format!(":{number}") };
-        write!(stream, "from {from}\n").expect("written");
+        writeln!(stream, "from {from}").expect("written");
     }
     import(&site, &stream);
     let hashes = site.world.repository.git(&["rev-list", "--reverse", "main"]);
