@@ -10,6 +10,7 @@ mod name;
 mod route;
 mod run;
 mod status;
+mod tokens;
 mod value;
 
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
@@ -21,6 +22,7 @@ pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,
 };
 pub use status::{MergeRequestList, Readiness, ServiceMode, StackList, Status, StoreState};
+pub use tokens::{SignInLink, TokenBody, TokenList, TokenMade, TokenView};
 pub use value::{RevisionAsked, check_limit, check_reason, check_tag, check_tags};
 
 /// The same as in the core: why a stack did, does or does not run.

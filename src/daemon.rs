@@ -19,6 +19,7 @@ mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
+mod keeping;
 mod live;
 pub mod logging;
 mod narrowing;
@@ -66,6 +67,7 @@ use desk::{Desk, Flags};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
+use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
@@ -172,8 +174,11 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let socket = web::bind_socket(&SocketSettings { path: places.socket(), accounts: accounts.clone() })?;
     let tcp = web::bind_tcp(config.listen, !config.listen.ip().is_loopback()).await?;
     let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
+    let url = tcp.local_addr().ok().map(|it| format!("http://{it}"));
+    let keeping = Keeping::begin(Arc::clone(&tools), url.clone()).await?;
     let desk = Desk {
         inbox: inbox.clone(),
+        keeping: Arc::new(keeping),
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
@@ -181,7 +186,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         flags,
         started_at: clock::now(),
         mode: service_mode(&tools.config()),
-        url: tcp.local_addr().ok().map(|it| format!("http://{it}")),
+        url,
     };
     recovery::sweep(&tools.places.checkouts(), &live, |it| {
         tools.attic.put(it.to_owned());

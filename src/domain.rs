@@ -4,8 +4,11 @@
 pub mod access;
 pub mod failure;
 pub mod name;
+pub mod outbound;
 pub mod revision;
 pub mod secret;
+pub mod session;
+pub mod token;
 
 pub mod request;
 pub mod signature;
@@ -58,7 +61,7 @@ pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
-pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
+pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName, TokenName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
@@ -75,6 +78,7 @@ pub use run_event::{
 };
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
+pub use session::Session;
 pub use signature::{Sighting, SignaturePolicy, SignatureRules};
 pub use source::{
     AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
@@ -87,6 +91,7 @@ pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,
     SyncStatus,
 };
+pub use token::{SecretHash, Token, TokenId, TokenState};
 pub use total::{LastEnd, Total};
 pub use verdict::{Coverage, Verdict};
 pub use window::{Freeze, Window, WindowState, Windows, Zone, ZoneError};

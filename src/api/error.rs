@@ -12,12 +12,16 @@ use crate::domain::Failure;
 pub enum ErrorCode {
     /// The request cannot be understood.
     BadRequest,
+    /// The caller did not prove who they are, or not in a way that holds.
+    NotSignedIn,
     /// The caller may not do this.
     NotPermitted,
     /// There is no such thing.
     NotFound,
     /// It cannot be done in the present state.
     Refused,
+    /// Too many proofs failed: the caller has to wait.
+    TooMany,
     /// The daemon cannot do it now: it starts, stops, or cannot write its journal.
     Unavailable,
     /// A fault of the daemon.
@@ -26,11 +30,13 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for tables and documentation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::BadRequest,
+        Self::NotSignedIn,
         Self::NotPermitted,
         Self::NotFound,
         Self::Refused,
+        Self::TooMany,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -39,9 +45,11 @@ impl ErrorCode {
     pub fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::NotSignedIn => 401,
             Self::NotPermitted => 403,
             Self::NotFound => 404,
             Self::Refused => 409,
+            Self::TooMany => 429,
             Self::Unavailable => 503,
             Self::Internal => 500,
         }
@@ -51,9 +59,11 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
+            Self::NotSignedIn => "not_signed_in",
             Self::NotPermitted => "not_permitted",
             Self::NotFound => "not_found",
             Self::Refused => "refused",
+            Self::TooMany => "too_many",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }

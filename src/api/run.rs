@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ErrorBody;
 use crate::domain::{
-    Detail, Ending, HostName, Mode, ResultStatus, Revision, Run, RunEvent, RunId, Selection, StackId,
+    Detail, Ending, HostName, Mode, ResultStatus, Revision, Run, RunEvent, RunId, Scope, Selection, StackId,
     TaskIdentity, TaskResult, Timestamp, Trigger,
 };
 
@@ -13,6 +13,8 @@ use crate::domain::{
 pub struct RunFilter {
     /// Only of this stack.
     pub stack: Option<StackId>,
+    /// Only of stacks in this scope: what the caller may see.
+    pub scope: Scope,
     /// Only with a smaller number: to page on.
     pub before: Option<RunId>,
     /// How many at most, from 1 to [`RunFilter::MOST`].

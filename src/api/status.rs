@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::RunSummary;
-use crate::domain::{Failure, MergeRequestStatus, SourceStatus, StackStatus, Timestamp};
+use crate::domain::{Failure, MergeRequestStatus, Scope, SourceStatus, StackStatus, Timestamp};
 
 /// Who runs as whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,28 @@ pub struct Status {
     /// Where metrics and health are served, for example `http://127.0.0.1:9847`; absent if nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+impl Status {
+    /// The part of it that a scope has.
+    #[must_use]
+    pub fn seen_by(mut self, scope: &Scope) -> Self {
+        if *scope == Scope::All {
+            return self;
+        }
+        // What concerns the daemon as a whole may name what is not in the scope.
+        self.notices.clear();
+        self.store.problem = None;
+        self.stacks.retain(|it| scope.has_stack(&it.id));
+        self.live.retain(|it| scope.has_stack(&it.stack));
+        self.sources.retain(|it| scope.touches_source(&it.name));
+        for source in self.sources.iter_mut().filter(|it| !scope.has_source(&it.name)) {
+            // These are of all stacks of the source.
+            source.notes.clear();
+            source.problem = source.problem.take().map(|_| Failure::soon("the source has a problem"));
+        }
+        self
+    }
 }
 
 /// The merge requests that are followed: `GET /api/v1/merge-requests`.

@@ -10,6 +10,7 @@ use super::asking::{APPLY_RULES, waiting};
 pub(super) use super::asking::{ApplyArguments, PlanArguments, RevisionText};
 use super::audit::AuditCommand;
 use super::drift::DriftArguments;
+use super::tokens::TokenCommand;
 use crate::api::NameWanted;
 use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
@@ -302,6 +303,12 @@ pub enum ClientCommand {
         /// The stack
         stack: NameWanted,
     },
+    /// Print a link that signs a browser in as you, once
+    #[command(display_order = 27)]
+    SignIn,
+    /// Make, list and revoke tokens for programs and people
+    #[command(display_order = 28, subcommand)]
+    Tokens(TokenCommand),
     /// Start runs of a stack again; also ends a hold
     #[command(display_order = 26)]
     Resume {

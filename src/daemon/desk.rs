@@ -14,7 +14,7 @@ use crate::api::{
     RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
+    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, Scope, SourceName, SourceStatus, StackId,
     StackStatus, Timestamp,
 };
 use crate::git::Git;
@@ -24,6 +24,7 @@ use crate::web::{Backend, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
+use super::keeping::Keeping;
 use super::receiving::Receiving;
 use super::{acting, approving, clock, record, trail};
 
@@ -51,6 +52,7 @@ const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) inbox: Inbox,
+    pub(super) keeping: Arc<Keeping>,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
@@ -136,7 +138,7 @@ impl Desk {
     }
 }
 
-fn store_error(error: &crate::store::StoreError) -> ErrorBody {
+pub(super) fn store_error(error: &crate::store::StoreError) -> ErrorBody {
     ErrorBody::new(ErrorCode::Unavailable, error.to_string())
 }
 
@@ -267,8 +269,8 @@ impl Backend for Desk {
         self.receiving.unread(source);
     }
 
-    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        trail::list(&self.store, query).await.map_err(|it| store_error(&it))
+    async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        trail::list(&self.store, query, scope).await.map_err(|it| store_error(&it))
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {

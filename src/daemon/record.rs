@@ -18,6 +18,7 @@ pub(super) async fn list(store: &Store, asked: api::RunFilter) -> Result<RunList
     let count = usize::try_from(asked.count).unwrap_or(usize::MAX);
     let filter = RunFilter {
         stack: asked.stack,
+        scope: asked.scope,
         limit: asked.count.saturating_add(1),
         before: asked.before,
         hosts: true,
@@ -30,7 +31,7 @@ pub(super) async fn list(store: &Store, asked: api::RunFilter) -> Result<RunList
 
 /// The number of the newest run.
 pub(super) async fn newest(store: &Store) -> Result<Option<RunId>, StoreError> {
-    let filter = RunFilter { stack: None, limit: 1, before: None, hosts: false };
+    let filter = RunFilter { limit: 1, hosts: false, ..RunFilter::default() };
     Ok(store.runs(filter).await?.first().map(|it| it.spec.run))
 }
 

@@ -216,6 +216,16 @@ actions! {
     RunEnded "run_ended",
     /// Personal text was erased from these records.
     PersonalErased "personal_erased",
+    /// A person made a token for the API.
+    TokenCreated "token_created",
+    /// A person revoked a token.
+    TokenRevoked "token_revoked",
+    /// A person made a link that signs a browser in as them.
+    SignInLinkMade "sign_in_link_made",
+    /// A person signed in.
+    SignedIn "signed_in",
+    /// A person signed out.
+    SignedOut "signed_out",
 }
 
 /// What is to become a record.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{count, json, nanos, timestamp, uncount};
+use super::columns::{count, json, nanos, timestamp, uncount, word};
 use super::recorder::Progress;
+use super::scope::condition;
 use super::seal::Seal;
 use super::{StoreError, totals};
 use crate::domain::{
-    Ending, HostName, HostStats, Run, RunId, RunSpec, StackId, TaskIdentity, TaskResult, Timestamp,
+    Ending, HostName, HostStats, Run, RunId, RunSpec, Scope, StackId, TaskIdentity, TaskResult, Timestamp,
 };
 
 /// Which runs to list, newest first.
@@ -17,6 +18,8 @@ use crate::domain::{
 pub struct RunFilter {
     /// Only of this stack.
     pub stack: Option<StackId>,
+    /// Only of stacks in this scope.
+    pub scope: Scope,
     /// At most so many; never more than 1,000.
     pub limit: u32,
     /// Only runs before this one: how to turn pages.
@@ -27,7 +30,7 @@ pub struct RunFilter {
 
 impl Default for RunFilter {
     fn default() -> Self {
-        Self { stack: None, limit: 50, before: None, hosts: true }
+        Self { stack: None, scope: Scope::All, limit: 50, before: None, hosts: true }
     }
 }
 
@@ -165,13 +168,24 @@ pub(super) fn live(db: &Connection) -> Result<Vec<Run>, StoreError> {
 pub(super) fn filtered(db: &Connection, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
     let before = filter.before.map_or(i64::MAX, |it| count(it.0));
     let limit = filter.limit.min(1000);
+    let seen = condition(&filter.scope, "stack");
     if let Some(stack) = &filter.stack {
-        let query =
-            format!("SELECT {COLUMNS} FROM runs WHERE stack = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
+        let query = format!(
+            "SELECT {COLUMNS} FROM runs WHERE stack = ?1 AND id < ?2 AND {seen} ORDER BY id DESC LIMIT ?3"
+        );
         return list(db, &query, params![stack.to_string(), before, limit], filter.hosts);
     }
-    let query = format!("SELECT {COLUMNS} FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+    let query = format!("SELECT {COLUMNS} FROM runs WHERE id < ?1 AND {seen} ORDER BY id DESC LIMIT ?2");
     list(db, &query, params![before, limit], filter.hosts)
+}
+
+/// The stack that a run is of.
+pub(super) fn stack(db: &Connection, run: RunId) -> Result<Option<StackId>, StoreError> {
+    let found: Option<String> = db
+        .prepare_cached("SELECT stack FROM runs WHERE id = ?1")
+        .and_then(|mut it| it.query_row([count(run.0)], |row| row.get(0)).optional())
+        .map_err(StoreError::database("read a run"))?;
+    found.map(|it| word("runs", it)).transpose()
 }
 
 fn list(

@@ -15,26 +15,24 @@ use super::Backend;
 use super::accounts::Permission;
 use super::audit_routes::{audit, erase};
 use super::events::events;
+use super::gate::Aim;
 use super::reply::{Answer, Refusal, answer, guard_headers};
+use super::routes::routes;
+use super::token_routes::{self, sign_in_link, tokens};
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
-    Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, ROUTES, Route, RunFilter,
-    RunList, RunView, StackList, Status, resolve_stack,
+    Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, Route, RunFilter, RunList,
+    RunView, StackList, Status, resolve_stack,
 };
 use crate::domain::{Caller, DriftReport, RunId, SourceName, StackId};
 
 /// The largest body that is read. The largest that means something is far smaller.
-const BODY_BYTES: usize = 64 * 1024;
+pub(super) const BODY_BYTES: usize = 64 * 1024;
 
-/// The routes of the API. Who asks comes as an extension of the request, a [`Permission`], put there by the listener;
-/// a request without one is refused.
+/// The routes of the unix socket. Who asks comes as an extension of the request, a [`Permission`], put there by the
+/// listener; a request without one is refused.
 pub fn api_router<B: Backend>(backend: B) -> Router {
-    let served = ROUTES.iter().filter(|it| it.listener == Listener::Socket);
-    served
-        .fold(Router::new(), |router, route| {
-            let handler = handler::<B>(route).expect("each route of the socket in the table has a handler");
-            router.route(route.path, handler)
-        })
+    routes(&backend, Listener::is_socket)
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
@@ -42,7 +40,7 @@ pub fn api_router<B: Backend>(backend: B) -> Router {
         .with_state(backend)
 }
 
-fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
+pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     let path = route.path.strip_prefix(PREFIX)?;
     Some(match (route.method, path) {
         (Method::Get, "/status") => get(status::<B>),
@@ -63,6 +61,10 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Post, "/sources/{source}/approve") => post(approve::<B>),
         (Method::Get, "/audit") => get(audit::<B>),
         (Method::Post, "/audit/erase") => post(erase::<B>),
+        (Method::Get, "/tokens") => get(tokens::<B>),
+        (Method::Post, "/tokens") => post(token_routes::make::<B>),
+        (Method::Post, "/tokens/{token}/revoke") => post(token_routes::revoke::<B>),
+        (Method::Post, "/sign-in-link") => post(sign_in_link::<B>),
         _ => return None,
     })
 }
@@ -86,47 +88,55 @@ fn denied(name: &str) -> ErrorBody {
     ))
 }
 
-async fn no_such_route() -> Refusal {
+pub(super) async fn no_such_route() -> Refusal {
     Refusal(ErrorBody::not_found("there is no such route").remedy("docs/api.md lists the routes"))
 }
 
-async fn no_such_method() -> Refusal {
+pub(super) async fn no_such_method() -> Refusal {
     Refusal(ErrorBody::bad_request("this route does not take this method").remedy("GET looks, POST acts"))
 }
 
-/// The stack that a path names.
-struct Stack(StackId);
+/// The stack that a path names. The gate found it, in the scope of the caller.
+pub(super) struct Stack(pub(super) StackId);
 
-impl<B: Backend> FromRequestParts<B> for Stack {
-    type Rejection = Refusal;
-    async fn from_request_parts(parts: &mut Parts, backend: &B) -> Result<Self, Refusal> {
-        let Path((source, stack)) = Path::<(String, String)>::from_request_parts(parts, backend)
-            .await
-            .map_err(|it| Refusal(ErrorBody::bad_request(it.body_text())))?;
-        let wanted = NameWanted::from_path(&source, &stack)?;
-        Ok(Self(resolve_stack(&wanted, &backend.stack_ids().await?)?))
-    }
-}
-
-/// The run that a path names.
+/// The run that a path names. The gate saw that it is in the scope of the caller.
 pub(super) struct AskedRun(pub(super) RunId);
 
-impl<B: Backend> FromRequestParts<B> for AskedRun {
-    type Rejection = Refusal;
-    async fn from_request_parts(parts: &mut Parts, backend: &B) -> Result<Self, Refusal> {
-        let Path(run) = Path::<String>::from_request_parts(parts, backend)
-            .await
-            .map_err(|it| Refusal(ErrorBody::bad_request(it.body_text())))?;
-        Ok(Self(run.parse()?))
-    }
+/// The source that a path names. The gate saw that it is in the scope of the caller.
+pub(super) struct AskedSource(pub(super) SourceName);
+
+macro_rules! aimed_at {
+    ($name:ident, $aim:ident) => {
+        impl<S: Send + Sync> FromRequestParts<S> for $name {
+            type Rejection = Refusal;
+            async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+                match parts.extensions.get::<Aim>() {
+                    Some(Aim::$aim(it)) => Ok(Self(it.clone())),
+                    _ => Err(Refusal(ErrorBody::new(ErrorCode::Internal, "the gate did not look at this"))),
+                }
+            }
+        }
+    };
 }
 
-async fn status<B: Backend>(State(backend): State<B>) -> Answer<Status> {
-    answer(backend.status().await)
+aimed_at!(Stack, Stack);
+aimed_at!(AskedRun, Run);
+aimed_at!(AskedSource, Source);
+
+async fn status<B: Backend>(
+    State(backend): State<B>,
+    Extension(caller): Extension<Caller>,
+) -> Answer<Status> {
+    answer(backend.status().await.map(|it| it.seen_by(&caller.scope)))
 }
 
-async fn stacks<B: Backend>(State(backend): State<B>) -> Answer<StackList> {
-    answer(backend.stacks().await.map(|stacks| StackList { stacks }))
+async fn stacks<B: Backend>(
+    State(backend): State<B>,
+    Extension(caller): Extension<Caller>,
+) -> Answer<StackList> {
+    let mut stacks = backend.stacks().await?;
+    stacks.retain(|it| caller.scope.has_stack(&it.id));
+    answer(Ok(StackList { stacks }))
 }
 
 async fn explain<B: Backend>(State(backend): State<B>, Stack(stack): Stack) -> Answer<Explanation> {
@@ -205,6 +215,7 @@ struct RunQuery {
 
 async fn runs<B: Backend>(
     State(backend): State<B>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<RunQuery>, QueryRejection>,
 ) -> Answer<RunList> {
     let Query(query) = query?;
@@ -213,10 +224,15 @@ async fn runs<B: Backend>(
         return Err(ErrorBody::bad_request(format!("`count` goes from 1 to {}", RunFilter::MOST)).into());
     }
     let stack = match query.stack {
-        Some(given) => Some(resolve_stack(&given.parse::<NameWanted>()?, &backend.stack_ids().await?)?),
+        Some(given) => {
+            let mut known = backend.stack_ids().await?;
+            known.retain(|it| caller.scope.has_stack(it));
+            Some(resolve_stack(&given.parse::<NameWanted>()?, &known)?)
+        }
         None => None,
     };
-    answer(backend.runs(RunFilter { stack, before: query.before.map(RunId), count }).await)
+    let before = query.before.map(RunId);
+    answer(backend.runs(RunFilter { stack, scope: caller.scope, before, count }).await)
 }
 
 async fn run<B: Backend>(State(backend): State<B>, AskedRun(run): AskedRun) -> Answer<RunView> {
@@ -232,27 +248,31 @@ async fn cancel<B: Backend>(
     answer(backend.cancel(run, body::<CancelBody>(wanted)?, by).await)
 }
 
-async fn merge_requests<B: Backend>(State(backend): State<B>) -> Answer<MergeRequestList> {
-    answer(backend.merge_requests().await)
+async fn merge_requests<B: Backend>(
+    State(backend): State<B>,
+    Extension(caller): Extension<Caller>,
+) -> Answer<MergeRequestList> {
+    let mut list = backend.merge_requests().await?;
+    // They are of a source as a whole, and show all that they touch.
+    list.merge_requests.retain(|it| caller.scope.has_source(&it.source));
+    answer(Ok(list))
 }
 
 async fn preview<B: Backend>(
     State(backend): State<B>,
-    Path((source, number)): Path<(String, String)>,
+    AskedSource(source): AskedSource,
+    Path((_, number)): Path<(String, String)>,
     Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
-    let refused = |it: crate::domain::NameError| Refusal::from(it);
-    let (source, number) = (source.parse().map_err(refused)?, number.parse().map_err(refused)?);
-    answer(backend.preview(source, number, body::<PreviewBody>(wanted)?, by).await)
+    answer(backend.preview(source, number.parse()?, body::<PreviewBody>(wanted)?, by).await)
 }
 
 async fn approve<B: Backend>(
     State(backend): State<B>,
-    Path(source): Path<String>,
+    AskedSource(source): AskedSource,
     Extension(by): Extension<Caller>,
     wanted: Wanted,
 ) -> Answer<ActionReply> {
-    let source: SourceName = source.parse().map_err(|it: crate::domain::NameError| Refusal::from(it))?;
     answer(backend.approve(source, body::<ApproveBody>(wanted)?, by).await)
 }

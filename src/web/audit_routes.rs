@@ -14,6 +14,7 @@ const LONGEST_NAME: usize = 256;
 
 pub(super) async fn audit<B: Backend>(
     State(backend): State<B>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Answer<AuditList> {
     let Query(mut query) = query?;
@@ -23,13 +24,13 @@ pub(super) async fn audit<B: Backend>(
     if let Some(object) = &query.object {
         // A stack by its name alone, where it is known; all else as it is, since what is gone has records, too.
         let wanted = object.parse::<NameWanted>().ok().filter(|it| it.source.is_none());
-        if let Some(wanted) = wanted
-            && let Ok(stack) = resolve_stack(&wanted, &backend.stack_ids().await?)
-        {
-            query.object = Some(stack.to_string());
+        if let Some(wanted) = wanted {
+            let mut known = backend.stack_ids().await?;
+            known.retain(|it| caller.scope.has_stack(it));
+            query.object = resolve_stack(&wanted, &known).map(|it| it.to_string()).ok().or(query.object);
         }
     }
-    answer(backend.audit(query).await)
+    answer(backend.audit(query, caller.scope).await)
 }
 
 pub(super) async fn erase<B: Backend>(

@@ -51,7 +51,7 @@ pub(super) fn answer<T: Serialize>(result: Result<T, ErrorBody>) -> Answer<T> {
     result.map(Json).map_err(Refusal)
 }
 
-/// Headers that every answer has: it is not to be kept, sniffed or framed.
+/// Headers that every answer has, unless it says otherwise: it is not to be kept, sniffed or framed.
 pub(super) fn guard_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
@@ -59,7 +59,8 @@ pub(super) fn guard_headers(mut response: Response) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page says by itself what it needs.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -21,6 +21,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
         Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
         Step { number: 6, name: "deliveries of webhooks", statements: DELIVERIES.to_vec() },
+        Step { number: 7, name: "tokens and sessions", statements: ACCESS.to_vec() },
     ]
 });
 
@@ -70,6 +71,19 @@ const DELIVERIES: [&str; 2] = [
         result TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (source, id)
     ) STRICT",
     "CREATE INDEX deliveries_at ON deliveries (at)",
+];
+
+const ACCESS: [&str; 2] = [
+    // Of tokens and sessions only hashes: nobody can use what is found here.
+    "CREATE TABLE tokens (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, role TEXT NOT NULL, scope TEXT NOT NULL,
+        created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER,
+        revoked_at INTEGER, revoked_by TEXT
+    ) STRICT, WITHOUT ROWID",
+    "CREATE TABLE sessions (
+        hash BLOB PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, scope TEXT NOT NULL, token TEXT,
+        opened_at INTEGER NOT NULL, seen_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID",
 ];
 
 const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
