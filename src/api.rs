@@ -6,7 +6,11 @@
 mod actions;
 mod audit;
 mod error;
+mod listing;
 mod name;
+mod news;
+mod openapi;
+mod query;
 mod route;
 mod run;
 mod status;
@@ -15,8 +19,12 @@ mod value;
 
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
-pub use error::{ErrorBody, ErrorCode};
+pub use error::{ErrorBody, ErrorCode, Problem};
+pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};
+pub use news::{News, NewsChunk, NewsPosition};
+pub use openapi::document;
+pub use query::{EventQuery, NewsQuery, RunQuery, checked_count};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,

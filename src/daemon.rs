@@ -35,6 +35,7 @@ mod reporting;
 mod running;
 mod sandboxing;
 mod signatures;
+mod telling;
 mod trail;
 mod turning;
 
@@ -71,6 +72,7 @@ use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
+use telling::Board;
 use turning::Loop;
 
 /// How many hints of watched repositories may wait.
@@ -174,17 +176,20 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let socket = web::bind_socket(&SocketSettings { path: places.socket(), accounts: accounts.clone() })?;
     let tcp = web::bind_tcp(config.listen, !config.listen.ip().is_loopback()).await?;
     let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
+    let started_at = clock::now();
+    let board = Arc::new(Board::new(started_at.as_microsecond().unsigned_abs()));
     let url = tcp.local_addr().ok().map(|it| format!("http://{it}"));
     let keeping = Keeping::begin(Arc::clone(&tools), url.clone()).await?;
     let desk = Desk {
         inbox: inbox.clone(),
+        board: Arc::clone(&board),
         keeping: Arc::new(keeping),
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
         metrics,
         flags,
-        started_at: clock::now(),
+        started_at,
         mode: service_mode(&tools.config()),
         url,
     };
@@ -199,6 +204,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store,
         hands: Hands::new(Arc::clone(&tools), watcher(&inbox)),
         inbox: messages,
+        board,
         service: ServiceManager,
         reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
         unrecorded: None,

@@ -16,6 +16,7 @@ pub mod source;
 pub mod stack;
 
 pub mod change;
+pub mod choice;
 pub mod delivery;
 pub mod drift;
 pub mod findings;
@@ -30,6 +31,7 @@ pub mod recap;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
+pub(crate) mod schema;
 pub mod verdict;
 pub mod window;
 
@@ -48,6 +50,7 @@ pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use choice::RunChoice;
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};

@@ -13,6 +13,7 @@
 mod access;
 mod audit;
 mod backup;
+mod chosen;
 mod columns;
 mod connection;
 mod deliveries;

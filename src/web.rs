@@ -10,10 +10,13 @@ mod audit_routes;
 mod events;
 mod gate;
 mod listen;
+mod news;
 mod open_routes;
+mod paging;
 mod reply;
 mod routes;
 mod sign_in;
+mod streams;
 mod token_routes;
 mod webhooks;
 
@@ -37,6 +40,7 @@ use crate::api::{
     EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
     RunView, Status,
 };
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
     Caller, DriftReport, MergeRequestNumber, RunId, Scope, SourceName, StackId, StackStatus,
 };
@@ -66,6 +70,13 @@ pub trait Backend: Keeper + Clone + Send + Sync + 'static {
         from: EventPosition,
         wait: Duration,
     ) -> impl Future<Output = Result<EventChunk, ErrorBody>> + Send;
+    /// What changed since a place in the stream of news. Answers at once if anything did; else waits, at most for
+    /// `wait`. Without a place, says where the end is.
+    fn news(
+        &self,
+        after: Option<NewsPosition>,
+        wait: Duration,
+    ) -> impl Future<Output = Result<NewsChunk, ErrorBody>> + Send;
     /// How the hosts of a stack differ, and what they are owed.
     fn drift(&self, stack: StackId) -> impl Future<Output = Result<DriftReport, ErrorBody>> + Send;
     /// Records a request for a check.

@@ -154,6 +154,8 @@ pub const ROUTES: &[Route] = &[
     look("/api/v1/runs", Subject::Listed, "Runs, newest first."),
     look("/api/v1/runs/{run}", Subject::Run, "One run with its recap and its notable results."),
     look("/api/v1/runs/{run}/events", Subject::Run, "What Ansible told, one JSON object a line."),
+    look("/api/v1/openapi.json", Subject::Listed, "This API as an OpenAPI document."),
+    look("/api/v1/events", Subject::Listed, "What changes, as it changes: server-sent events."),
     act("/api/v1/runs/{run}/cancel", Role::Operator, Subject::Run, "Ends a live run."),
     act(
         "/api/v1/sources/{source}/approve",

@@ -13,6 +13,7 @@ use crate::api::{
     ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
     RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
     Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, Scope, SourceName, SourceStatus, StackId,
     StackStatus, Timestamp,
@@ -26,6 +27,7 @@ use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::keeping::Keeping;
 use super::receiving::Receiving;
+use super::telling::Board;
 use super::{acting, approving, clock, record, trail};
 
 /// What the desk and the loop both look at.
@@ -52,6 +54,7 @@ const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) inbox: Inbox,
+    pub(super) board: Arc<Board>,
     pub(super) keeping: Arc<Keeping>,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
@@ -194,6 +197,10 @@ impl Backend for Desk {
         record::events(&self.store, run, from, wait).await.map_err(|it| store_error(&it))?.ok_or_else(|| {
             ErrorBody::not_found(format!("there is no run {run}")).remedy("`driftless runs` lists them")
         })
+    }
+
+    async fn news(&self, after: Option<NewsPosition>, wait: Duration) -> Result<NewsChunk, ErrorBody> {
+        self.board.read(after, wait).await.ok_or_else(|| Stopping.into())
     }
 
     async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {
