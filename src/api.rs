@@ -6,6 +6,7 @@
 mod actions;
 mod audit;
 mod error;
+mod fleet;
 mod listing;
 mod name;
 mod news;
@@ -20,6 +21,11 @@ mod value;
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode, Problem};
+pub use fleet::{
+    AuditState, Before, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY, HostInStack,
+    HostList, HostOverview, HostView, QueueEntry, RuntimeView, SourceList, SourceView, StackLock, StackView,
+    SystemView,
+};
 pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};
 pub use news::{News, NewsChunk, NewsPosition};

@@ -12,6 +12,7 @@ use driftless::api::{
     EventChunk, EventPosition, Explanation, MergeRequestList, News, NewsChunk, NewsPosition, PlanBody,
     PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
+use driftless::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use driftless::domain::{
     Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
     RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
@@ -309,6 +310,30 @@ impl Backend for Memory {
 
     async fn metrics(&self) -> String {
         self.metrics.0()
+    }
+
+    async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
+        Ok(Arc::default())
+    }
+
+    async fn stack_view(&self, stack: StackId, _before: Before) -> Result<StackView, ErrorBody> {
+        Err(ErrorBody::not_found(format!("there is no stack `{stack}` any more")))
+    }
+
+    async fn host_view(&self, _host: HostName) -> Result<HostView, ErrorBody> {
+        Err(ErrorBody::not_found("no stack has such a host"))
+    }
+
+    async fn source_views(&self) -> Result<Vec<SourceView>, ErrorBody> {
+        Ok(Vec::new())
+    }
+
+    async fn system_view(&self) -> Result<SystemView, ErrorBody> {
+        Err(ErrorBody::unavailable("there is no system in memory"))
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
     }
 
     async fn health(&self) -> Result<(), String> {

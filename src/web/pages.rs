@@ -1,0 +1,45 @@
+//! The pages: what a team looks at. HTML that is whole without JavaScript, made from the same answers as the API.
+//!
+//! Built from the rows of [`ROUTES`] that are pages, so a page that is not in the table is not served. Who asks comes as
+//! an extension of the request, a [`Caller`](crate::domain::Caller); a request without one is refused. Nothing is ever
+//! marked as safe but what [`Markup`](markup::Markup) made: text of others is escaped by the templates.
+
+mod acts;
+mod answer;
+mod assets;
+mod chart;
+mod context;
+mod fleet;
+mod markup;
+mod paging;
+mod standing;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get};
+
+use super::Backend;
+use crate::api::{ROUTES, Route};
+
+/// The pages and what they are made of. Whoever nests this says who asks; the TCP listener has them behind
+/// its gate.
+pub fn pages_router<B: Backend>(backend: B) -> Router {
+    let served = ROUTES.iter().filter(|it| it.is_page());
+    served
+        .fold(Router::new(), |router, route| {
+            let handler = handler::<B>(route).expect("each page in the table has a handler");
+            router.route(route.path, handler)
+        })
+        .with_state(backend)
+}
+
+pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
+    Some(match route.path {
+        "/" => get(fleet::page::<B>),
+        "/assets/{file}" => get(assets::asset),
+        _ => return None,
+    })
+}
