@@ -19,6 +19,7 @@ mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
+mod keeping;
 mod live;
 pub mod logging;
 mod narrowing;
@@ -35,6 +36,7 @@ mod running;
 mod sandboxing;
 mod showing;
 mod signatures;
+mod telling;
 mod trail;
 mod turning;
 
@@ -67,10 +69,12 @@ use desk::{Desk, Flags};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
+use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
 use showing::Showing;
+use telling::Board;
 use turning::Loop;
 
 /// How many hints of watched repositories may wait.
@@ -174,17 +178,23 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let socket = web::bind_socket(&SocketSettings { path: places.socket(), accounts: accounts.clone() })?;
     let tcp = web::bind_tcp(config.listen, !config.listen.ip().is_loopback()).await?;
     let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
+    let started_at = clock::now();
+    let board = Arc::new(Board::new(started_at.as_microsecond().unsigned_abs()));
+    let url = tcp.local_addr().ok().map(|it| format!("http://{it}"));
+    let keeping = Keeping::begin(Arc::clone(&tools), url.clone()).await?;
     let desk = Desk {
         inbox: inbox.clone(),
+        board: Arc::clone(&board),
+        keeping: Arc::new(keeping),
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
         showing: Arc::new(Showing::new(Arc::clone(&tools))),
         metrics,
         flags,
-        started_at: clock::now(),
+        started_at,
         mode: service_mode(&tools.config()),
-        url: tcp.local_addr().ok().map(|it| format!("http://{it}")),
+        url,
     };
     recovery::sweep(&tools.places.checkouts(), &live, |it| {
         tools.attic.put(it.to_owned());
@@ -197,6 +207,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store,
         hands: Hands::new(Arc::clone(&tools), watcher(&inbox)),
         inbox: messages,
+        board,
         service: ServiceManager,
         reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
         unrecorded: None,

@@ -4,8 +4,11 @@
 pub mod access;
 pub mod failure;
 pub mod name;
+pub mod outbound;
 pub mod revision;
 pub mod secret;
+pub mod session;
+pub mod token;
 
 pub mod request;
 pub mod signature;
@@ -13,6 +16,7 @@ pub mod source;
 pub mod stack;
 
 pub mod change;
+pub mod choice;
 pub mod delivery;
 pub mod drift;
 pub mod findings;
@@ -27,6 +31,7 @@ pub mod recap;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
+pub(crate) mod schema;
 pub mod verdict;
 pub mod window;
 
@@ -46,6 +51,7 @@ pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use choice::RunChoice;
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};
@@ -60,7 +66,7 @@ pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
-pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
+pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName, TokenName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
@@ -77,6 +83,7 @@ pub use run_event::{
 };
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
+pub use session::Session;
 pub use signature::{Sighting, SignaturePolicy, SignatureRules};
 pub use source::{
     AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
@@ -89,6 +96,7 @@ pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,
     SyncStatus,
 };
+pub use token::{SecretHash, Token, TokenId, TokenState};
 pub use total::{LastEnd, Total};
 pub use verdict::{Coverage, Verdict};
 pub use window::{Freeze, Window, WindowState, Windows, Zone, ZoneError};

@@ -10,8 +10,10 @@
 //! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes and what it said, of all
 //! results of a run at most 32 MiB; a journal line is as large as its event, and idle polling writes none.
 
+mod access;
 mod audit;
 mod backup;
+mod chosen;
 mod columns;
 mod connection;
 mod deliveries;
@@ -29,6 +31,7 @@ mod recorder;
 mod recover;
 mod retention;
 mod runs;
+mod scope;
 mod seal;
 mod space;
 mod totals;

@@ -9,6 +9,7 @@ use super::drift::alias_key;
 use super::forge;
 use super::mask::{for_display, one_line};
 use super::report::Diagnostic;
+use super::sign_in;
 use super::signatures::check_signatures;
 use super::units::show_span;
 use super::value::{Content, Pointer, Value};
@@ -49,6 +50,7 @@ impl Rules<'_> {
             self.source(source);
             webhook::check(self.findings, source, self.checks, self.credentials_dir);
         }
+        sign_in::check(value, self.findings);
         self.users(sources);
         self.aliases(value.named("aliases"));
         self.files(value);
@@ -59,7 +61,8 @@ impl Rules<'_> {
         let address = listen.as_text().and_then(|it| it.parse::<std::net::SocketAddr>().ok());
         let publicly = value.switch("listen_publicly") == Some(true);
         if address.is_some_and(|it| !it.ip().is_loopback()) && !publicly {
-            let help = "listen on `127.0.0.1:9847` behind a proxy that has TLS and logins, or add `listen_publicly: true`";
+            let help =
+                "listen on `127.0.0.1:9847` behind a proxy that has TLS, or add `listen_publicly: true`";
             self.findings.error("this address can be reached by other machines", &listen.place, help);
         }
     }

@@ -14,8 +14,9 @@ use crate::api::{
     RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
 use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, HostName, MergeRequestNumber, RunId, SourceName, SourceStatus,
+    Caller, DriftReport, Event, Failure, HostName, MergeRequestNumber, RunId, Scope, SourceName, SourceStatus,
     StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
@@ -25,8 +26,10 @@ use crate::web::{Backend, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
+use super::keeping::Keeping;
 use super::receiving::Receiving;
 use super::showing::{self, Showing};
+use super::telling::Board;
 use super::{acting, approving, clock, record, trail};
 
 /// What the desk and the loop both look at.
@@ -53,6 +56,8 @@ const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) inbox: Inbox,
+    pub(super) board: Arc<Board>,
+    pub(super) keeping: Arc<Keeping>,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
@@ -197,6 +202,10 @@ impl Backend for Desk {
         })
     }
 
+    async fn news(&self, after: Option<NewsPosition>, wait: Duration) -> Result<NewsChunk, ErrorBody> {
+        self.board.read(after, wait).await.ok_or_else(|| Stopping.into())
+    }
+
     async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {
         acting::apply(self, stack, body, by).await
     }
@@ -270,8 +279,8 @@ impl Backend for Desk {
         self.receiving.unread(source);
     }
 
-    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        trail::list(&self.store, query).await.map_err(|it| store_error(&it))
+    async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        trail::list(&self.store, query, scope).await.map_err(|it| store_error(&it))
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {

@@ -21,15 +21,14 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use context::Csrf;
-
 use axum::Router;
 use axum::routing::{MethodRouter, get};
 
 use super::Backend;
 use crate::api::{ROUTES, Route};
 
-/// The pages and what they are made of. Whoever nests this says who asks: see [`Csrf`] for what comes beside it.
+/// The pages and what they are made of. Whoever nests this says who asks; the TCP listener has them behind
+/// its gate.
 pub fn pages_router<B: Backend>(backend: B) -> Router {
     let served = ROUTES.iter().filter(|it| it.is_page());
     served
@@ -40,7 +39,7 @@ pub fn pages_router<B: Backend>(backend: B) -> Router {
         .with_state(backend)
 }
 
-fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
+pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match route.path {
         "/" => get(fleet::page::<B>),
         "/stacks/{source}/{stack}" => get(stack::page::<B>),

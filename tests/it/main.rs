@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod audited;
+mod browser;
 mod canary;
 mod crash;
 mod drift;

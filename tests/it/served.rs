@@ -4,6 +4,7 @@ mod commands;
 mod deliveries;
 mod memory;
 mod roles;
+mod streams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
