@@ -9,6 +9,7 @@ mod asked_commit;
 mod asking;
 mod attic;
 mod auditing;
+mod certifying;
 mod cleaning;
 pub mod clock;
 mod comment_input;
@@ -62,7 +63,7 @@ use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
-use crate::web::{self, Accounts, SocketSettings};
+use crate::web::{self, Accounts, SocketSettings, Tls};
 
 use auditing::Auditing;
 use desk::{Desk, Flags};
@@ -105,11 +106,17 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
         tracing::warn!("{}", config.warnings);
     }
     let started = start(&options, config).await?;
-    let Started { desk, accounts, socket, tcp, main_loop, tools, live } = started;
+    let Started { desk, accounts, socket, tcp, tls, main_loop, tools, live } = started;
     let (stop, _) = watch::channel(false);
     let mut servers = JoinSet::new();
     servers.spawn(web::serve_socket(socket, accounts, desk.clone(), stopped(stop.subscribe())));
-    servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
+    match tls {
+        None => servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe()))),
+        Some(tls) => {
+            drop(tokio::spawn(certifying::keep(Arc::clone(&tools), Arc::clone(&tls))));
+            servers.spawn(web::serve_tls(tcp, tls, desk.clone(), stopped(stop.subscribe())))
+        }
+    };
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
     let mut auditing = Auditing::new(Arc::clone(&tools));
@@ -157,6 +164,7 @@ struct Started {
     accounts: Accounts,
     socket: UnixListener,
     tcp: TcpListener,
+    tls: Option<Arc<Tls>>,
     main_loop: Loop,
     tools: Arc<Tools>,
     live: Vec<Run>,
@@ -176,15 +184,18 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let flags = Arc::new(Flags::writable());
     let accounts = Accounts::new(rustix::process::geteuid().as_raw(), Some(config.admin_group.clone()));
     let socket = web::bind_socket(&SocketSettings { path: places.socket(), accounts: accounts.clone() })?;
+    let tls = certifying::begin(config.tls.as_ref()).map_err(|it| anyhow::anyhow!("{it}"))?;
     let tcp = web::bind_tcp(config.listen, !config.listen.ip().is_loopback()).await?;
     let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
     let started_at = clock::now();
     let board = Arc::new(Board::new(started_at.as_microsecond().unsigned_abs()));
-    let url = tcp.local_addr().ok().map(|it| format!("http://{it}"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = tcp.local_addr().ok().map(|it| format!("{scheme}://{it}"));
     let keeping = Keeping::begin(Arc::clone(&tools), url.clone()).await?;
     let desk = Desk {
         inbox: inbox.clone(),
         board: Arc::clone(&board),
+        tls: tls.clone(),
         keeping: Arc::new(keeping),
         store: store.clone(),
         git: Arc::clone(&tools.git),
@@ -213,7 +224,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         unrecorded: None,
         stopping: false,
     };
-    Ok(Started { desk, accounts, socket, tcp, main_loop, tools, live })
+    Ok(Started { desk, accounts, socket, tcp, tls, main_loop, tools, live })
 }
 
 #[expect(clippy::too_many_arguments, reason = "it only puts together what was made")]

@@ -19,6 +19,7 @@ mod reply;
 mod routes;
 mod sign_in;
 mod streams;
+mod tls;
 mod token_routes;
 mod webhooks;
 
@@ -34,9 +35,10 @@ pub use gate::{
     Attempt, Csrf, Gate, GateSettings, Keeper, Kept, Keys, Limiter, Network, Peer, ProofMark, Proved,
     Unproved,
 };
-pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
+pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp, serve_tls};
 pub use open_routes::open_router;
 pub use pages::pages_router;
+pub use tls::{Identity, Tls, TlsError};
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{

@@ -1,4 +1,4 @@
-//! The API as a document of `OpenAPI`, made of the table of routes and of the types that are written and read.
+//! The API as an OpenAPI document, made of the table of routes and of the types that are written and read.
 
 mod operations;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Access, Method, Problem, ROUTES, Route};
 use operations::{Body, Operation, Told, operation};
 
-/// The document of `OpenAPI` of the API of this version of the program.
+/// The OpenAPI document of the API of this version of the program.
 pub fn document(version: &str) -> Value {
     let mut schemas = Schemas::new();
     let mut paths = Map::new();

@@ -117,7 +117,7 @@ fn read(text: &str) -> Option<url::Url> {
 
 fn public_url(text: &str) -> Result<(), String> {
     let help = "write scheme and host, for example `https://fleet.example.org`: driftless is at the root of its host";
-    refuse(!read(text).is_some_and(|it| it.path() == "/"), help)
+    refuse(read(text).is_none_or(|it| it.path() != "/"), help)
 }
 
 fn issuer(text: &str) -> Result<(), String> {

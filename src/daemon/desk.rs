@@ -22,7 +22,7 @@ use crate::domain::{
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::store::Store;
-use crate::web::{Backend, WebhookAnswer};
+use crate::web::{Backend, Tls, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
@@ -30,7 +30,7 @@ use super::keeping::Keeping;
 use super::receiving::Receiving;
 use super::showing::{self, Showing};
 use super::telling::Board;
-use super::{acting, approving, clock, record, trail};
+use super::{acting, approving, certifying, clock, record, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -57,6 +57,7 @@ const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Desk {
     pub(super) inbox: Inbox,
     pub(super) board: Arc<Board>,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) keeping: Arc<Keeping>,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
@@ -126,7 +127,8 @@ impl Desk {
         let faulty = audit.iter().filter_map(|it| it.as_ref().err());
         let faulty =
             faulty.map(|it| format!("the audit chain does not hold; see `driftless audit verify`: {it}"));
-        refused.chain(faulty).collect()
+        let ending = self.tls.as_ref().and_then(|it| certifying::notice(it.ends_at(), clock::now()));
+        refused.chain(faulty).chain(ending).collect()
     }
 
     fn readiness(&self) -> Readiness {

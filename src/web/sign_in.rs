@@ -52,7 +52,7 @@ async fn sign_in_page<B: Backend>(State(backend): State<B>, request: Request) ->
 
 async fn sign_in<B: Backend>(
     State(backend): State<B>,
-    Extension(peer): Extension<Peer>,
+    peer: Peer,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {

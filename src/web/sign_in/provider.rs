@@ -5,7 +5,7 @@
 //! the provider said, and that has. So, too, no GET changes anything.
 
 use axum::body::Bytes;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use subtle::ConstantTimeEq as _;
@@ -23,11 +23,7 @@ const ATTEMPT_SECONDS: i64 = 600;
 const LONGEST: usize = 4096;
 
 /// Sends the browser to the provider.
-pub(super) async fn leave<B: Backend>(
-    State(backend): State<B>,
-    Extension(peer): Extension<Peer>,
-    request: Request,
-) -> Response {
+pub(super) async fn leave<B: Backend>(State(backend): State<B>, peer: Peer, request: Request) -> Response {
     let next = field(request.uri().query().unwrap_or_default().as_bytes(), "next");
     let next = local_path(next.as_deref());
     let settings = backend.gate().settings();
@@ -66,7 +62,7 @@ pub(super) async fn come_back(request: Request) -> Response {
 /// Signs in as who the provider says, if the browser that comes back is the one that went.
 pub(super) async fn sign_in<B: Backend>(
     State(backend): State<B>,
-    Extension(peer): Extension<Peer>,
+    peer: Peer,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {

@@ -15,10 +15,12 @@ use driftless::api::{
 use driftless::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use driftless::domain::{
     Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
-    RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
+    RunEventKind, RunId, RunSpec, RuntimeSpec, Scope, Selection, SourceName, SourceStatus, Span, StackId,
     StackStatus, Timestamp, Trigger,
 };
 use driftless::web::{Backend, WebhookAnswer};
+
+use super::foreign::{self, GateOfMemory};
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
@@ -32,6 +34,9 @@ pub(super) struct Memory {
     /// How many events were told, and whether the run is live.
     run: watch::Sender<(u64, bool)>,
     metrics: Metrics,
+    pub(super) keys: Arc<GateOfMemory>,
+    /// Whether there is more than the one stack.
+    pub(super) foreign: bool,
 }
 
 /// What a scrape gives.
@@ -54,7 +59,13 @@ impl Memory {
     /// One whose metrics are these.
     pub(super) fn with_metrics(metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let metrics = Metrics(Arc::new(metrics));
-        Self { acted: watch::Sender::default(), run: watch::Sender::new((0, true)), metrics }
+        let (acted, run) = (watch::Sender::default(), watch::Sender::new((0, true)));
+        Self { acted, run, metrics, keys: GateOfMemory::new(), foreign: false }
+    }
+
+    /// One that also has the source `lab` with the stack `lab/db`, of which run 8 is.
+    pub(super) fn with_foreign() -> Self {
+        Self { foreign: true, ..Self::default() }
     }
 
     /// Who did what, in order.
@@ -84,8 +95,12 @@ impl Memory {
         ActionReply { message: act, by: by.name.clone(), run: None, after: Some(RunId(6)) }
     }
 
-    fn known(run: RunId) -> Result<(), ErrorBody> {
-        if run == RunId(7) { Ok(()) } else { Err(ErrorBody::not_found(format!("there is no run {run}"))) }
+    fn known(&self, run: RunId) -> Result<(), ErrorBody> {
+        if run == RunId(7) || self.foreign && run == RunId(8) {
+            Ok(())
+        } else {
+            Err(ErrorBody::not_found(format!("there is no run {run}")))
+        }
     }
 
     fn record(&self) -> Run {
@@ -102,9 +117,9 @@ impl Memory {
 }
 
 /// A source with a rewritten history.
-fn source() -> SourceStatus {
+fn source(name: &str) -> SourceStatus {
     SourceStatus {
-        name: "infra".parse().expect("a source"),
+        name: name.parse().expect("a source"),
         head: None,
         admitted: None,
         waiting: Some(format!("main@sha1:{}", "cd".repeat(20)).parse().expect("a revision")),
@@ -153,8 +168,8 @@ impl Backend for Memory {
             mode: ServiceMode::OneUser,
             readiness: Readiness { ready: true, because: Vec::new() },
             stopping: false,
-            sources: vec![source()],
-            stacks: Vec::new(),
+            sources: if self.foreign { vec![source("infra"), source("lab")] } else { vec![source("infra")] },
+            stacks: self.stacks().await?,
             live: Vec::new(),
             store: StoreState { writable: true, problem: None, size_bytes: 0 },
             url: None,
@@ -162,28 +177,38 @@ impl Backend for Memory {
     }
 
     async fn stack_ids(&self) -> Result<Vec<StackId>, ErrorBody> {
-        Ok(vec!["infra/web".parse().expect("a stack")])
+        let names: &[&str] = if self.foreign { &["infra/web", "lab/db"] } else { &["infra/web"] };
+        Ok(names.iter().map(|it| foreign::stack_id(it)).collect())
     }
 
     async fn stacks(&self) -> Result<Vec<StackStatus>, ErrorBody> {
-        Ok(Vec::new())
+        if !self.foreign {
+            return Ok(Vec::new());
+        }
+        Ok(self.stack_ids().await?.iter().map(|it| foreign::stack(&it.to_string())).collect())
     }
 
     async fn explain(&self, stack: StackId) -> Result<Explanation, ErrorBody> {
         Ok(Explanation { stack, next: "it runs soon".to_owned(), because: Vec::new() })
     }
 
-    async fn runs(&self, _filter: RunFilter) -> Result<RunList, ErrorBody> {
-        Ok(RunList { runs: vec![RunSummary::from(&self.record())], more: false })
+    async fn runs(&self, filter: RunFilter) -> Result<RunList, ErrorBody> {
+        let mut runs = vec![RunSummary::from(&self.record())];
+        if self.foreign {
+            let of_lab = RunSummary { run: RunId(8), stack: foreign::stack_id("lab/db"), ..runs[0].clone() };
+            runs.insert(0, of_lab);
+        }
+        runs.retain(|it| filter.scope.has_stack(&it.stack));
+        Ok(RunList { runs, more: false })
     }
 
     async fn run(&self, run: RunId) -> Result<RunView, ErrorBody> {
-        Self::known(run)?;
+        self.known(run)?;
         Ok(RunView { run: self.record(), notable: Vec::new(), events_expired: false })
     }
 
     async fn events(&self, run: RunId, from: EventPosition, wait: Duration) -> Result<EventChunk, ErrorBody> {
-        Self::known(run)?;
+        self.known(run)?;
         let mut changes = self.run.subscribe();
         let more = changes.wait_for(|(told, live)| told * STEP > from.0 || !live);
         if !wait.is_zero() {
@@ -240,7 +265,8 @@ impl Backend for Memory {
     }
 
     async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
-        Ok(MergeRequestList { merge_requests: Vec::new() })
+        let sources: &[&str] = if self.foreign { &["infra", "lab"] } else { &[] };
+        Ok(MergeRequestList { merge_requests: sources.iter().map(|it| foreign::merge_request(it)).collect() })
     }
 
     async fn preview(
@@ -271,7 +297,7 @@ impl Backend for Memory {
     }
 
     async fn cancel(&self, run: RunId, body: CancelBody, by: Caller) -> Result<ActionReply, ErrorBody> {
-        Self::known(run)?;
+        self.known(run)?;
         let also = if body.suspend { " and suspends" } else { "" };
         Ok(self.act(&by, &format!("cancels {run}{also}")))
     }
@@ -300,8 +326,12 @@ impl Backend for Memory {
 
     fn webhook_unread(&self, _source: &str) {}
 
-    async fn audit(&self, _query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        Ok(AuditList::default())
+    async fn audit(&self, _query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        let objects: &[&str] = if self.foreign { &["infra/web", "lab/db", "daemon"] } else { &[] };
+        let mut list = AuditList { records: foreign::records(objects), unreadable: Vec::new() };
+        let seen = |it: &str| it.parse().is_ok_and(|it| scope.has_stack(&it)) || scope == Scope::All;
+        list.records.retain(|it| seen(&it.object));
+        Ok(list)
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
