@@ -1,5 +1,6 @@
 //! The store on real files: what was acknowledged is there, whatever happens.
 
+mod access;
 mod audit;
 mod chosen;
 mod crash;
