@@ -23,8 +23,8 @@ pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode, Problem};
 pub use fleet::{
     AuditState, Before, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY, HostInStack,
-    HostList, HostOverview, HostView, QueueEntry, RuntimeView, SourceList, SourceView, StackLock, StackView,
-    SystemView,
+    HostList, HostOverview, HostView, Older, QueueEntry, RuntimeView, SourceList, SourceView, StackLock,
+    StackView, SystemView,
 };
 pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};

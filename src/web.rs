@@ -13,8 +13,8 @@ mod gate;
 mod listen;
 mod news;
 mod open_routes;
-mod paging;
 mod pages;
+mod paging;
 mod reply;
 mod routes;
 mod sign_in;
@@ -37,7 +37,6 @@ pub use gate::{
 };
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp, serve_tls};
 pub use open_routes::open_router;
-pub use pages::pages_router;
 pub use tls::{Identity, Tls, TlsError};
 pub use webhooks::WebhookAnswer;
 
@@ -180,8 +179,6 @@ pub trait Backend: Keeper + Clone + Send + Sync + 'static {
     fn source_views(&self) -> impl Future<Output = Result<Vec<SourceView>, ErrorBody>> + Send;
     /// The daemon itself. Not filtered.
     fn system_view(&self) -> impl Future<Output = Result<SystemView, ErrorBody>> + Send;
-    /// What time it is, for pages that say how long ago something was.
-    fn now(&self) -> Timestamp;
     /// Whether the loop turns; else a sentence.
     fn health(&self) -> impl Future<Output = Result<(), String>> + Send;
     /// Whether work is done; else a sentence.

@@ -15,7 +15,7 @@ use crate::domain::{
 pub type CommitLines = BTreeMap<CommitHash, CommitLine>;
 
 /// One stack among all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FleetStack {
     /// How it stands.
     #[serde(flatten)]
@@ -27,7 +27,7 @@ pub struct FleetStack {
 }
 
 /// All stacks at a glance: `GET /api/v1/fleet`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fleet {
     /// They, by source and name.
     pub stacks: Vec<FleetStack>,
@@ -67,7 +67,7 @@ impl Fleet {
 }
 
 /// One host over all stacks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostOverview {
     /// Its name in the inventories.
     pub host: HostName,
@@ -75,9 +75,11 @@ pub struct HostOverview {
     pub state: HostState,
     /// Since when it is owed a revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub owed_since: Option<Timestamp>,
     /// When it last answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub last_seen: Option<Timestamp>,
     /// The stacks that it is in, and how it stands in each.
     pub stacks: Vec<(StackId, HostState)>,
@@ -91,14 +93,14 @@ impl HostOverview {
 }
 
 /// All hosts: `GET /api/v1/hosts`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostList {
     /// They, by name.
     pub hosts: Vec<HostOverview>,
 }
 
 /// One host in one stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostInStack {
     /// The stack.
     pub stack: StackId,
@@ -111,7 +113,7 @@ pub struct HostInStack {
 }
 
 /// One host over all stacks: `GET /api/v1/hosts/{host}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostView {
     /// Its name in the inventories.
     pub host: HostName,
@@ -134,7 +136,7 @@ impl HostView {
 }
 
 /// One stack: `GET /api/v1/stacks/{source}/{stack}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StackView {
     /// How it stands.
     #[serde(flatten)]
@@ -148,7 +150,7 @@ pub struct StackView {
 }
 
 /// One source: `GET /api/v1/sources` has a list of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SourceView {
     /// How it stands.
     #[serde(flatten)]
@@ -163,14 +165,14 @@ pub struct SourceView {
 }
 
 /// All sources: `GET /api/v1/sources`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SourceList {
     /// They, by name.
     pub sources: Vec<SourceView>,
 }
 
 /// A stack that waits for something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct QueueEntry {
     /// The stack.
     pub stack: StackId,
@@ -178,14 +180,16 @@ pub struct QueueEntry {
     pub reason: String,
     /// Since when, where it waits for machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub since: Option<Timestamp>,
     /// When time alone ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub until: Option<Timestamp>,
 }
 
 /// A machine that is locked, and by which stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StackLock {
     /// The stack.
     pub stack: StackId,
@@ -195,7 +199,7 @@ pub struct StackLock {
 }
 
 /// An Ansible that stacks want.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RuntimeView {
     /// What is declared.
     pub runtime: RuntimeSpec,
@@ -204,24 +208,27 @@ pub struct RuntimeView {
 }
 
 /// Where records are, and how long they are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DiskView {
     /// Room on the file system of the state directory, in bytes, if that is known.
     pub available_bytes: Option<u64>,
     /// Below this no run is started.
     pub floor_bytes: u64,
     /// How long runs are kept.
+    #[schemars(with = "crate::domain::schema::Length")]
     pub keep: Span,
     /// How long the journal of events and decisions is kept.
+    #[schemars(with = "crate::domain::schema::Length")]
     pub keep_journal: Span,
     /// How long raw logs are kept.
+    #[schemars(with = "crate::domain::schema::Length")]
     pub keep_raw_log: Span,
     /// How large all records together may get, in bytes.
     pub keep_bytes: u64,
 }
 
 /// One delivery of a webhook.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DeliveryView {
     /// The source whose receiver it came to.
     pub source: SourceName,
@@ -235,11 +242,12 @@ pub struct DeliveryView {
     /// What became of it.
     pub result: String,
     /// When it came.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
 }
 
 /// How the audit chain is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditState {
     /// How many records it has.
     pub records: u64,
@@ -250,15 +258,17 @@ pub struct AuditState {
     pub verified: bool,
     /// When its end was last signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub last_checkpoint: Option<Timestamp>,
 }
 
 /// The daemon itself: `GET /api/v1/system`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SystemView {
     /// Version of the daemon.
     pub version: String,
     /// When it started.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub started_at: Timestamp,
     /// Who runs as whom.
     pub mode: ServiceMode,
@@ -314,6 +324,15 @@ impl SystemView {
 
 /// How many runs a history shows at once.
 pub const HISTORY: u32 = 30;
+
+/// The query of `GET /api/v1/stacks/{source}/{stack}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Older {
+    /// Only runs with smaller numbers in the history.
+    #[serde(default)]
+    pub before: Option<u64>,
+}
 
 /// Where a history goes on: only runs with smaller numbers.
 pub type Before = Option<RunId>;

@@ -135,7 +135,6 @@ impl Route {
 /// Styles, scripts and the icon.
 const ASSETS: &str = "/assets/{file}";
 
-
 /// Every route there is.
 pub const ROUTES: &[Route] = &[
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),

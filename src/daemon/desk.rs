@@ -16,8 +16,8 @@ use crate::api::{
 use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, HostName, MergeRequestNumber, RunId, Scope, SourceName, SourceStatus,
-    StackId, StackStatus, Timestamp,
+    Caller, DriftReport, Event, Failure, HostName, MergeRequestNumber, RunId, Scope, SourceName,
+    SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
@@ -333,10 +333,6 @@ impl Backend for Desk {
 
     async fn system_view(&self) -> Result<SystemView, ErrorBody> {
         showing::system(self).await
-    }
-
-    fn now(&self) -> Timestamp {
-        clock::now()
     }
 
     async fn health(&self) -> Result<(), String> {

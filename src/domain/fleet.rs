@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What one line says of a commit. Its texts are of whoever wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommitLine {
     /// Its hash.
     pub commit: CommitHash,
@@ -19,6 +19,7 @@ pub struct CommitLine {
     /// The name of its author.
     pub author: String,
     /// When it was committed, as it says itself.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
 }
 
@@ -28,7 +29,9 @@ impl CommitLine {
 }
 
 /// How a host of a stack stands, in one word: the worst that is true of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum HostState {
     /// A task failed on it in the last apply that included it.
@@ -80,7 +83,7 @@ impl HostState {
 }
 
 /// One host of one stack, for a map.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostMark {
     /// The host.
     pub host: HostName,
@@ -88,19 +91,22 @@ pub struct HostMark {
     pub state: HostState,
     /// Since when it is owed a revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub owed_since: Option<Timestamp>,
     /// When it last answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub last_seen: Option<Timestamp>,
 }
 
 /// A stack with all that an overview says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StackOverview {
     /// What is shown of it anywhere.
     #[serde(flatten)]
     pub status: StackStatus,
     /// When the next check is due.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub next_check: Option<Timestamp>,
     /// The last check of the whole stack that got to its end.
     pub check: Option<LastCheck>,
@@ -111,10 +117,12 @@ pub struct StackOverview {
     /// How many tasks report changes that nobody made.
     pub flapping_tasks: u32,
     /// Since when the host that waits longest is owed a revision.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub owed_since: Option<Timestamp>,
     /// Its hosts: those of the last full run.
     pub marks: Vec<HostMark>,
     /// Since when it waits for machines that somebody else has.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub lock_wait_since: Option<Timestamp>,
     /// The machines that it has locked now, and those that it leaves locked.
     pub locks: Vec<HeldLock>,
@@ -128,7 +136,7 @@ impl StackOverview {
 }
 
 /// One machine that is locked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HeldLock {
     /// The machine.
     pub key: LockKey,
@@ -138,11 +146,12 @@ pub struct HeldLock {
     pub exclusive: bool,
     /// Until when it stays locked at the latest, because something of a run may be left there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub doubtful_until: Option<Timestamp>,
 }
 
 /// One of the last runs of a stack: enough for a bar in a chart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunMark {
     /// Its number.
     pub run: RunId,
@@ -153,17 +162,20 @@ pub struct RunMark {
     /// How it ended; `None` while it is live.
     pub outcome: Option<Outcome>,
     /// When the decision to start it was recorded.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub decided_at: Timestamp,
     /// When `ansible-playbook` was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub started_at: Option<Timestamp>,
     /// When nothing of it was left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub ended_at: Option<Timestamp>,
 }
 
 /// What one run did on one host, by Ansible's own counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostRun {
     /// The stack that it was of.
     pub stack: StackId,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Backend;
 use super::api_routes::Stack;
 use super::reply::{Answer, answer};
-use crate::api::{ErrorBody, Fleet, HostList, HostView, SourceList, StackView, SystemView};
+use crate::api::{ErrorBody, Fleet, HostList, HostView, Older, SourceList, StackView, SystemView};
 use crate::domain::{Caller, HostName, RunId, Scope};
 
 /// What of the fleet a caller may see. Without a copy where that is all of it.
@@ -49,18 +49,10 @@ impl Serialize for Shared {
     }
 }
 
-/// The query of one stack.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StackQuery {
-    /// Only runs with smaller numbers.
-    before: Option<u64>,
-}
-
 pub(super) async fn stack<B: Backend>(
     State(backend): State<B>,
     Stack(stack): Stack,
-    query: Result<Query<StackQuery>, QueryRejection>,
+    query: Result<Query<Older>, QueryRejection>,
 ) -> Answer<StackView> {
     let Query(query) = query?;
     answer(backend.stack_view(stack, query.before.map(RunId)).await)

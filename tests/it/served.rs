@@ -7,6 +7,7 @@ mod documented;
 mod encrypted;
 mod foreign;
 mod memory;
+mod overviews;
 mod roles;
 mod sign_in;
 mod streams;

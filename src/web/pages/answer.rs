@@ -66,7 +66,9 @@ struct ErrorPage<'a> {
 /// An error as a page in the frame.
 pub(super) fn failed(context: &PageContext, error: &ErrorBody) -> Response {
     let title = match error.code {
-        ErrorCode::BadRequest => "This cannot be understood",
+        ErrorCode::BadRequest | ErrorCode::TooLarge | ErrorCode::NotJson => "This cannot be understood",
+        ErrorCode::NotSignedIn | ErrorCode::TooMany => "Not signed in",
+        ErrorCode::NoSuchMethod => "This is only looked at",
         ErrorCode::NotPermitted => "Not permitted",
         ErrorCode::NotFound => "There is no such thing",
         ErrorCode::Refused => "Not in the present state",

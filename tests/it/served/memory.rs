@@ -21,6 +21,7 @@ use driftless::domain::{
 use driftless::web::{Backend, WebhookAnswer};
 
 use super::foreign::{self, GateOfMemory};
+use super::overviews;
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
@@ -347,11 +348,11 @@ impl Backend for Memory {
     }
 
     async fn stack_view(&self, stack: StackId, _before: Before) -> Result<StackView, ErrorBody> {
-        Err(ErrorBody::not_found(format!("there is no stack `{stack}` any more")))
+        Ok(overviews::stack_view(stack))
     }
 
-    async fn host_view(&self, _host: HostName) -> Result<HostView, ErrorBody> {
-        Err(ErrorBody::not_found("no stack has such a host"))
+    async fn host_view(&self, host: HostName) -> Result<HostView, ErrorBody> {
+        Ok(overviews::host_view(host))
     }
 
     async fn source_views(&self) -> Result<Vec<SourceView>, ErrorBody> {
@@ -359,11 +360,7 @@ impl Backend for Memory {
     }
 
     async fn system_view(&self) -> Result<SystemView, ErrorBody> {
-        Err(ErrorBody::unavailable("there is no system in memory"))
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
+        Ok(overviews::system_view())
     }
 
     async fn health(&self) -> Result<(), String> {

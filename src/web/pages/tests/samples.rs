@@ -10,7 +10,7 @@ use crate::domain::{
     Revision, Role, RunId, RunMark, RunSpec, RuntimeSpec, Scope, Selection, SourceStatus, Span, StackId,
     StackOverview, StackPolicy, StackStatus, SyncStatus, Timestamp, Trigger,
 };
-use crate::web::pages::context::{Csrf, PageContext};
+use crate::web::pages::context::PageContext;
 
 /// When everything here is looked at.
 pub(super) fn now() -> Timestamp {
@@ -37,7 +37,7 @@ pub(super) fn line(digits: &str, subject: &str, author: &str, minutes: i64) -> (
 pub(super) fn context(uri: &str) -> PageContext {
     let caller =
         Caller { name: "ann".to_owned(), role: Role::Admin, scope: Scope::All, proof: Proof::Session };
-    PageContext::new(Some(caller), Some(Csrf("c0ffee".to_owned()).0), now(), &uri.parse().unwrap())
+    PageContext::new(Some(caller), Some("c0ffee".to_owned()), now(), &uri.parse().unwrap())
 }
 
 pub(super) fn mark(number: u64, mode: Mode, outcome: Option<Outcome>, minutes: i64, seconds: i64) -> RunMark {
