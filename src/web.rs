@@ -49,7 +49,6 @@ use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
     Caller, DriftReport, HostName, MergeRequestNumber, RunId, Scope, SourceName, StackId, StackStatus,
-    Timestamp,
 };
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
