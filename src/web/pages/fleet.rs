@@ -19,7 +19,7 @@ use super::words::{self, Tone, counted, pill};
 use crate::api::{Fleet, FleetStack};
 use crate::domain::{
     Applied, ChangeClass, CheckResult, CommitLine, HostMark, HostState, LastCheck, SourceName, SourceStatus,
-    Timestamp,
+    StackOverview, StackStatus, Timestamp,
 };
 use crate::web::Backend;
 use crate::web::fleet_routes::visible;
@@ -201,6 +201,16 @@ pub(super) struct StackRow<'a> {
 impl<'a> StackRow<'a> {
     pub(super) fn new(it: &'a FleetStack) -> Self {
         Self { it, standing: Standing::of(&it.overview) }
+    }
+
+    /// How it stands.
+    pub(super) fn overview(&self) -> &'a StackOverview {
+        &self.it.overview
+    }
+
+    /// What is shown of it anywhere.
+    pub(super) fn status(&self) -> &'a StackStatus {
+        &self.it.overview.status
     }
 
     fn urgency(&self) -> (Standing, bool) {
