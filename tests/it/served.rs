@@ -5,6 +5,7 @@ mod deliveries;
 mod described;
 mod documented;
 mod encrypted;
+mod expected;
 mod foreign;
 mod memory;
 mod overviews;
