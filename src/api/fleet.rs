@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Readiness, RunSummary, ServiceMode, StoreState};
 use crate::domain::{
-    CommitHash, CommitLine, DriftReport, Explanation, HeldLock, HostName, HostRun, HostState, HostStatus,
-    Revision, RunId, RunMark, RuntimeSpec, Scope, SourceName, SourceStatus, Span, StackId, StackOverview,
-    Timestamp,
+    CommitHash, CommitLine, DriftReport, Explanation, Grant, HeldLock, HostName, HostRun, HostState,
+    HostStatus, Revision, RunId, RunMark, RuntimeSpec, Scope, SourceName, SourceStatus, Span, StackId,
+    StackOverview, Timestamp,
 };
 
 /// What commits say, by their hashes. A commit that is not known any more is not in it.
@@ -131,6 +131,11 @@ impl HostView {
     pub fn within(mut self, scope: &Scope) -> Self {
         self.stacks.retain(|it| scope.has_stack(&it.stack));
         self.runs.retain(|it| scope.has_stack(&it.stack));
+        let named = |it: &HostInStack, commit: &CommitHash| {
+            [it.status.applied.as_ref(), it.status.attempted.as_ref(), Some(&it.head.commit)]
+                .contains(&Some(commit))
+        };
+        self.commits.retain(|commit, _| self.stacks.iter().any(|it| named(it, commit)));
         self
     }
 }
@@ -162,6 +167,24 @@ pub struct SourceView {
     /// Who sends deliveries of webhooks for it; absent if nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_from: Option<String>,
+}
+
+impl SourceView {
+    /// What is in a scope: nothing of a source of which nothing is in it. Of one that is in it in part, only the stacks
+    /// that it names are counted.
+    #[must_use]
+    pub fn within(self, scope: &Scope) -> Option<Self> {
+        let name = &self.status.name;
+        let stacks = match scope {
+            Scope::Only(grants) if !scope.has_source(name) => {
+                let named =
+                    grants.iter().filter(|it| matches!(it, Grant::Stack(stack) if stack.source == *name));
+                u32::try_from(named.count()).unwrap_or(u32::MAX)
+            }
+            _ => self.stacks,
+        };
+        scope.touches_source(name).then_some(Self { stacks, ..self })
+    }
 }
 
 /// All sources: `GET /api/v1/sources`.
@@ -308,7 +331,7 @@ impl SystemView {
     /// What is in a scope: the daemon itself, and of its work what is of the sources and stacks there.
     #[must_use]
     pub fn within(mut self, scope: &Scope) -> Self {
-        self.sources.retain(|it| scope.touches_source(&it.status.name));
+        self.sources = self.sources.into_iter().filter_map(|it| it.within(scope)).collect();
         self.live.retain(|it| scope.has_stack(&it.stack));
         self.queue.retain(|it| scope.has_stack(&it.stack));
         self.locks.retain(|it| scope.has_stack(&it.stack));

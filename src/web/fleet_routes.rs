@@ -62,8 +62,8 @@ pub(super) async fn sources<B: Backend>(
     State(backend): State<B>,
     Extension(by): Extension<Caller>,
 ) -> Answer<SourceList> {
-    let mut sources = backend.source_views().await?;
-    sources.retain(|it| by.scope.touches_source(&it.status.name));
+    let sources = backend.source_views().await?;
+    let sources = sources.into_iter().filter_map(|it| it.within(&by.scope)).collect();
     Ok(Json(SourceList { sources }))
 }
 

@@ -19,7 +19,11 @@ pub(super) struct Part {
 }
 
 fn svg(class: &str, width: f64, height: f64, said: &str) -> Tag {
-    let tag = Tag::new("svg").class(class).with("role", "img").with("aria-label", said);
+    drawing("img", class, width, height, said)
+}
+
+fn drawing(role: &str, class: &str, width: f64, height: f64, said: &str) -> Tag {
+    let tag = Tag::new("svg").class(class).with("role", role).with("aria-label", said);
     tag.with("viewBox", &format!("0 0 {width} {height}"))
 }
 
@@ -147,7 +151,8 @@ pub(super) fn timeline(context: &PageContext, runs: &[RunMark]) -> Markup {
         let label = Tag::new("text").number("x", x).number("y", HIGH + 15.0).with("text-anchor", anchor);
         inner.push(&label.text(&words::clock(context.now, run.decided_at)));
     }
-    svg("chart timeline", WIDE, HIGH + 20.0, &sum_up(runs)).number("width", WIDE).around(&inner)
+    // No image: there are links in it.
+    drawing("group", "chart timeline", WIDE, HIGH + 20.0, &sum_up(runs)).number("width", WIDE).around(&inner)
 }
 
 fn tone(run: &RunMark) -> Tone {

@@ -114,3 +114,19 @@ fn what_others_wrote_stays_text() {
         assert!(!text.contains("<script>alert") && !text.contains("<img"), "{text}");
     }
 }
+
+#[test]
+fn who_may_see_a_part_is_told_of_that_part_alone() {
+    let scope = crate::domain::Scope::Only(["infra/base".parse().unwrap()].into());
+    let fleet = samples::fleet().within(&scope);
+    assert_eq!((fleet.stacks.len(), fleet.sources.len()), (1, 1));
+    let host = views::host().within(&scope);
+    assert_eq!(host.stacks.len(), 1);
+    assert!(host.runs.iter().all(|it| it.stack.to_string() == "infra/base"));
+    let system = views::system().within(&scope);
+    let told = serde_json::to_string(&system).unwrap();
+    for foreign in ["edge", "office", "infra/web", "monitoring", "18204"] {
+        assert!(!told.contains(foreign), "{foreign}: {told}");
+    }
+    assert_eq!(system.sources[0].stacks, 1);
+}
