@@ -31,7 +31,7 @@ const PRIMARY: &str = "button primary";
 const DANGER: &str = "button danger";
 
 impl Act {
-    fn new(label: &'static str, call: String, title: String, class: &'static str) -> Self {
+    fn new(label: &'static str, call: &str, title: String, class: &'static str) -> Self {
         Self {
             label,
             call: format!("POST {call}"),
@@ -85,11 +85,11 @@ pub(super) fn of_stack(stack: &StackOverview) -> Vec<Act> {
     acts.push(check(stack, &base));
     acts.push(apply(stack, &base, acts.len() == 1));
     acts.push(if status.suspended.is_some() || status.hold.is_some() {
-        Act::new("Resume", format!("{base}/resume"), format!("Resume {}?", status.id), PLAIN)
+        Act::new("Resume", &format!("{base}/resume"), format!("Resume {}?", status.id), PLAIN)
             .says("Runs are started again, and a hold is ended: what is due begins at once.")
             .says(hosts_line(stack, "may be changed"))
     } else {
-        Act::new("Suspend", format!("{base}/suspend"), format!("Suspend {}?", status.id), PLAIN)
+        Act::new("Suspend", &format!("{base}/suspend"), format!("Suspend {}?", status.id), PLAIN)
             .says("No more runs of it are started, not even on request, until a person resumes it.")
             .says("A live run goes on to its end. Drift is not looked for meanwhile.")
     });
@@ -106,7 +106,7 @@ fn hosts_line(stack: &StackOverview, what: &str) -> String {
 fn apply(stack: &StackOverview, base: &str, first: bool) -> Act {
     let status = &stack.status;
     let class = if first { PRIMARY } else { PLAIN };
-    let mut act = Act::new("Apply", format!("{base}/apply"), format!("Apply {} now?", status.id), class)
+    let mut act = Act::new("Apply", &format!("{base}/apply"), format!("Apply {} now?", status.id), class)
         .says(format!("{} is applied by {}.", status.head.short(), status.policy.playbook))
         .says(hosts_line(stack, "may be changed"));
     if status.hosts.owed != 0 {
@@ -124,7 +124,7 @@ fn apply(stack: &StackOverview, base: &str, first: bool) -> Act {
 
 fn check(stack: &StackOverview, base: &str) -> Act {
     let id = &stack.status.id;
-    Act::new("Check", format!("{base}/plan"), format!("Check {id} now?"), PLAIN)
+    Act::new("Check", &format!("{base}/plan"), format!("Check {id} now?"), PLAIN)
         .says(format!("{} is looked at in check mode. Nothing is changed.", stack.status.head.short()))
         .says(hosts_line(stack, "are looked at"))
         .field("limit", "Only these hosts (as Ansible's --limit); empty for all")
@@ -133,7 +133,7 @@ fn check(stack: &StackOverview, base: &str) -> Act {
 /// Ends a live run.
 pub(super) fn cancel(live: &RunSpec, hosts: u32) -> Act {
     let title = format!("Cancel run {} of {}?", live.run, live.stack);
-    let mut act = Act::new("Cancel run", format!("/api/v1/runs/{}/cancel", live.run), title, DANGER)
+    let mut act = Act::new("Cancel run", &format!("/api/v1/runs/{}/cancel", live.run), title, DANGER)
         .says(format!("The {} of {} is ended now.", live.mode, live.revision.short()));
     if live.mode == Mode::Apply {
         let most = if hosts == 0 { "Hosts".to_owned() } else { format!("Up to {}", counted(hosts, "host")) };
@@ -147,7 +147,7 @@ pub(super) fn cancel(live: &RunSpec, hosts: u32) -> Act {
 fn approve_airbag(stack: &StackOverview, base: &str) -> Option<Act> {
     let hold = stack.status.airbag.as_ref().filter(|it| it.approved_by.is_none())?;
     let title = format!("Let the apply of {} begin?", hold.revision.short());
-    let mut act = Act::new("Approve", format!("{base}/approve"), title, PRIMARY)
+    let mut act = Act::new("Approve", &format!("{base}/approve"), title, PRIMARY)
         .says(hold.comparison.clone())
         .says("You approve of just these hosts and plays. If it asks for others, it waits again.");
     act.body = json!({"digest": hold.digest});
@@ -157,7 +157,7 @@ fn approve_airbag(stack: &StackOverview, base: &str) -> Option<Act> {
 fn approve_changes(stack: &StackOverview, base: &str) -> Option<Act> {
     let wanted = stack.status.approval.as_ref().filter(|it| it.approved.is_none())?;
     let title = format!("Approve {}?", wanted.revision.short());
-    let mut act = Act::new("Approve", format!("{base}/approve"), title, PRIMARY)
+    let mut act = Act::new("Approve", &format!("{base}/approve"), title, PRIMARY)
         .says(format!(
             "It would make {} on {}.",
             counted(wanted.changes, "change"),
@@ -179,7 +179,7 @@ fn approve_changes(stack: &StackOverview, base: &str) -> Option<Act> {
 /// Accepts a revision that does not descend from the admitted one.
 pub(super) fn approve_rewind(source: &SourceName, waiting: &Revision, stacks: impl Count) -> Act {
     let title = format!("Accept the rewritten history of {source}?");
-    let mut act = Act::new("Approve", format!("/api/v1/sources/{source}/approve"), title, DANGER)
+    let mut act = Act::new("Approve", &format!("/api/v1/sources/{source}/approve"), title, DANGER)
         .says(format!(
             "{} becomes the head, although it does not descend from what was admitted.",
             waiting.short()

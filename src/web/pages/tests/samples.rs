@@ -96,6 +96,7 @@ pub(super) fn spec(run: u64, stack: &StackId, mode: Mode) -> RunSpec {
 }
 
 /// A stack with so many hosts in each state, in the order of [`HostState::ALL`].
+#[expect(clippy::too_many_lines, reason = "a list of facts")]
 pub(super) fn stack(id: &str, each: [usize; 7], reason: &str) -> FleetStack {
     let id: StackId = id.parse().unwrap();
     let mut marks = Vec::new();
@@ -183,6 +184,7 @@ pub(super) fn stack(id: &str, each: [usize; 7], reason: &str) -> FleetStack {
     FleetStack { overview, commits: lines.into(), recent: recent(seed, Some(last)) }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of facts")]
 fn stacks() -> Vec<FleetStack> {
     let calm = "main@4f2a4f2a4f is applied on all hosts";
     let mut web = stack(

@@ -169,6 +169,7 @@ pub(super) fn host() -> HostView {
 }
 
 /// A daemon with everything going on.
+#[expect(clippy::too_many_lines, reason = "a list of facts")]
 pub(super) fn system() -> SystemView {
     let fleet = fleet();
     let Fleet { stacks, sources, .. } = &*fleet;
