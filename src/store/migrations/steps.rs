@@ -107,10 +107,9 @@ const MERGE_REQUESTS: [&str; 1] = ["CREATE TABLE merge_requests (
         source TEXT NOT NULL, number INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (source, number)
     ) STRICT, WITHOUT ROWID"];
 
-const OVERVIEWS: [&str; 2] = [
+const OVERVIEWS: [&str; 1] = [
     // All that a bar of a chart needs, so that no document is read for it.
     "CREATE INDEX runs_marks ON runs (stack, id, mode, trigger, outcome, decided_at, started_at, ended_at)",
-    "CREATE INDEX run_hosts_by_host ON run_hosts (host, run)",
 ];
 
 const TOTALS: [&str; 6] = [
