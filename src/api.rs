@@ -4,6 +4,7 @@
 //! fields may come, none is renamed. `docs/api.md` has an example of each.
 
 mod actions;
+mod alerts;
 mod audit;
 mod error;
 mod fleet;
@@ -18,7 +19,10 @@ mod status;
 mod tokens;
 mod value;
 
-pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
+pub use actions::{
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, BackupBody, CancelBody, PlanBody, PreviewBody,
+};
+pub use alerts::{AlertList, AlertTestBody, OpenAlert, ReceiverStatus};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode, Problem};
 pub use fleet::{

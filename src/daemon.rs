@@ -4,17 +4,21 @@
 
 mod access;
 mod acting;
+mod alert_desk;
+mod alerting;
 mod approving;
 mod asked_commit;
 mod asking;
 mod attic;
 mod auditing;
+mod backing;
 mod certifying;
 mod cleaning;
 pub mod clock;
 mod comment_input;
 mod confined;
 mod desk;
+mod examining;
 mod fetching;
 mod forging;
 mod hands;
@@ -33,6 +37,7 @@ mod record;
 mod recovery;
 mod reload;
 mod reporting;
+mod room;
 mod running;
 mod sandboxing;
 mod showing;
@@ -65,8 +70,11 @@ use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings, Tls};
 
+use alert_desk::AlertDesk;
+use alerting::Alerting;
 use auditing::Auditing;
 use desk::{Desk, Flags};
+pub use examining::{reach_sources, sandbox_available, system_ansible};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
@@ -99,9 +107,14 @@ pub fn read_config(options: &ServeOptions) -> Result<Config, Report> {
     Config::load(&options.config, options.credentials.as_deref(), &access::CHECKS)
 }
 
+/// The newest checkpoint of the audit chain that was kept in a directory, if there is one.
+pub fn newest_checkpoint(dir: &Path) -> Option<crate::domain::audit::Checkpoint> {
+    auditing::newest_of(dir)
+}
+
 /// Follows, runs and records until it is told to stop and nothing is live any more.
 pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> {
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     if !config.warnings.is_empty() {
         tracing::warn!("{}", config.warnings);
     }
@@ -119,11 +132,13 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     };
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    let looking = tokio::spawn(room::keep(Arc::clone(&tools)));
     let mut auditing = Auditing::new(Arc::clone(&tools));
     if let Err(error) = auditing.begin().await {
         tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
     }
     let auditing = tokio::spawn(auditing.keep(stop.subscribe()));
+    let alerting = tokio::spawn(Alerting::new(Arc::clone(&tools)).keep(stop.subscribe()));
     let attic = Arc::clone(&tools.attic);
     let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
@@ -131,31 +146,38 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     tracing::info!(url = desk.url.as_deref(), "ready");
     let inbox = desk.inbox.clone();
     let flags = Arc::clone(&desk.flags);
-    let listening = tokio::spawn(async move {
-        loop {
-            match signals.next().await {
-                Asked::Reload => inbox.reload().await,
-                Asked::Stop => {
-                    flags.stopping.store(true, Ordering::Relaxed);
-                    ServiceManager.stopping();
-                    inbox.send(Event::ShutdownRequested).await;
-                }
-            }
-        }
-    });
+    let listening = tokio::spawn(obey(signals, inbox, flags));
     main_loop.turn().await;
     listening.abort();
     housekeeping.abort();
+    looking.abort();
     emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;
     if let Err(error) = auditing.await {
         tracing::error!(%error, "the end of the audit chain is not signed");
     }
+    if alerting.await.is_err() {
+        tracing::warn!("nobody was told what happened last; the next daemon tells it");
+    }
     tools.git.close_connections().await;
     tools.store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Reloads and stops as the operating system asks.
+async fn obey(mut signals: Signals, inbox: Inbox, flags: Arc<Flags>) {
+    loop {
+        match signals.next().await {
+            Asked::Reload => inbox.reload().await,
+            Asked::Stop => {
+                flags.stopping.store(true, Ordering::Relaxed);
+                ServiceManager.stopping();
+                inbox.send(Event::ShutdownRequested).await;
+            }
+        }
+    }
 }
 
 /// Everything that is made ready before the loop turns.
@@ -176,8 +198,9 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     places
         .make()
         .context("failed to make the directories; look at `state_dir`, `cache_dir` and `run_dir`")?;
-    let (store, recovered) = Store::open(&places.store(), StoreSettings::default())?;
-    let Recovered { memory, live, seed } = recovered;
+    let settings = StoreSettings { free_floor_bytes: config.limits.free_disk, ..StoreSettings::default() };
+    let (store, recovered) = Store::open(&places.store(), settings)?;
+    let Recovered { memory, live, seed, restored } = recovered;
     recovery::sweep(&places.runs(), &live, place::remove);
     let metrics = Arc::new(Metrics::new()?);
     let (inbox, messages) = Inbox::new();
@@ -201,6 +224,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
         showing: Arc::new(Showing::new(Arc::clone(&tools))),
+        alerts: AlertDesk::new(Arc::clone(&tools)),
         metrics,
         flags,
         started_at,
@@ -223,6 +247,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
         unrecorded: None,
         stopping: false,
+        restored,
     };
     Ok(Started { desk, accounts, socket, tcp, tls, main_loop, tools, live })
 }

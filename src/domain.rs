@@ -10,11 +10,13 @@ pub mod secret;
 pub mod session;
 pub mod token;
 
+pub mod policy;
 pub mod request;
 pub mod signature;
 pub mod source;
 pub mod stack;
 
+pub mod alert;
 pub mod change;
 pub mod choice;
 pub mod delivery;
@@ -28,6 +30,7 @@ pub mod outcome;
 pub mod prediction;
 pub mod preview;
 pub mod recap;
+pub mod restored;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
@@ -46,6 +49,10 @@ pub mod memory;
 pub mod audit;
 
 pub use access::{Caller, Grant, Proof, Role, Scope};
+pub use alert::{
+    AlertFacts, AlertKey, AlertKind, AlertPolicy, AlertSeverity, AlertSubject, Condition, Hours, Notice,
+    NoticeState, Notification, NotificationState, Queued, Route, StackPattern, Template, Weekday,
+};
 pub use audit::{AuditHead, AuditRecord};
 pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
@@ -66,8 +73,9 @@ pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
-pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName, TokenName};
+pub use name::{HostName, NameError, ReceiverName, RunId, SourceName, StackId, StackName, TokenName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
+pub use policy::{ApplyPolicy, ApprovalPolicy, HealPolicy, StackPolicy};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
     AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy,
@@ -75,6 +83,7 @@ pub use preview::{
 };
 pub use recap::{HostEnd, HostStats, Recap, Tally};
 pub use request::Request;
+pub use restored::Restored;
 pub use revision::{CommitHash, Reference, Revision};
 pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
 pub use run_event::{
@@ -89,8 +98,8 @@ pub use source::{
     AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
 };
 pub use stack::{
-    ApplyPolicy, ApprovalFacts, ApprovalPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold,
-    Interruption, LockFacts, NarrowPlan, OwedVerify, PredictionTotals, ProbeFacts, StackFacts, StackPolicy,
+    ApprovalFacts, Attempt, CheckFacts, HealFacts, Hold, Interruption, LockFacts, NarrowPlan, OwedVerify,
+    PredictionTotals, ProbeFacts, StackFacts,
 };
 pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,

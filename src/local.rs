@@ -1,6 +1,9 @@
 //! Commands that need no daemon: they look at files, say what they think of them, or write some.
 
 mod audit;
+mod backup;
+mod doctor;
+mod machine;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -14,6 +17,8 @@ use driftless::domain::{Failure, SourceName};
 use driftless::error::ExitCode;
 
 pub(crate) use audit::{audit, needs_no_daemon};
+pub(crate) use backup::{backup, restore};
+pub(crate) use doctor::doctor;
 
 /// Writes a report to standard error, in colour on a terminal.
 pub(crate) fn complain(report: &Report) {

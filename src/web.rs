@@ -5,8 +5,10 @@
 //! TCP also takes deliveries of webhooks in, which prove their sender and only make the daemon look at a source sooner.
 
 mod accounts;
+mod alert_routes;
 mod api_routes;
 mod audit_routes;
+mod backup_routes;
 mod events;
 mod fleet_routes;
 mod gate;
@@ -31,6 +33,7 @@ use axum::http::HeaderMap;
 
 pub use accounts::{Accounts, Permission};
 pub use api_routes::api_router;
+pub use backup_routes::Download;
 pub use gate::{
     Attempt, Csrf, Gate, GateSettings, Keeper, Kept, Keys, Limiter, Network, Peer, ProofMark, Proved,
     Unproved,
@@ -41,14 +44,15 @@ pub use tls::{Identity, Tls, TlsError};
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
-    RunView, Status,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
+    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    RunFilter, RunList, RunView, Status,
 };
 use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, HostName, MergeRequestNumber, RunId, Scope, SourceName, StackId, StackStatus,
+    Caller, DriftReport, HostName, MergeRequestNumber, ReceiverName, RunId, Scope, SourceName, StackId,
+    StackStatus,
 };
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
@@ -152,6 +156,20 @@ pub trait Backend: Keeper + Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
     /// Erases the name of a person from the audit chain.
     fn erase(&self, name: String, by: Caller) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Makes a backup.
+    fn backup(
+        &self,
+        body: BackupBody,
+        by: Caller,
+    ) -> impl Future<Output = Result<Download, ErrorBody>> + Send;
+    /// What is wrong now, who was told, and what became of the messages.
+    fn alerts(&self) -> impl Future<Output = Result<AlertList, ErrorBody>> + Send;
+    /// Sends a message to a receiver and waits for what comes of it.
+    fn test_alert(
+        &self,
+        receiver: ReceiverName,
+        by: Caller,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// The merge requests that are followed.
     fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
     /// Records a request for a live preview.

@@ -195,6 +195,17 @@ pub const ROUTES: &[Route] = &[
         Subject::Source,
         "Accepts a revision that waits for a person.",
     ),
+    look(
+        "/api/v1/alerts",
+        Subject::Listed,
+        "What is wrong now, who was told, and what became of the messages.",
+    ),
+    act(
+        "/api/v1/alerts/test",
+        Role::Operator,
+        Subject::Daemon,
+        "Sends a message to a receiver, and says whether it arrived.",
+    ),
     look("/api/v1/audit", Subject::Listed, "Records of the audit chain, the older ones first."),
     act(
         "/api/v1/audit/erase",
@@ -213,6 +224,7 @@ pub const ROUTES: &[Route] = &[
         Subject::Source,
         "Asks for a live preview of a merge request.",
     ),
+    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file."),
     look("/api/v1/tokens", Subject::Daemon, "All tokens, without what makes them work.")
         .for_role(Role::Admin),
     act(

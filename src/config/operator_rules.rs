@@ -54,6 +54,9 @@ impl Rules<'_> {
         sign_in::check(value, self.findings);
         self.users(sources);
         self.aliases(value.named("aliases"));
+        if let Some(alerts) = value.get("alerts") {
+            super::alerts::check(alerts, self.findings);
+        }
         self.files(value);
     }
 

@@ -35,7 +35,7 @@ fn rows(text: &mut String, keys: &'static [Key], at: &str) {
         match &key.shape {
             Shape::Group(inner) | Shape::OneOf(inner) => rows(text, inner, &path),
             Shape::List(Shape::Group(inner)) => rows(text, inner, &format!("{path}.<n>")),
-            Shape::Named(rule, Shape::Group(inner), _) => {
+            Shape::Named(rule, Shape::Group(inner) | Shape::OneOf(inner), _) => {
                 rows(text, inner, &format!("{path}.{}", rule.placeholder));
             }
             _ => {}

@@ -78,6 +78,10 @@ configured_name!(
     StackName
 );
 configured_name!(
+    /// The operator's name of somebody or something that is told of alerts.
+    ReceiverName
+);
+configured_name!(
     /// What a token is called: by whom or what it is used.
     TokenName
 );

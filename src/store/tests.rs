@@ -1,6 +1,8 @@
 //! The store on real files: what was acknowledged is there, whatever happens.
 
 mod access;
+mod alerts;
+mod archive;
 mod audit;
 mod chosen;
 mod crash;

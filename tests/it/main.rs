@@ -3,7 +3,9 @@
 
 mod acceptance;
 mod access;
+mod alerted;
 mod audited;
+mod backup;
 mod browser;
 mod canary;
 mod crash;

@@ -8,17 +8,18 @@ use tokio::sync::watch;
 
 use axum::http::HeaderMap;
 use driftless::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, MergeRequestList, News, NewsChunk, NewsPosition, PlanBody,
-    PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
+    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
+use driftless::api::{News, NewsChunk, NewsPosition};
 use driftless::domain::{
-    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
-    RunEventKind, RunId, RunSpec, RuntimeSpec, Scope, Selection, SourceName, SourceStatus, Span, StackId,
-    StackStatus, Timestamp, Trigger,
+    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, ReceiverName, Run,
+    RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Scope, Selection, SourceName, SourceStatus, Span,
+    StackId, StackStatus, Timestamp, Trigger,
 };
-use driftless::web::{Backend, WebhookAnswer};
+use driftless::web::{Backend, Download, WebhookAnswer};
 
 use super::foreign::{self, GateOfMemory};
 use super::overviews;
@@ -172,7 +173,13 @@ impl Backend for Memory {
             sources: if self.foreign { vec![source("infra"), source("lab")] } else { vec![source("infra")] },
             stacks: self.stacks().await?,
             live: Vec::new(),
-            store: StoreState { writable: true, problem: None, size_bytes: 0 },
+            store: StoreState {
+                writable: true,
+                problem: None,
+                size_bytes: 0,
+                free_bytes: None,
+                read_only: false,
+            },
             url: None,
         })
     }
@@ -265,6 +272,13 @@ impl Backend for Memory {
         Ok(self.act(&by, &format!("plans {stack} on {:?}", body.limit)))
     }
 
+    async fn backup(&self, _body: BackupBody, by: Caller) -> Result<Download, ErrorBody> {
+        self.act(&by, "backs up");
+        let (sender, chunks) = tokio::sync::mpsc::channel(1);
+        sender.try_send(Ok("a backup".into())).expect("there is room");
+        Ok(Download { chunks })
+    }
+
     async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
         let sources: &[&str] = if self.foreign { &["infra", "lab"] } else { &[] };
         Ok(MergeRequestList { merge_requests: sources.iter().map(|it| foreign::merge_request(it)).collect() })
@@ -337,6 +351,14 @@ impl Backend for Memory {
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("erases {name}")))
+    }
+
+    async fn alerts(&self) -> Result<AlertList, ErrorBody> {
+        Ok(AlertList::default())
+    }
+
+    async fn test_alert(&self, receiver: ReceiverName, by: Caller) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("tries {receiver} out")))
     }
 
     async fn metrics(&self) -> String {

@@ -103,7 +103,13 @@ pub(super) fn system_view() -> SystemView {
         queue: Vec::new(),
         locks: Vec::new(),
         runtimes: Vec::new(),
-        store: StoreState { writable: true, problem: None, size_bytes: 0 },
+        store: StoreState {
+            writable: true,
+            problem: None,
+            size_bytes: 0,
+            free_bytes: None,
+            read_only: false,
+        },
         disk: DiskView {
             available_bytes: None,
             floor_bytes: 0,

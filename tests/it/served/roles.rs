@@ -106,6 +106,7 @@ pub(super) fn request(route: &Route, what: Named) -> Request<Body> {
         Method::Post if path.ends_with("/approve") => {
             ("POST", format!("{{\"commit\":\"{}\"}}", "ab".repeat(20)))
         }
+        Method::Post if path.ends_with("/test") => ("POST", "{\"receiver\":\"ops\"}".to_owned()),
         Method::Post if path.ends_with("/erase") => ("POST", "{\"name\":\"alice\"}".to_owned()),
         Method::Post if path.ends_with("/tokens") => {
             ("POST", "{\"name\":\"new\",\"role\":\"viewer\"}".to_owned())

@@ -223,7 +223,13 @@ pub(super) fn system() -> SystemView {
                 stacks: 2,
             },
         ],
-        store: StoreState { writable: true, problem: None, size_bytes: 734_003_200 },
+        store: StoreState {
+            writable: true,
+            problem: None,
+            size_bytes: 734_003_200,
+            free_bytes: None,
+            read_only: false,
+        },
         disk: DiskView {
             available_bytes: Some(48_000_000_000),
             floor_bytes: 1_073_741_824,
