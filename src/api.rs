@@ -7,6 +7,7 @@ mod actions;
 mod alerts;
 mod audit;
 mod error;
+mod fleet;
 mod listing;
 mod name;
 mod news;
@@ -24,6 +25,11 @@ pub use actions::{
 pub use alerts::{AlertList, AlertTestBody, OpenAlert, ReceiverStatus};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode, Problem};
+pub use fleet::{
+    AuditState, Before, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY, HostInStack,
+    HostList, HostOverview, HostView, Older, QueueEntry, RuntimeView, SourceList, SourceView, StackLock,
+    StackView, SystemView,
+};
 pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};
 pub use news::{News, NewsChunk, NewsPosition};

@@ -40,6 +40,7 @@ mod reporting;
 mod room;
 mod running;
 mod sandboxing;
+mod showing;
 mod signatures;
 mod telling;
 mod trail;
@@ -82,6 +83,7 @@ use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
+use showing::Showing;
 use telling::Board;
 use turning::Loop;
 
@@ -216,6 +218,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
+        showing: Arc::new(Showing::new(Arc::clone(&tools))),
         alerts: AlertDesk::new(Arc::clone(&tools)),
         metrics,
         flags,

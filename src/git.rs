@@ -12,6 +12,7 @@ mod compare;
 mod diagnose;
 mod error;
 mod history;
+mod line;
 mod local;
 mod merge;
 mod merge_request;

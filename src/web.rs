@@ -10,10 +10,12 @@ mod api_routes;
 mod audit_routes;
 mod backup_routes;
 mod events;
+mod fleet_routes;
 mod gate;
 mod listen;
 mod news;
 mod open_routes;
+mod pages;
 mod paging;
 mod reply;
 mod routes;
@@ -24,6 +26,7 @@ mod token_routes;
 mod webhooks;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -45,9 +48,11 @@ use crate::api::{
     CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
     RunFilter, RunList, RunView, Status,
 };
+use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, MergeRequestNumber, ReceiverName, RunId, Scope, SourceName, StackId, StackStatus,
+    Caller, DriftReport, HostName, MergeRequestNumber, ReceiverName, RunId, Scope, SourceName, StackId,
+    StackStatus,
 };
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
@@ -177,6 +182,20 @@ pub trait Backend: Keeper + Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;
+    /// All stacks at a glance. Not filtered: the server tells a caller what is in their scope.
+    fn fleet(&self) -> impl Future<Output = Result<Arc<Fleet>, ErrorBody>> + Send;
+    /// One stack with its history, from a run on downwards.
+    fn stack_view(
+        &self,
+        stack: StackId,
+        before: Before,
+    ) -> impl Future<Output = Result<StackView, ErrorBody>> + Send;
+    /// One host over all stacks. Not filtered.
+    fn host_view(&self, host: HostName) -> impl Future<Output = Result<HostView, ErrorBody>> + Send;
+    /// All sources. Not filtered.
+    fn source_views(&self) -> impl Future<Output = Result<Vec<SourceView>, ErrorBody>> + Send;
+    /// The daemon itself. Not filtered.
+    fn system_view(&self) -> impl Future<Output = Result<SystemView, ErrorBody>> + Send;
     /// Whether the loop turns; else a sentence.
     fn health(&self) -> impl Future<Output = Result<(), String>> + Send;
     /// Whether work is done; else a sentence.

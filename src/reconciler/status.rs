@@ -56,6 +56,12 @@ impl Reconciler {
         });
         names.collect()
     }
+
+    /// One of them.
+    pub(super) fn stack(&self, now: Timestamp, id: &StackId) -> Option<StackStatus> {
+        let source = self.sources.get(&id.source)?;
+        stack_status(id, source, source.stacks.get(&id.stack)?, &self.world(now))
+    }
 }
 
 fn not_a_descendant(name: &SourceName, waiting: &Revision, admitted: Option<&CommitHash>) -> Failure {

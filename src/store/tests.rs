@@ -8,7 +8,7 @@ mod chosen;
 mod crash;
 mod deliveries;
 mod events;
-mod fixture;
+pub(super) mod fixture;
 mod full_disk;
 mod journal;
 mod migrations;

@@ -65,7 +65,6 @@ async fn no_such_method<B: Backend>(State(backend): State<B>, request: Request) 
 
 pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match (route.method, route.path) {
-        (Method::Get, "/") => get(front),
         (Method::Get, "/metrics") => get(metrics::<B>),
         (Method::Get, "/healthz") => get(health::<B>),
         (Method::Get, "/readyz") => get(ready::<B>),
@@ -92,10 +91,6 @@ const FRONT: &str = concat!(
      /sign-in  a page to sign in\n/api/v1   the API, with a token\n\n\
      On the control node: `driftless status`.\n"
 );
-
-async fn front() -> &'static str {
-    FRONT
-}
 
 async fn metrics<B: Backend>(State(backend): State<B>) -> Response {
     ([(header::CONTENT_TYPE, METRICS_TYPE)], backend.metrics().await).into_response()

@@ -6,7 +6,7 @@ use axum::routing::MethodRouter;
 
 use super::gate::guard;
 use super::paging::tag;
-use super::{Backend, api_routes, open_routes, sign_in};
+use super::{Backend, api_routes, open_routes, pages, sign_in};
 use crate::api::{Listener, Method, ROUTES, Route};
 
 /// The routes that a listener serves.
@@ -24,5 +24,8 @@ pub(super) fn routes<B: Backend>(backend: &B, served: fn(Listener) -> bool) -> R
 }
 
 fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
-    api_routes::handler(route).or_else(|| sign_in::handler(route)).or_else(|| open_routes::handler(route))
+    api_routes::handler(route)
+        .or_else(|| sign_in::handler(route))
+        .or_else(|| pages::handler(route))
+        .or_else(|| open_routes::handler(route))
 }

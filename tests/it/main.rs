@@ -6,6 +6,7 @@ mod access;
 mod alerted;
 mod audited;
 mod backup;
+mod browser;
 mod canary;
 mod crash;
 mod drift;

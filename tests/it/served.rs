@@ -8,6 +8,7 @@ mod encrypted;
 mod foreign;
 mod kept_alive;
 mod memory;
+mod overviews;
 mod roles;
 mod sign_in;
 mod streams;

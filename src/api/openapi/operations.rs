@@ -9,6 +9,7 @@ use crate::api::{
     MergeRequestQuery, Method, News, NewsQuery, PREFIX, PlanBody, PreviewBody, RunList, RunQuery, RunView,
     SignInLink, StackList, StackQuery, Status, TokenBody, TokenList, TokenMade,
 };
+use crate::api::{Fleet, HostList, HostView, Older, SourceList, StackView, SystemView};
 use crate::domain::DriftReport;
 
 /// Makes the schema of a type.
@@ -99,6 +100,12 @@ pub(super) fn operation(method: Method, path: &str) -> Option<Operation> {
     Some(match (method, path.strip_prefix(PREFIX)?) {
         (Method::Get, "/status") => tells::<Status>("status"),
         (Method::Get, "/stacks") => tells::<StackList>("stacks").asked::<StackQuery>(),
+        (Method::Get, "/fleet") => tells::<Fleet>("fleet"),
+        (Method::Get, "/stacks/{source}/{stack}") => tells::<StackView>("stack").asked::<Older>(),
+        (Method::Get, "/sources") => tells::<SourceList>("sources"),
+        (Method::Get, "/hosts") => tells::<HostList>("hosts"),
+        (Method::Get, "/hosts/{host}") => tells::<HostView>("host"),
+        (Method::Get, "/system") => tells::<SystemView>("system"),
         (Method::Get, "/stacks/{source}/{stack}/explain") => tells::<Explanation>("explain"),
         (Method::Get, "/stacks/{source}/{stack}/drift") => tells::<DriftReport>("drift"),
         (Method::Post, "/stacks/{source}/{stack}/apply") => {

@@ -13,7 +13,7 @@ use driftless::api::{
     NewsPosition, PlanBody, PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode,
     Status, StoreState,
 };
-use driftless::api::{News, NewsChunk, NewsPosition};
+use driftless::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use driftless::domain::{
     Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, ReceiverName, Run,
     RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Scope, Selection, SourceName, SourceStatus, Span,
@@ -22,6 +22,7 @@ use driftless::domain::{
 use driftless::web::{Backend, Download, WebhookAnswer};
 
 use super::foreign::{self, GateOfMemory};
+use super::overviews;
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
@@ -362,6 +363,26 @@ impl Backend for Memory {
 
     async fn metrics(&self) -> String {
         self.metrics.0()
+    }
+
+    async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
+        Ok(Arc::default())
+    }
+
+    async fn stack_view(&self, stack: StackId, _before: Before) -> Result<StackView, ErrorBody> {
+        Ok(overviews::stack_view(stack))
+    }
+
+    async fn host_view(&self, host: HostName) -> Result<HostView, ErrorBody> {
+        Ok(overviews::host_view(host))
+    }
+
+    async fn source_views(&self) -> Result<Vec<SourceView>, ErrorBody> {
+        Ok(Vec::new())
+    }
+
+    async fn system_view(&self) -> Result<SystemView, ErrorBody> {
+        Ok(overviews::system_view())
     }
 
     async fn health(&self) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! Who each route is for, written down by hand.
+//! Who each route is for.
 
 use driftless::domain::Role;
 
@@ -30,6 +30,12 @@ pub(super) const EXPECTED: &[(&str, For)] = {
     &[
         ("GET /api/v1/status", Listed(Viewer)),
         ("GET /api/v1/stacks", Listed(Viewer)),
+        ("GET /api/v1/fleet", Listed(Viewer)),
+        ("GET /api/v1/stacks/{source}/{stack}", Stack(Viewer)),
+        ("GET /api/v1/sources", Listed(Viewer)),
+        ("GET /api/v1/hosts", Listed(Viewer)),
+        ("GET /api/v1/hosts/{host}", Listed(Viewer)),
+        ("GET /api/v1/system", Listed(Viewer)),
         ("GET /api/v1/stacks/{source}/{stack}/explain", Stack(Viewer)),
         ("GET /api/v1/stacks/{source}/{stack}/drift", Stack(Viewer)),
         ("POST /api/v1/stacks/{source}/{stack}/apply", Stack(Operator)),
@@ -44,18 +50,23 @@ pub(super) const EXPECTED: &[(&str, For)] = {
         ("GET /api/v1/events", Listed(Viewer)),
         ("POST /api/v1/runs/{run}/cancel", Run(Operator)),
         ("POST /api/v1/sources/{source}/approve", Source(Operator)),
-        ("GET /api/v1/alerts", Listed(Viewer)),
-        ("POST /api/v1/alerts/test", Daemon(Operator)),
         ("GET /api/v1/audit", Listed(Viewer)),
-        ("POST /api/v1/backup", Daemon(Admin)),
         ("POST /api/v1/audit/erase", Daemon(Admin)),
         ("GET /api/v1/merge-requests", Listed(Viewer)),
         ("POST /api/v1/sources/{source}/merge-requests/{number}/preview", Source(Operator)),
+        ("GET /api/v1/alerts", Listed(Viewer)),
+        ("POST /api/v1/alerts/test", Daemon(Operator)),
+        ("POST /api/v1/backup", Daemon(Admin)),
         ("GET /api/v1/tokens", Daemon(Admin)),
         ("POST /api/v1/tokens", Daemon(Admin)),
         ("POST /api/v1/tokens/{token}/revoke", Daemon(Admin)),
         ("POST /api/v1/sign-in-link", Daemon(Admin)),
-        ("GET /", Everybody(200)),
+        ("GET /", Listed(Viewer)),
+        ("GET /stacks/{source}/{stack}", Stack(Viewer)),
+        ("GET /hosts", Listed(Viewer)),
+        ("GET /hosts/{host}", Listed(Viewer)),
+        ("GET /system", Listed(Viewer)),
+        ("GET /assets/{file}", Everybody(200)),
         ("GET /metrics", Everybody(200)),
         ("GET /healthz", Everybody(200)),
         ("GET /readyz", Everybody(503)),
