@@ -6,6 +6,7 @@
 mod actions;
 mod audit;
 mod error;
+mod leaf;
 mod name;
 mod route;
 mod run;
@@ -15,6 +16,10 @@ mod value;
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode};
+pub use leaf::{
+    AuditStanding, CommitFacts, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition,
+    MergeRequestView, TaskFilter, TaskResults,
+};
 pub use name::{NameWanted, resolve_stack};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{

@@ -21,6 +21,7 @@ pub mod latency;
 pub mod lock;
 pub mod merge_request;
 pub mod outcome;
+pub mod outline;
 pub mod prediction;
 pub mod preview;
 pub mod recap;
@@ -60,6 +61,7 @@ pub use merge_request::{
 };
 pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
+pub use outline::{PlayOutline, ResultCounts, RunOutline, TaskOutline};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
     AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy,
