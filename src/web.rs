@@ -10,6 +10,7 @@ mod audit_routes;
 mod events;
 mod listen;
 mod open_routes;
+mod pages;
 mod reply;
 mod webhooks;
 
@@ -22,6 +23,7 @@ pub use accounts::{Accounts, Permission};
 pub use api_routes::api_router;
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
 pub use open_routes::open_router;
+pub use pages::{Csrf, pages_router};
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
@@ -29,7 +31,9 @@ use crate::api::{
     EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
     RunView, Status,
 };
-use crate::domain::{Caller, DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
+use crate::domain::{
+    Caller, DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus, Timestamp,
+};
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
 ///
@@ -133,6 +137,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;
+    /// What time it is, for pages that say how long ago something was.
+    fn now(&self) -> Timestamp;
     /// Whether the loop turns; else a sentence.
     fn health(&self) -> impl Future<Output = Result<(), String>> + Send;
     /// Whether work is done; else a sentence.

@@ -85,8 +85,24 @@ const fn open(path: &'static str, about: &'static str) -> Route {
     Route { listener: Listener::Tcp, method: Method::Get, path, access, subject, about }
 }
 
+const fn page(path: &'static str, subject: Subject, about: &'static str) -> Route {
+    let access = Access::Role(Role::Viewer);
+    Route { listener: Listener::Tcp, method: Method::Get, path, access, subject, about }
+}
+
+impl Route {
+    /// Whether it is a page for people, or what pages are made of, rather than a part of the API.
+    pub fn is_page(&self) -> bool {
+        let looks = self.method == Method::Get && !self.path.starts_with(PREFIX);
+        looks && (matches!(self.access, Access::Role(_)) || self.path == ASSETS)
+    }
+}
+
+/// Styles, scripts and the icon.
+const ASSETS: &str = "/assets/{file}";
+
 /// Every route there is.
-pub const ROUTES: [Route; 23] = [
+pub const ROUTES: [Route; 24] = [
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
     look("/api/v1/stacks", Subject::Listed, "All stacks."),
     look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
@@ -143,7 +159,8 @@ pub const ROUTES: [Route; 23] = [
         Subject::Source,
         "Asks for a live preview of a merge request.",
     ),
-    open("/", "A few lines that say where to look."),
+    page("/", Subject::Listed, "The fleet: all stacks, the worst first, and a map of their hosts."),
+    open(ASSETS, "What pages are made of: styles, scripts, the icon."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),
     open("/readyz", "200 while work is done, else 503 and why not."),
@@ -166,7 +183,8 @@ mod tests {
         for route in ROUTES {
             let on_socket = route.listener == Listener::Socket;
             assert_eq!(on_socket, route.path.starts_with(PREFIX), "{}", route.path);
-            assert_eq!(on_socket, matches!(route.access, Access::Role(_)), "{}", route.path);
+            let for_roles = on_socket || (route.is_page() && route.path != ASSETS);
+            assert_eq!(for_roles, matches!(route.access, Access::Role(_)), "{}", route.path);
             // What comes over TCP acts only if it is signed, and then only as a hint.
             let acts = route.method == Method::Post;
             assert_eq!(!on_socket && acts, route.access == Access::Senders, "{}", route.path);

@@ -301,6 +301,10 @@ impl Backend for Desk {
         })
     }
 
+    fn now(&self) -> Timestamp {
+        clock::now()
+    }
+
     async fn health(&self) -> Result<(), String> {
         match tokio::time::timeout(LOOP_ANSWERS_WITHIN, self.inbox.ask(|_, _| ())).await {
             Ok(Ok(())) => Ok(()),

@@ -9,6 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::Backend;
+use super::pages::pages_router;
 use super::reply::guard_headers;
 use super::webhooks::{Intake, receive};
 use crate::api::{Listener, Method, ROUTES, Route};
@@ -18,7 +19,8 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The routes of the TCP listener.
 pub fn open_router<B: Backend>(backend: B) -> Router {
-    let served = ROUTES.iter().filter(|it| it.listener == Listener::Tcp);
+    let served = ROUTES.iter().filter(|it| it.listener == Listener::Tcp && !it.is_page());
+    let pages = pages_router(backend.clone());
     served
         .fold(Router::new(), |router, route| {
             let handler = handler::<B>(route).expect("each route of TCP in the table has a handler");
@@ -28,11 +30,11 @@ pub fn open_router<B: Backend>(backend: B) -> Router {
         .layer(Extension(Intake::new()))
         .layer(middleware::from_fn(guard))
         .with_state(backend)
+        .merge(pages)
 }
 
 fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match (route.method, route.path) {
-        (Method::Get, "/") => get(front),
         (Method::Get, "/metrics") => get(metrics::<B>),
         (Method::Get, "/healthz") => get(health::<B>),
         (Method::Get, "/readyz") => get(ready::<B>),
@@ -52,10 +54,6 @@ const FRONT: &str = concat!(
      /webhooks/SOURCE  deliveries of a forge\n\n\
      Everything else is on the control node: `driftless status`.\n"
 );
-
-async fn front() -> &'static str {
-    FRONT
-}
 
 async fn metrics<B: Backend>(State(backend): State<B>) -> Response {
     ([(header::CONTENT_TYPE, METRICS_TYPE)], backend.metrics().await).into_response()

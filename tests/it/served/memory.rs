@@ -290,6 +290,10 @@ impl Backend for Memory {
         self.metrics.0()
     }
 
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
     async fn health(&self) -> Result<(), String> {
         Ok(())
     }
