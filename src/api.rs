@@ -17,8 +17,8 @@ pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelB
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode};
 pub use leaf::{
-    AuditStanding, CommitFacts, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition,
-    MergeRequestView, TaskFilter, TaskResults,
+    AuditStanding, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition, MergeRequestView,
+    TaskFilter, TaskResults,
 };
 pub use name::{NameWanted, resolve_stack};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};

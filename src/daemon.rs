@@ -19,6 +19,7 @@ mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
+mod leafing;
 mod live;
 pub mod logging;
 mod narrowing;
@@ -182,6 +183,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         started_at: clock::now(),
         mode: service_mode(&tools.config()),
         url: tcp.local_addr().ok().map(|it| format!("http://{it}")),
+        leaves: leafing::Leaves::new(&tools),
     };
     recovery::sweep(&tools.places.checkouts(), &live, |it| {
         tools.attic.put(it.to_owned());

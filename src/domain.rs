@@ -13,6 +13,7 @@ pub mod source;
 pub mod stack;
 
 pub mod change;
+pub mod commit;
 pub mod delivery;
 pub mod drift;
 pub mod findings;
@@ -46,6 +47,7 @@ pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use commit::{CommitFacts, CommitWords};
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};

@@ -49,7 +49,9 @@ use self::reader::Readers;
 use self::seal::Seal;
 use self::space::Ballast;
 use self::writer::{Command, Job, WAITING, Writer};
-use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
+use crate::domain::{
+    CommitHash, Decision, Event, Fact, Run, RunId, RunSpec, SourceName, TaskIdentity, TaskResult, Timestamp,
+};
 
 pub use self::audit::{AuditDatabase, AuditFilter, AuditRow, AuditState};
 pub use self::deliveries::RecordedDelivery;
@@ -184,6 +186,20 @@ impl Store {
     /// Runs, newest first.
     pub async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError> {
         let mut runs = self.read(move |db| runs::filtered(db, &filter)).await?;
+        for run in &mut runs {
+            self.seal.open_run(run);
+        }
+        Ok(runs)
+    }
+
+    /// Runs of one commit, newest first.
+    pub async fn runs_of_commit(
+        &self,
+        source: SourceName,
+        commit: CommitHash,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let mut runs = self.read(move |db| runs::of_commit(db, &source, &commit, limit)).await?;
         for run in &mut runs {
             self.seal.open_run(run);
         }

@@ -11,6 +11,8 @@ mod events;
 mod listen;
 mod open_routes;
 mod pages;
+mod record_routes;
+mod records;
 mod reply;
 mod webhooks;
 
@@ -24,6 +26,7 @@ pub use api_routes::api_router;
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
 pub use open_routes::open_router;
 pub use pages::{Csrf, pages_router};
+pub use records::Records;
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
@@ -39,7 +42,7 @@ use crate::domain::{
 ///
 /// Names are resolved and values are checked before any of these is called. An action answers when it is recorded,
 /// not when it is done.
-pub trait Backend: Clone + Send + Sync + 'static {
+pub trait Backend: Records + Clone + Send + Sync + 'static {
     /// Everything at a glance.
     fn status(&self) -> impl Future<Output = Result<Status, ErrorBody>> + Send;
     /// The names of all stacks, for finding the one that is meant.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunSummary;
 use crate::domain::{
-    AuditHead, CommitHash, FileChange, HostName, MergeRequestNumber, MergeRequestStatus, PredictionReport,
+    AuditHead, CommitFacts, CommitHash, HostName, MergeRequestNumber, MergeRequestStatus, PredictionReport,
     ResultStatus, SourceName, StackId, TaskOutline, TaskResult, Timestamp,
 };
 
@@ -67,32 +67,6 @@ pub struct LogPart {
     /// Whether the run is live, so that more may come.
     #[serde(default)]
     pub live: bool,
-}
-
-/// What a commit says of itself. Names of people without their addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommitFacts {
-    /// Its hash.
-    pub commit: CommitHash,
-    /// The first line of its message.
-    pub subject: String,
-    /// The rest of its message.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub body: String,
-    /// Who wrote it, as the commit says.
-    pub author: String,
-    /// When, as the commit says.
-    pub authored_at: Timestamp,
-    /// Who made the commit of it, where that is somebody else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub committer: Option<String>,
-    /// What it descends from directly.
-    pub parents: Vec<CommitHash>,
-    /// The files that differ from its first parent, in the order of their paths.
-    pub files: Vec<(String, FileChange)>,
-    /// How many more differ than are listed.
-    #[serde(default)]
-    pub files_left_out: u64,
 }
 
 /// A commit with what became of it: `GET /api/v1/sources/{source}/commits/{commit}`.
@@ -192,4 +166,3 @@ pub struct AuditStanding {
     #[serde(default)]
     pub key: Option<String>,
 }
-

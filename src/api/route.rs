@@ -102,7 +102,7 @@ impl Route {
 const ASSETS: &str = "/assets/{file}";
 
 /// Every route there is.
-pub const ROUTES: [Route; 24] = [
+pub const ROUTES: [Route; 38] = [
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
     look("/api/v1/stacks", Subject::Listed, "All stacks."),
     look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
@@ -141,6 +141,14 @@ pub const ROUTES: [Route; 24] = [
         Subject::Source,
         "Accepts a revision that waits for a person.",
     ),
+    look(
+        "/api/v1/runs/{run}/tasks",
+        Subject::Run,
+        "Plays and tasks of a run: how they ended, how long they took.",
+    ),
+    look("/api/v1/runs/{run}/tasks/{task}", Subject::Run, "The results of one task of a run."),
+    look("/api/v1/runs/{run}/log", Subject::Run, "The raw output of a run, where the operator has it kept."),
+    look("/api/v1/audit/standing", Subject::Daemon, "How far the audit chain goes, and whether it holds."),
     look("/api/v1/audit", Subject::Listed, "Records of the audit chain, the older ones first."),
     act(
         "/api/v1/audit/erase",
@@ -153,6 +161,16 @@ pub const ROUTES: [Route; 24] = [
         Subject::Listed,
         "The merge requests that are followed, and their previews.",
     ),
+    look(
+        "/api/v1/sources/{source}/merge-requests/{number}",
+        Subject::Source,
+        "One merge request with its previews.",
+    ),
+    look(
+        "/api/v1/sources/{source}/commits/{commit}",
+        Subject::Source,
+        "A commit: what it says, and where it is applied.",
+    ),
     act(
         "/api/v1/sources/{source}/merge-requests/{number}/preview",
         Role::Operator,
@@ -160,6 +178,18 @@ pub const ROUTES: [Route; 24] = [
         "Asks for a live preview of a merge request.",
     ),
     page("/", Subject::Listed, "The fleet: all stacks, the worst first, and a map of their hosts."),
+    page("/runs", Subject::Listed, "Runs, newest first."),
+    page("/runs/{run}", Subject::Run, "A run: live, with its results, differences and times."),
+    page("/runs/{run}/tasks/{task}", Subject::Run, "One task of a run on all its hosts."),
+    page("/runs/{run}/log", Subject::Run, "The raw output of a run, with its colours."),
+    page("/sources/{source}/commits/{commit}", Subject::Source, "A commit: what it did where."),
+    page("/merge-requests", Subject::Listed, "The merge requests that are followed."),
+    page(
+        "/sources/{source}/merge-requests/{number}",
+        Subject::Source,
+        "A merge request: what it would do, and what it did.",
+    ),
+    page("/audit", Subject::Listed, "The audit chain: who did what, and whether it holds."),
     open(ASSETS, "What pages are made of: styles, scripts, the icon."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),

@@ -24,6 +24,7 @@ use crate::web::{Backend, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
+use super::leafing::Leaves;
 use super::receiving::Receiving;
 use super::{acting, approving, clock, record, trail};
 
@@ -59,6 +60,7 @@ pub(super) struct Desk {
     pub(super) started_at: Timestamp,
     pub(super) mode: ServiceMode,
     pub(super) url: Option<String>,
+    pub(super) leaves: Arc<Leaves>,
 }
 
 impl From<Stopping> for ErrorBody {

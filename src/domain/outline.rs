@@ -170,7 +170,8 @@ impl RunOutline {
         task.ended_at = Some(at);
         task.counts.add(result);
         task.total_ms = task.total_ms.saturating_add(result.duration_ms);
-        let place = task.slowest.iter().position(|it| it.1 < result.duration_ms).unwrap_or(task.slowest.len());
+        let place =
+            task.slowest.iter().position(|it| it.1 < result.duration_ms).unwrap_or(task.slowest.len());
         if place < SLOWEST && result.duration_ms != 0 {
             task.slowest.insert(place, (result.host.clone(), result.duration_ms));
             task.slowest.truncate(SLOWEST);
@@ -209,7 +210,8 @@ mod tests {
     #[test]
     fn tasks_are_counted_and_timed() {
         let mut outline = RunOutline::default();
-        let play = RunEventKind::PlayStarted { name: "web".into(), hosts: 3, unknown: vec![], dynamic: false };
+        let play =
+            RunEventKind::PlayStarted { name: "web".into(), hosts: 3, unknown: vec![], dynamic: false };
         for event in [
             event(10, play),
             began(1, 10),

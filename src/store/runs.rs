@@ -9,7 +9,8 @@ use super::recorder::Progress;
 use super::seal::Seal;
 use super::{StoreError, totals};
 use crate::domain::{
-    Ending, HostName, HostStats, Run, RunId, RunSpec, StackId, TaskIdentity, TaskResult, Timestamp,
+    CommitHash, Ending, HostName, HostStats, Run, RunId, RunSpec, SourceName, StackId, TaskIdentity,
+    TaskResult, Timestamp,
 };
 
 /// Which runs to list, newest first.
@@ -172,6 +173,24 @@ pub(super) fn filtered(db: &Connection, filter: &RunFilter) -> Result<Vec<Run>, 
     }
     let query = format!("SELECT {COLUMNS} FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
     list(db, &query, params![before, limit], filter.hosts)
+}
+
+/// Runs of one commit of a source, newest first.
+pub(super) fn of_commit(
+    db: &Connection,
+    source: &SourceName,
+    commit: &CommitHash,
+    limit: u32,
+) -> Result<Vec<Run>, StoreError> {
+    // The expression is that of the index: the end of `main@sha1:…` is the commit.
+    let query = format!(
+        "SELECT {COLUMNS} FROM runs WHERE substr(spec ->> '$.revision', -40) = ?1 AND stack LIKE ?2
+            ORDER BY id DESC LIMIT ?3"
+    );
+    // `_` in a name would mean any letter, which is harmless with a prefix of so few sources, and is looked at again.
+    let mut runs = list(db, &query, params![commit.as_str(), format!("{source}/%"), limit.min(1000)], true)?;
+    runs.retain(|it| it.spec.stack.source == *source);
+    Ok(runs)
 }
 
 fn list(

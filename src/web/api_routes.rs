@@ -63,7 +63,8 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Post, "/sources/{source}/approve") => post(approve::<B>),
         (Method::Get, "/audit") => get(audit::<B>),
         (Method::Post, "/audit/erase") => post(erase::<B>),
-        _ => return None,
+        (Method::Get, path) => return super::record_routes::handler::<B>(path),
+        (Method::Post, _) => return None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod deliveries;
+mod leaves;
 mod memory;
 mod roles;
 

@@ -21,6 +21,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
         Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
         Step { number: 6, name: "deliveries of webhooks", statements: DELIVERIES.to_vec() },
+        Step { number: 7, name: "runs by their commit", statements: COMMITS.to_vec() },
     ]
 });
 
@@ -61,6 +62,9 @@ const BASE: [&str; 12] = [
     ) STRICT, WITHOUT ROWID",
     "CREATE INDEX journal_at ON journal (at)",
 ];
+
+/// The commit is the end of the revision.
+const COMMITS: [&str; 1] = ["CREATE INDEX runs_of_commit ON runs (substr(spec ->> '$.revision', -40), id)"];
 
 const DELIVERIES: [&str; 2] = [
     // AUTOINCREMENT: the newest have the highest numbers, also after all were forgotten.

@@ -7,6 +7,7 @@
 //! Sequences end with their line, so that one that is never closed hides at most the rest of a line.
 
 mod colour;
+pub(super) mod markup;
 #[cfg(test)]
 mod tests;
 
@@ -43,7 +44,6 @@ pub(super) struct Line {
 
 impl Line {
     /// Its text alone.
-    #[cfg(test)]
     pub(super) fn text(&self) -> String {
         self.spans.iter().map(|it| it.text.as_str()).collect()
     }

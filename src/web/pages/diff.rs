@@ -4,6 +4,7 @@
 //! whatever a host sends: what is left out is counted and said.
 
 mod lines;
+mod markup;
 mod prepared;
 #[cfg(test)]
 mod tests;
@@ -100,7 +101,8 @@ impl Cell {
     fn plain(number: usize, line: &str) -> Self {
         let ended = line.strip_suffix('\n');
         let (text, open_end) = (ended.unwrap_or(line), ended.is_none());
-        let text = text.strip_suffix('\r').map_or_else(|| clipped(text), |it| format!("{}\u{240d}", clipped(it)));
+        let text =
+            text.strip_suffix('\r').map_or_else(|| clipped(text), |it| format!("{}\u{240d}", clipped(it)));
         let parts = if text.is_empty() { Vec::new() } else { vec![Part::new(&text, false)] };
         Self { number, parts, open_end }
     }

@@ -19,6 +19,8 @@ use driftless::domain::{
 };
 use driftless::web::{Backend, WebhookAnswer};
 
+use super::leaves;
+
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
 
@@ -117,7 +119,7 @@ fn source() -> SourceStatus {
     }
 }
 
-fn spec() -> RunSpec {
+pub(super) fn spec() -> RunSpec {
     RunSpec {
         run: RunId(7),
         stack: "infra/web".parse().expect("a stack"),
@@ -173,10 +175,15 @@ impl Backend for Memory {
     }
 
     async fn runs(&self, _filter: RunFilter) -> Result<RunList, ErrorBody> {
-        Ok(RunList { runs: vec![RunSummary::from(&self.record())], more: false })
+        let mut runs = vec![RunSummary::from(&self.record())];
+        runs.extend((41..46).filter_map(|it| leaves::run(RunId(it))).map(|it| RunSummary::from(&it.run)));
+        Ok(RunList { runs, more: false })
     }
 
     async fn run(&self, run: RunId) -> Result<RunView, ErrorBody> {
+        if let Some(view) = leaves::run(run) {
+            return Ok(view);
+        }
         Self::known(run)?;
         Ok(RunView { run: self.record(), notable: Vec::new(), events_expired: false })
     }
@@ -218,7 +225,7 @@ impl Backend for Memory {
     }
 
     async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
-        Ok(MergeRequestList { merge_requests: Vec::new() })
+        Ok(MergeRequestList { merge_requests: leaves::merge_requests() })
     }
 
     async fn preview(
@@ -278,8 +285,8 @@ impl Backend for Memory {
 
     fn webhook_unread(&self, _source: &str) {}
 
-    async fn audit(&self, _query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        Ok(AuditList::default())
+    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
+        Ok(if query.newest { leaves::audit() } else { AuditList::default() })
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -291,7 +298,7 @@ impl Backend for Memory {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
+        leaves::now()
     }
 
     async fn health(&self) -> Result<(), String> {

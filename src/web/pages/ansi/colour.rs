@@ -97,9 +97,8 @@ fn of_256(number: u8) -> u8 {
 }
 
 fn nearest(wanted: [u8; 3]) -> u8 {
-    let distance = |it: &[u8; 3]| -> u32 {
-        it.iter().zip(wanted).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
-    };
+    let distance =
+        |it: &[u8; 3]| -> u32 { it.iter().zip(wanted).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum() };
     let nearest = (0..).zip(&SIXTEEN).min_by_key(|(_, it)| distance(it));
     nearest.map_or(0, |(place, _)| place)
 }

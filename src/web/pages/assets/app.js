@@ -163,6 +163,7 @@
   };
   document.addEventListener("visibilitychange", () => !document.hidden && missed && hint());
   document.addEventListener("close", () => missed && hint(), true);
+  document.addEventListener("page-stale", hint);
 
   // --- acts --------------------------------------------------------------------------------------------------------
   const toast = (words, bad) => {

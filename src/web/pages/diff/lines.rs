@@ -32,7 +32,8 @@ pub(super) fn compare(shown: &mut Shown, before: &str, after: &str) {
                 changed(shown, &[], &new[new_index..new_index + new_len], (0, new_index));
             }
             DiffOp::Replace { old_index, old_len, new_index, new_len } => {
-                let (gone, come) = (&old[old_index..old_index + old_len], &new[new_index..new_index + new_len]);
+                let (gone, come) =
+                    (&old[old_index..old_index + old_len], &new[new_index..new_index + new_len]);
                 changed(shown, gone, come, (old_index, new_index));
             }
         }
@@ -51,8 +52,11 @@ fn operations(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
         ops.push(DiffOp::Equal { old_index: 0, new_index: 0, len: head });
     }
     if old_len.saturating_mul(new_len) <= EFFORT {
-        let inner =
-            similar::capture_diff_slices(Algorithm::Myers, &old[head..head + old_len], &new[head..head + new_len]);
+        let inner = similar::capture_diff_slices(
+            Algorithm::Myers,
+            &old[head..head + old_len],
+            &new[head..head + new_len],
+        );
         ops.extend(inner.into_iter().map(|it| moved(it, head)));
     } else {
         ops.push(DiffOp::Replace { old_index: head, old_len, new_index: head, new_len });

@@ -20,7 +20,8 @@ pub(super) fn read(shown: &mut Shown, text: &str) {
 
 fn has_headings(text: &str) -> bool {
     let mut lines = text.lines();
-    lines.next().is_some_and(|it| it.starts_with("---")) && lines.next().is_some_and(|it| it.starts_with("+++"))
+    lines.next().is_some_and(|it| it.starts_with("---"))
+        && lines.next().is_some_and(|it| it.starts_with("+++"))
 }
 
 /// Where one is in a difference.

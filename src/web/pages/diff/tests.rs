@@ -11,9 +11,10 @@ fn of(before: &str, after: &str) -> Shown {
 /// Rows in short: what is on the left, a mark, what is on the right.
 fn short(shown: &Shown) -> Vec<String> {
     let text = |it: &Cell| {
-        let parts = it.parts.iter().map(|it| if it.strong { format!("[{}]", it.text) } else { it.text.clone() });
+        let parts =
+            it.parts.iter().map(|it| if it.strong { format!("[{}]", it.text) } else { it.text.clone() });
         let end = if it.open_end { "$" } else { "" };
-        format!("{} {}{end}", it.number, parts.collect::<String>())
+        format!("{} {}{end}", it.number, parts.concat())
     };
     let rows = shown.rows.iter().map(|it| match it {
         Row::Same(cell, new) => format!("{} = {new}", text(cell)),
@@ -66,7 +67,8 @@ fn the_missing_end_of_the_last_line_is_marked() {
 
 #[test]
 fn a_difference_of_the_module_is_read() {
-    let prepared = "--- before\n+++ after\n@@ -3,3 +3,3 @@\n same\n-old\n+new\n tail\n\\ No newline at end of file\n";
+    let prepared =
+        "--- before\n+++ after\n@@ -3,3 +3,3 @@\n same\n-old\n+new\n tail\n\\ No newline at end of file\n";
     let shown = shown(&Diff { prepared: prepared.to_owned(), ..Diff::default() });
     assert_eq!(
         short(&shown),
@@ -96,7 +98,7 @@ fn what_is_too_much_is_left_out_and_counted() {
 
 #[test]
 fn texts_without_anything_in_common_are_done_soon() {
-    let text = |mark: &str| (0..20_000).map(|it| format!("{mark}{it}\n")).collect::<String>();
+    let text = |mark: &str| (0..20_000).map(|it| format!("{mark}{it}\n")).collect::<Vec<_>>().concat();
     let started = Instant::now();
     let shown = of(&text("a"), &text("b"));
     assert_eq!(shown.rows.len(), ROWS_MAX);
