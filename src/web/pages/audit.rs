@@ -58,6 +58,12 @@ struct Row {
     hash: String,
 }
 
+impl Row {
+    fn is_loud(&self) -> bool {
+        self.tone != Tone::Quiet
+    }
+}
+
 /// The page.
 pub(super) async fn audit<B: Backend>(
     State(backend): State<B>,
@@ -188,9 +194,7 @@ fn tone(action: &str) -> Tone {
         "hosts_refused" | "run_stopped" | "cancel_requested" | "suspended" | "personal_erased" => {
             Tone::Notice
         }
-        "run_started" | "hosts_allowed" => Tone::Live,
-        "run_ended" | "revision_admitted" => Tone::Good,
-        it if it.ends_with("_approved") || it.ends_with("_requested") => Tone::Live,
+        it if it.ends_with("_approved") => Tone::Good,
         _ => Tone::Quiet,
     }
 }

@@ -52,6 +52,11 @@ impl MergeRequestPage<'_> {
         state_pill(self.seen)
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "called by templates, which borrow")]
+    fn counted(&self, count: &u32, noun: &str) -> String {
+        counted(u64::from(*count), noun)
+    }
+
     fn merged_by(&self) -> Option<&str> {
         match &self.seen.state {
             MergeRequestState::Merged { by, .. } => by.as_deref(),
@@ -237,8 +242,9 @@ impl LiveRow {
         outcome_pill(Some(self.outcome))
     }
 
-    fn seen(&self) -> String {
-        coverage_words(&self.coverage)
+    fn words(&self) -> String {
+        let (changes, hosts) = (counted(self.changes, "change"), counted(self.hosts as u64, "host"));
+        format!("{changes} on {hosts}; {}", coverage_words(&self.coverage))
     }
 }
 

@@ -12,7 +12,7 @@ use super::run::{counts_bar, detail_markup, place_words, result_words, task_word
 use super::words::{Tone, pill, took};
 use crate::api::{ErrorBody, NotableResult, TaskFilter, TaskResults};
 use crate::domain::{
-    HostName, NameError, ResultStatus, Run, RunId, Span, TaskIdentity, TaskNumber, TaskResult,
+    HostName, Mode, NameError, ResultStatus, Run, RunId, Span, TaskIdentity, TaskNumber, TaskResult,
 };
 use crate::web::Backend;
 
@@ -142,7 +142,7 @@ impl TaskPage<'_> {
     }
 
     fn counts(&self) -> Option<Markup> {
-        self.told.task.as_ref().map(|it| counts_bar(&it.counts))
+        self.told.task.as_ref().map(|it| counts_bar(&it.counts, self.run.spec.mode == Mode::Check))
     }
 
     fn length(&self) -> Option<String> {

@@ -15,7 +15,8 @@ impl Shown {
             let one = self.side();
             let rows: Markup = self.rows.iter().map(|it| row(it, one)).collect();
             let body = Tag::new("tbody").around(&rows);
-            let mut table = head(one);
+            let mut table = columns(one);
+            table.push(&head(one));
             table.push(&body);
             let class = if one.is_some() { "diff-table one" } else { "diff-table" };
             let table = Tag::new("table").class(class).around(&table);
@@ -51,6 +52,17 @@ impl Shown {
             None
         }
     }
+}
+
+/// The widths of the columns are those of these, since headings span several.
+fn columns(one: Option<bool>) -> Markup {
+    let col = |class: &str| Tag::new("col").class(class).void();
+    let side: Markup = [col("diff-col-no"), col("")].into_iter().collect();
+    let mut all = side.clone();
+    if one.is_none() {
+        all.push(&side);
+    }
+    Tag::new("colgroup").around(&all)
 }
 
 fn head(one: Option<bool>) -> Markup {

@@ -1,6 +1,6 @@
 //! What is recorded of a run beside its results: hosts, promises, the words of its commit.
 
-use crate::domain::{CommitWords, HostStats, MergeRequestStatus, PredictionReport, Run, TaskIdentity};
+use crate::domain::{CommitWords, HostStats, MergeRequestStatus, Mode, PredictionReport, Run, TaskIdentity};
 use crate::web::pages::markup::{Markup, Tag};
 use crate::web::pages::words::{Tone, pill};
 
@@ -9,6 +9,8 @@ use crate::web::pages::words::{Tone, pill};
 pub(super) struct HostRow {
     pub(super) host: String,
     pub(super) stats: HostStats,
+    /// Whether a check found that something would change on it.
+    would_change: bool,
 }
 
 impl HostRow {
@@ -24,7 +26,7 @@ impl HostRow {
         let it = &self.stats;
         if it.failed != 0 {
             Tone::Bad
-        } else if it.unreachable != 0 || it.unfinished {
+        } else if it.unreachable != 0 || it.unfinished || self.would_change {
             Tone::Notice
         } else {
             Tone::Good
@@ -41,7 +43,7 @@ impl HostRow {
     }
 
     /// How it ended, in a word.
-    pub(super) fn word(&self, live: bool) -> Markup {
+    pub(super) fn word(&self, run: &Run) -> Markup {
         let it = &self.stats;
         let word = if it.unreachable != 0 {
             "did not answer"
@@ -50,8 +52,8 @@ impl HostRow {
         } else if it.unfinished {
             "not to its end"
         } else if it.changed != 0 {
-            "changed"
-        } else if live {
+            if self.would_change { "would change" } else { "changed" }
+        } else if run.is_live() {
             return pill(Tone::Live, "so far ok");
         } else {
             "ok"
@@ -76,7 +78,11 @@ pub(super) fn host_rows(run: &Run, host: &str, status: &str) -> Vec<HostRow> {
     let mut rows: Vec<HostRow> = run
         .hosts
         .iter()
-        .map(|(name, stats)| HostRow { host: name.to_string(), stats: *stats })
+        .map(|(name, stats)| HostRow {
+            host: name.to_string(),
+            stats: *stats,
+            would_change: run.spec.mode == Mode::Check && stats.changed != 0,
+        })
         .filter(|it| (host.is_empty() || it.host.to_lowercase().contains(&host)) && it.is(status))
         .collect();
     rows.sort_by_key(HostRow::rank);

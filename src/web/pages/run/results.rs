@@ -44,6 +44,13 @@ pub(super) struct Section {
     pub(super) results: usize,
 }
 
+impl Section {
+    /// How many results it has, in words.
+    pub(super) fn count(&self) -> String {
+        counted(self.results as u64, "result")
+    }
+}
+
 /// One task.
 #[derive(Debug)]
 pub(super) struct TaskGroup {

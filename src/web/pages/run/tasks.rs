@@ -1,13 +1,13 @@
 //! Plays and tasks of a run, how long they took, and when.
 
 use super::facts::{place_words, task_words};
-use crate::domain::{ResultCounts, Run, RunOutline, Span, TaskOutline, Timestamp};
+use crate::domain::{Mode, ResultCounts, Run, RunOutline, Span, TaskOutline, Timestamp};
 use crate::web::pages::markup::{Markup, Tag};
 use crate::web::pages::words::{Tone, counted, took};
 
 /// The most tasks that are listed, and that are in the chart.
 const LISTED: usize = 500;
-const CHARTED: usize = 120;
+const CHARTED: usize = 60;
 
 /// How many of the slowest are named.
 const SLOWEST: usize = 8;
@@ -50,10 +50,12 @@ pub(super) struct TaskRow {
     pub(super) share: u64,
     pub(super) slowest: String,
     pub(super) is_live: bool,
+    /// Whether the run only looks.
+    check: bool,
 }
 
 impl TaskRow {
-    fn new(task: &TaskOutline, longest: Span, is_live: bool) -> Self {
+    fn new(task: &TaskOutline, longest: Span, run: &Run, is_live: bool) -> Self {
         let length = task.took();
         let share = length.as_millis() * 100 / longest.as_millis().max(1);
         let slowest = task.slowest.first().map(|(host, ms)| {
@@ -71,12 +73,13 @@ impl TaskRow {
             share: u64::try_from(share).unwrap_or(0),
             slowest: slowest.unwrap_or_default(),
             is_live,
+            check: run.spec.mode == Mode::Check,
         }
     }
 
     /// How its hosts ended: a bar of shares, and the words for them.
     pub(super) fn bar(&self) -> Markup {
-        counts_bar(&self.counts)
+        counts_bar(&self.counts, self.check)
     }
 
     /// The class of its row.
@@ -92,11 +95,11 @@ impl TaskRow {
 }
 
 /// What is counted, in the order in which it matters.
-fn parts(counts: &ResultCounts) -> [(u32, Tone, &'static str); 8] {
+fn parts(counts: &ResultCounts, check: bool) -> [(u32, Tone, &'static str); 8] {
     [
         (counts.failed, Tone::Bad, "failed"),
         (counts.unreachable, Tone::Bad, "unreachable"),
-        (counts.changed, Tone::Notice, "changed"),
+        (counts.changed, Tone::Notice, if check { "would change" } else { "changed" }),
         (counts.blind, Tone::Live, "not seen"),
         (counts.for_real, Tone::Live, "for real"),
         (counts.ignored, Tone::Quiet, "tolerated"),
@@ -106,9 +109,9 @@ fn parts(counts: &ResultCounts) -> [(u32, Tone, &'static str); 8] {
 }
 
 /// `3 failed · 12 ok`, each in its colour.
-pub(in crate::web::pages) fn counts_bar(counts: &ResultCounts) -> Markup {
+pub(in crate::web::pages) fn counts_bar(counts: &ResultCounts, check: bool) -> Markup {
     let mut all = Markup::default();
-    for (at, (count, tone, word)) in parts(counts).into_iter().filter(|it| it.0 != 0).enumerate() {
+    for (at, (count, tone, word)) in parts(counts, check).into_iter().filter(|it| it.0 != 0).enumerate() {
         if at != 0 {
             all.push(&Tag::new("span").class("muted").text(" \u{b7} "));
         }
@@ -122,7 +125,7 @@ pub(super) fn tasks(run: &Run, outline: Option<&RunOutline>, text: &str) -> Task
     let Some(outline) = outline else { return Tasks { unknown: true, complete: true, ..Tasks::default() } };
     let longest = outline.tasks.iter().map(TaskOutline::took).max().unwrap_or(Span::ZERO);
     let last = outline.tasks.last().map(|it| it.task);
-    let row = |it: &TaskOutline| TaskRow::new(it, longest, run.is_live() && last == Some(it.task));
+    let row = |it: &TaskOutline| TaskRow::new(it, longest, run, run.is_live() && last == Some(it.task));
     let text = text.to_lowercase();
     let has = |it: &&TaskOutline| {
         text.is_empty()
@@ -168,7 +171,7 @@ fn chart(run: &Run, outline: &RunOutline) -> Option<Markup> {
     }
     let mut shown = outline.slowest(CHARTED);
     shown.sort_by_key(|it| it.task);
-    let (width, bar) = (960.0, 7.0);
+    let (width, bar) = (320.0, 8.0);
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^52")]
     let x = |at: Timestamp| at.duration_since(started).as_millis() as f64 / whole as f64 * width;
     #[expect(clippy::cast_precision_loss, reason = "there are few bars")]
