@@ -7,25 +7,35 @@ mod actions;
 mod audit;
 mod error;
 mod leaf;
+mod listing;
 mod name;
+mod news;
+mod openapi;
+mod query;
 mod route;
 mod run;
 mod status;
+mod tokens;
 mod value;
 
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
-pub use error::{ErrorBody, ErrorCode};
+pub use error::{ErrorBody, ErrorCode, Problem};
 pub use leaf::{
     AuditStanding, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition, MergeRequestView,
-    TaskFilter, TaskResults,
+    TaskFilter, TaskQuery, TaskResults,
 };
+pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};
+pub use news::{News, NewsChunk, NewsPosition};
+pub use openapi::document;
+pub use query::{EventQuery, NewsQuery, RunQuery, checked_count};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,
 };
 pub use status::{MergeRequestList, Readiness, ServiceMode, StackList, Status, StoreState};
+pub use tokens::{SignInLink, TokenBody, TokenList, TokenMade, TokenView};
 pub use value::{RevisionAsked, check_limit, check_reason, check_tag, check_tags};
 
 /// The same as in the core: why a stack did, does or does not run.

@@ -19,6 +19,7 @@ mod progress;
 mod render;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod when;
 
 pub use audit::{AuditCommand, AuditShow, AuditVerify, audit_key, audit_verdict};
@@ -29,6 +30,7 @@ pub use command::{
 };
 pub use console::Console;
 pub use escape::{escape, escape_json};
+pub use tokens::{TokenCommand, TokenCreate};
 
 use clap::{CommandFactory, Parser};
 

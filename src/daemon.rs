@@ -9,6 +9,7 @@ mod asked_commit;
 mod asking;
 mod attic;
 mod auditing;
+mod certifying;
 mod cleaning;
 pub mod clock;
 mod comment_input;
@@ -19,6 +20,7 @@ mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
+mod keeping;
 mod leafing;
 mod live;
 pub mod logging;
@@ -35,6 +37,7 @@ mod reporting;
 mod running;
 mod sandboxing;
 mod signatures;
+mod telling;
 mod trail;
 mod turning;
 
@@ -60,16 +63,18 @@ use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
-use crate::web::{self, Accounts, SocketSettings};
+use crate::web::{self, Accounts, SocketSettings, Tls};
 
 use auditing::Auditing;
 use desk::{Desk, Flags};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
+use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
+use telling::Board;
 use turning::Loop;
 
 /// How many hints of watched repositories may wait.
@@ -100,11 +105,17 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
         tracing::warn!("{}", config.warnings);
     }
     let started = start(&options, config).await?;
-    let Started { desk, accounts, socket, tcp, main_loop, tools, live } = started;
+    let Started { desk, accounts, socket, tcp, tls, main_loop, tools, live } = started;
     let (stop, _) = watch::channel(false);
     let mut servers = JoinSet::new();
     servers.spawn(web::serve_socket(socket, accounts, desk.clone(), stopped(stop.subscribe())));
-    servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
+    match tls {
+        None => servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe()))),
+        Some(tls) => {
+            drop(tokio::spawn(certifying::keep(Arc::clone(&tools), Arc::clone(&tls))));
+            servers.spawn(web::serve_tls(tcp, tls, desk.clone(), stopped(stop.subscribe())))
+        }
+    };
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
     let mut auditing = Auditing::new(Arc::clone(&tools));
@@ -152,6 +163,7 @@ struct Started {
     accounts: Accounts,
     socket: UnixListener,
     tcp: TcpListener,
+    tls: Option<Arc<Tls>>,
     main_loop: Loop,
     tools: Arc<Tools>,
     live: Vec<Run>,
@@ -171,18 +183,27 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let flags = Arc::new(Flags::writable());
     let accounts = Accounts::new(rustix::process::geteuid().as_raw(), Some(config.admin_group.clone()));
     let socket = web::bind_socket(&SocketSettings { path: places.socket(), accounts: accounts.clone() })?;
+    let tls = certifying::begin(config.tls.as_ref()).map_err(|it| anyhow::anyhow!("{it}"))?;
     let tcp = web::bind_tcp(config.listen, !config.listen.ip().is_loopback()).await?;
     let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
+    let started_at = clock::now();
+    let board = Arc::new(Board::new(started_at.as_microsecond().unsigned_abs()));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = tcp.local_addr().ok().map(|it| format!("{scheme}://{it}"));
+    let keeping = Keeping::begin(Arc::clone(&tools), url.clone()).await?;
     let desk = Desk {
         inbox: inbox.clone(),
+        board: Arc::clone(&board),
+        tls: tls.clone(),
+        keeping: Arc::new(keeping),
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
         metrics,
         flags,
-        started_at: clock::now(),
+        started_at,
         mode: service_mode(&tools.config()),
-        url: tcp.local_addr().ok().map(|it| format!("http://{it}")),
+        url,
         leaves: leafing::Leaves::new(&tools),
     };
     recovery::sweep(&tools.places.checkouts(), &live, |it| {
@@ -196,12 +217,13 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store,
         hands: Hands::new(Arc::clone(&tools), watcher(&inbox)),
         inbox: messages,
+        board,
         service: ServiceManager,
         reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
         unrecorded: None,
         stopping: false,
     };
-    Ok(Started { desk, accounts, socket, tcp, main_loop, tools, live })
+    Ok(Started { desk, accounts, socket, tcp, tls, main_loop, tools, live })
 }
 
 #[expect(clippy::too_many_arguments, reason = "it only puts together what was made")]

@@ -4,8 +4,11 @@
 pub mod access;
 pub mod failure;
 pub mod name;
+pub mod outbound;
 pub mod revision;
 pub mod secret;
+pub mod session;
+pub mod token;
 
 pub mod request;
 pub mod signature;
@@ -13,6 +16,7 @@ pub mod source;
 pub mod stack;
 
 pub mod change;
+pub mod choice;
 pub mod commit;
 pub mod delivery;
 pub mod drift;
@@ -29,6 +33,7 @@ pub mod recap;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
+pub(crate) mod schema;
 pub mod verdict;
 pub mod window;
 
@@ -47,6 +52,7 @@ pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use choice::RunChoice;
 pub use commit::{CommitFacts, CommitWords};
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
@@ -61,7 +67,7 @@ pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
-pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
+pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName, TokenName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use outline::{PlayOutline, ResultCounts, RunOutline, TaskOutline};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
@@ -79,6 +85,7 @@ pub use run_event::{
 };
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
+pub use session::Session;
 pub use signature::{Sighting, SignaturePolicy, SignatureRules};
 pub use source::{
     AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
@@ -91,6 +98,7 @@ pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,
     SyncStatus,
 };
+pub use token::{SecretHash, Token, TokenId, TokenState};
 pub use total::{LastEnd, Total};
 pub use verdict::{Coverage, Verdict};
 pub use window::{Freeze, Window, WindowState, Windows, Zone, ZoneError};

@@ -10,8 +10,10 @@
 //! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes and what it said, of all
 //! results of a run at most 32 MiB; a journal line is as large as its event, and idle polling writes none.
 
+mod access;
 mod audit;
 mod backup;
+mod chosen;
 mod columns;
 mod connection;
 mod deliveries;
@@ -28,6 +30,7 @@ mod recorder;
 mod recover;
 mod retention;
 mod runs;
+mod scope;
 mod seal;
 mod space;
 mod totals;
@@ -49,9 +52,7 @@ use self::reader::Readers;
 use self::seal::Seal;
 use self::space::Ballast;
 use self::writer::{Command, Job, WAITING, Writer};
-use crate::domain::{
-    CommitHash, Decision, Event, Fact, Run, RunId, RunSpec, SourceName, TaskIdentity, TaskResult, Timestamp,
-};
+use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
 
 pub use self::audit::{AuditDatabase, AuditFilter, AuditRow, AuditState};
 pub use self::deliveries::RecordedDelivery;
@@ -186,20 +187,6 @@ impl Store {
     /// Runs, newest first.
     pub async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError> {
         let mut runs = self.read(move |db| runs::filtered(db, &filter)).await?;
-        for run in &mut runs {
-            self.seal.open_run(run);
-        }
-        Ok(runs)
-    }
-
-    /// Runs of one commit, newest first.
-    pub async fn runs_of_commit(
-        &self,
-        source: SourceName,
-        commit: CommitHash,
-        limit: u32,
-    ) -> Result<Vec<Run>, StoreError> {
-        let mut runs = self.read(move |db| runs::of_commit(db, &source, &commit, limit)).await?;
         for run in &mut runs {
             self.seal.open_run(run);
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RunSummary;
+use super::{ErrorBody, RunSummary, checked_count};
 use crate::domain::{
     AuditHead, CommitFacts, CommitHash, HostName, MergeRequestNumber, MergeRequestStatus, PredictionReport,
     ResultStatus, SourceName, StackId, TaskOutline, TaskResult, Timestamp,
@@ -30,8 +30,34 @@ impl TaskFilter {
     pub const MOST: u32 = 1_000;
 }
 
+/// The query of `GET /api/v1/runs/{run}/tasks/{task}`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskQuery {
+    /// Only with this status.
+    pub status: Option<ResultStatus>,
+    /// Only those that changed something, or would.
+    pub changed: bool,
+    /// Only of this host, by its whole name.
+    pub host: Option<String>,
+    /// So many of the first ones are left out: to page on.
+    pub skip: u32,
+    /// How many at most.
+    #[schemars(range(min = 1, max = 1000))]
+    pub count: Option<u32>,
+}
+
+impl TaskQuery {
+    /// What it asks for.
+    pub fn filter(self) -> Result<TaskFilter, ErrorBody> {
+        let count = checked_count(self.count, TaskFilter::USUAL, TaskFilter::MOST)?;
+        let host = self.host.map(HostName::new);
+        Ok(TaskFilter { status: self.status, changed: self.changed, host, skip: self.skip, count })
+    }
+}
+
 /// The results of one task of a run: `GET /api/v1/runs/{run}/tasks/{task}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskResults {
     /// The task; `null` if its beginning is not recorded.
     #[serde(default)]
@@ -44,7 +70,10 @@ pub struct TaskResults {
 }
 
 /// A place in the raw output of a run. 0 and 0 is its beginning; other values were told by the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
 pub struct LogPosition {
     /// The place in the file.
     #[serde(default)]
@@ -55,7 +84,7 @@ pub struct LogPosition {
 }
 
 /// A part of the raw output of a run, whole lines as far as there are any: `GET /api/v1/runs/{run}/log`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LogPart {
     /// The text, secrets taken out; it may hold whatever programs write for terminals.
     pub text: String,
@@ -70,7 +99,7 @@ pub struct LogPart {
 }
 
 /// A commit with what became of it: `GET /api/v1/sources/{source}/commits/{commit}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommitView {
     /// The source.
     pub source: SourceName,
@@ -99,7 +128,7 @@ impl CommitView {
 }
 
 /// A merge request that brought a commit, or proposes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommitMergeRequest {
     /// Its number.
     pub number: MergeRequestNumber,
@@ -113,7 +142,7 @@ pub struct CommitMergeRequest {
 }
 
 /// Where a commit is applied within one stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommitOnStack {
     /// The stack.
     pub stack: StackId,
@@ -129,7 +158,7 @@ pub struct CommitOnStack {
 }
 
 /// A merge request with its place on the forge: `GET /api/v1/sources/{source}/merge-requests/{number}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MergeRequestView {
     /// All that is known of it.
     #[serde(flatten)]
@@ -146,7 +175,7 @@ pub struct MergeRequestView {
 }
 
 /// What is known of the audit chain as a whole: `GET /api/v1/audit/standing`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditStanding {
     /// How far it goes.
     pub head: AuditHead,
@@ -161,6 +190,7 @@ pub struct AuditStanding {
     pub checkpoint: Option<u64>,
     /// When it was signed.
     #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub checkpoint_at: Option<Timestamp>,
     /// The public key that signs.
     #[serde(default)]

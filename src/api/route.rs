@@ -47,10 +47,24 @@ pub enum Subject {
 /// Where a route is served, and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Listener {
-    /// The unix socket, which knows who is at the other end.
+    /// The unix socket alone, where the kernel says who is at the other end.
     Socket,
-    /// The TCP listener, which does not.
+    /// The TCP listener alone, where callers prove who they are by a token or a session.
     Tcp,
+    /// Either.
+    Both,
+}
+
+impl Listener {
+    /// Whether the unix socket serves it.
+    pub fn is_socket(self) -> bool {
+        self != Self::Tcp
+    }
+
+    /// Whether the TCP listener serves it.
+    pub fn is_tcp(self) -> bool {
+        self != Self::Socket
+    }
 }
 
 /// One route.
@@ -72,12 +86,12 @@ pub struct Route {
 
 const fn look(path: &'static str, subject: Subject, about: &'static str) -> Route {
     let access = Access::Role(Role::Viewer);
-    Route { listener: Listener::Socket, method: Method::Get, path, access, subject, about }
+    Route { listener: Listener::Both, method: Method::Get, path, access, subject, about }
 }
 
 const fn act(path: &'static str, role: Role, subject: Subject, about: &'static str) -> Route {
     let access = Access::Role(role);
-    Route { listener: Listener::Socket, method: Method::Post, path, access, subject, about }
+    Route { listener: Listener::Both, method: Method::Post, path, access, subject, about }
 }
 
 const fn open(path: &'static str, about: &'static str) -> Route {
@@ -101,8 +115,30 @@ impl Route {
 /// Styles, scripts and the icon.
 const ASSETS: &str = "/assets/{file}";
 
+const fn take(path: &'static str, about: &'static str) -> Route {
+    let (access, subject) = (Access::Everybody, Subject::Nothing);
+    Route { listener: Listener::Tcp, method: Method::Post, path, access, subject, about }
+}
+
+impl Route {
+    /// The same elsewhere.
+    const fn on(self, listener: Listener) -> Self {
+        Self { listener, ..self }
+    }
+
+    /// The same for those with this role.
+    const fn for_role(self, role: Role) -> Self {
+        Self { access: Access::Role(role), ..self }
+    }
+
+    /// Whether it is of the API, which answers in JSON; everything else is for browsers and other programs.
+    pub fn is_api(&self) -> bool {
+        self.path.starts_with(PREFIX)
+    }
+}
+
 /// Every route there is.
-pub const ROUTES: [Route; 38] = [
+pub const ROUTES: &[Route] = &[
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
     look("/api/v1/stacks", Subject::Listed, "All stacks."),
     look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
@@ -134,6 +170,8 @@ pub const ROUTES: [Route; 38] = [
     look("/api/v1/runs", Subject::Listed, "Runs, newest first."),
     look("/api/v1/runs/{run}", Subject::Run, "One run with its recap and its notable results."),
     look("/api/v1/runs/{run}/events", Subject::Run, "What Ansible told, one JSON object a line."),
+    look("/api/v1/openapi.json", Subject::Listed, "This API as an OpenAPI document."),
+    look("/api/v1/events", Subject::Listed, "What changes, as it changes: server-sent events."),
     act("/api/v1/runs/{run}/cancel", Role::Operator, Subject::Run, "Ends a live run."),
     act(
         "/api/v1/sources/{source}/approve",
@@ -191,6 +229,34 @@ pub const ROUTES: [Route; 38] = [
     ),
     page("/audit", Subject::Listed, "The audit chain: who did what, and whether it holds."),
     open(ASSETS, "What pages are made of: styles, scripts, the icon."),
+    look("/api/v1/tokens", Subject::Daemon, "All tokens, without what makes them work.")
+        .for_role(Role::Admin),
+    act(
+        "/api/v1/tokens",
+        Role::Admin,
+        Subject::Daemon,
+        "Makes a token, which this answer tells and nothing else.",
+    ),
+    act(
+        "/api/v1/tokens/{token}/revoke",
+        Role::Admin,
+        Subject::Daemon,
+        "Revokes a token, by its id or its name, and ends the sessions that it began.",
+    ),
+    act(
+        "/api/v1/sign-in-link",
+        Role::Admin,
+        Subject::Daemon,
+        "Makes a link that signs a browser in as the caller, once.",
+    )
+    .on(Listener::Socket),
+    open("/sign-in", "A page to sign in: with a token, a link or an account elsewhere."),
+    open("/sign-in.js", "The little that page needs."),
+    take("/sign-in", "Signs in with a token or the code of a link."),
+    open("/sign-in/oidc", "Sends a browser to the provider of accounts."),
+    open("/sign-in/oidc/done", "Where the provider sends it back to."),
+    take("/sign-in/oidc", "Signs in as the account that the provider vouches for."),
+    act("/sign-out", Role::Viewer, Subject::Nothing, "Ends the session.").on(Listener::Tcp),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),
     open("/readyz", "200 while work is done, else 503 and why not."),
@@ -209,21 +275,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_acts_is_on_the_socket_for_administrators_or_signed() {
+    fn what_acts_is_for_those_who_have_a_role_or_sign() {
         for route in ROUTES {
-            let on_socket = route.listener == Listener::Socket;
-            assert_eq!(on_socket, route.path.starts_with(PREFIX), "{}", route.path);
-            let for_roles = on_socket || (route.is_page() && route.path != ASSETS);
-            assert_eq!(for_roles, matches!(route.access, Access::Role(_)), "{}", route.path);
-            // What comes over TCP acts only if it is signed, and then only as a hint.
+            let has_role = matches!(route.access, Access::Role(_));
+            assert!(has_role || !route.is_api(), "{}", route.path);
+            assert!(!route.listener.is_socket() || route.is_api(), "{}", route.path);
+            // What strangers may post is a proof of who they are, and does nothing without one.
+            let proof = ["/sign-in", "/sign-in/oidc"].contains(&route.path);
             let acts = route.method == Method::Post;
-            assert_eq!(!on_socket && acts, route.access == Access::Senders, "{}", route.path);
+            assert!(!acts || has_role || proof || route.access == Access::Senders, "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn what_changes_anything_is_not_for_viewers() {
+        for route in ROUTES.iter().filter(|it| it.method == Method::Post && it.path != "/sign-out") {
+            assert_ne!(route.access, Access::Role(Role::Viewer), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn a_route_names_what_it_is_about() {
+        for route in ROUTES {
+            let named = match route.subject {
+                Subject::Stack => route.path.contains("{source}/{stack}"),
+                Subject::Source => route.path.contains("{source}") && !route.path.contains("{stack}"),
+                Subject::Run => route.path.contains("{run}"),
+                Subject::Daemon | Subject::Listed => !route.path.contains("{source}"),
+                Subject::Nothing => !matches!(route.access, Access::Role(_)) || !route.is_api(),
+            };
+            assert!(named, "{}", route.path);
         }
     }
 
     #[test]
     fn no_route_is_there_twice() {
-        let mut seen: Vec<_> = ROUTES.iter().map(|it| (it.listener, it.method, it.path)).collect();
+        let mut seen: Vec<_> = ROUTES.iter().map(|it| (it.method, it.path)).collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), ROUTES.len());

@@ -10,6 +10,7 @@ use super::asking::{APPLY_RULES, waiting};
 pub(super) use super::asking::{ApplyArguments, PlanArguments, RevisionText};
 use super::audit::AuditCommand;
 use super::drift::DriftArguments;
+use super::tokens::TokenCommand;
 use crate::api::NameWanted;
 use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
@@ -124,7 +125,7 @@ pub enum Command {
     /// What only talks to the daemon.
     #[command(flatten)]
     Client(ClientCommand),
-    /// Print the JSON Schema of a configuration, for editors
+    /// Print the JSON Schema of a configuration for editors, or the OpenAPI document of the API
     #[command(display_order = 30)]
     Schema(Schema),
     /// Print completions for a shell
@@ -184,18 +185,20 @@ pub struct Init {
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// Of which configuration
+    /// Of what
     #[arg(default_value = "repository")]
     pub of: SchemaWanted,
 }
 
-/// Which configuration a schema is of.
+/// What a schema is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SchemaWanted {
     /// `/etc/driftless/config.yml`.
     Operator,
     /// `driftless.yml` of a repository.
     Repository,
+    /// The API: its OpenAPI document.
+    Api,
 }
 
 /// What only talks to the daemon.
@@ -302,6 +305,12 @@ pub enum ClientCommand {
         /// The stack
         stack: NameWanted,
     },
+    /// Print a link that signs a browser in as you, once
+    #[command(display_order = 27)]
+    SignIn,
+    /// Make, list and revoke tokens for programs and people
+    #[command(display_order = 28, subcommand)]
+    Tokens(TokenCommand),
     /// Start runs of a stack again; also ends a hold
     #[command(display_order = 26)]
     Resume {

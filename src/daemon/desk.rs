@@ -13,20 +13,23 @@ use crate::api::{
     ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
     RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, SourceName, SourceStatus, StackId,
+    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, Scope, SourceName, SourceStatus, StackId,
     StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::store::Store;
-use crate::web::{Backend, WebhookAnswer};
+use crate::web::{Backend, Tls, WebhookAnswer};
 
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
+use super::keeping::Keeping;
 use super::leafing::Leaves;
 use super::receiving::Receiving;
-use super::{acting, approving, clock, record, trail};
+use super::telling::Board;
+use super::{acting, approving, certifying, clock, record, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -52,6 +55,9 @@ const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) inbox: Inbox,
+    pub(super) board: Arc<Board>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) keeping: Arc<Keeping>,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
@@ -120,7 +126,8 @@ impl Desk {
         let faulty = audit.iter().filter_map(|it| it.as_ref().err());
         let faulty =
             faulty.map(|it| format!("the audit chain does not hold; see `driftless audit verify`: {it}"));
-        refused.chain(faulty).collect()
+        let ending = self.tls.as_ref().and_then(|it| certifying::notice(it.ends_at(), clock::now()));
+        refused.chain(faulty).chain(ending).collect()
     }
 
     fn readiness(&self) -> Readiness {
@@ -138,7 +145,7 @@ impl Desk {
     }
 }
 
-fn store_error(error: &crate::store::StoreError) -> ErrorBody {
+pub(super) fn store_error(error: &crate::store::StoreError) -> ErrorBody {
     ErrorBody::new(ErrorCode::Unavailable, error.to_string())
 }
 
@@ -194,6 +201,10 @@ impl Backend for Desk {
         record::events(&self.store, run, from, wait).await.map_err(|it| store_error(&it))?.ok_or_else(|| {
             ErrorBody::not_found(format!("there is no run {run}")).remedy("`driftless runs` lists them")
         })
+    }
+
+    async fn news(&self, after: Option<NewsPosition>, wait: Duration) -> Result<NewsChunk, ErrorBody> {
+        self.board.read(after, wait).await.ok_or_else(|| Stopping.into())
     }
 
     async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -269,8 +280,8 @@ impl Backend for Desk {
         self.receiving.unread(source);
     }
 
-    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        trail::list(&self.store, query).await.map_err(|it| store_error(&it))
+    async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        trail::list(&self.store, query, scope).await.map_err(|it| store_error(&it))
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -301,10 +312,6 @@ impl Backend for Desk {
             tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");
             String::new()
         })
-    }
-
-    fn now(&self) -> Timestamp {
-        clock::now()
     }
 
     async fn health(&self) -> Result<(), String> {

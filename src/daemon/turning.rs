@@ -1,13 +1,15 @@
 //! The loop. Four verbs and nothing else: listen, decide, remember, act.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
+use crate::api::News;
 use crate::config::Report;
-use crate::domain::{Decision, Event, Memory, RunId, Timestamp};
+use crate::domain::{Decision, Event, Memory, RunId, RunSpec, Timestamp};
 use crate::reconciler::Reconciler;
 use crate::signals::ServiceManager;
 use crate::store::{Store, StoreError};
@@ -16,6 +18,7 @@ use super::clock::now;
 use super::hands::Hands;
 use super::inbox::{Message, Recorded};
 use super::reload::Reloading;
+use super::telling::{Board, news};
 
 /// How often the daemon tries to write again while its journal cannot be written.
 const REBUILD_EVERY: Duration = Duration::from_secs(2);
@@ -30,6 +33,7 @@ pub(super) struct Loop {
     pub(super) store: Store,
     pub(super) hands: Hands,
     pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) board: Arc<Board>,
     pub(super) service: ServiceManager,
     pub(super) reloading: Reloading,
     /// While the journal cannot be written: what must not be lost until it can.
@@ -63,6 +67,7 @@ impl Loop {
                 () = tick(&mut watchdog) => self.service.alive(),
             }
             if self.is_done() {
+                self.board.close();
                 return;
             }
         }
@@ -105,9 +110,10 @@ impl Loop {
     async fn take(&mut self, event: Event, tell: Option<oneshot::Sender<Recorded>>) {
         self.stopping |= event == Event::ShutdownRequested;
         let at = now();
+        let ended = ended(&self.core, &event);
         let decisions = self.core.step(at, event.clone());
         let recorded = match &mut self.unrecorded {
-            None => self.remember(at, &event, &decisions).await,
+            None => self.remember(at, &event, ended.as_ref(), &decisions).await,
             Some(unrecorded) => {
                 unrecorded.keep(event);
                 Err("the journal cannot be written; see the daemon's log".to_owned())
@@ -125,10 +131,19 @@ impl Loop {
         }
     }
 
-    async fn remember(&mut self, at: Timestamp, event: &Event, decisions: &[Decision]) -> Recorded {
+    async fn remember(
+        &mut self,
+        at: Timestamp,
+        event: &Event,
+        ended: Option<&RunSpec>,
+        decisions: &[Decision],
+    ) -> Recorded {
         let facts = self.core.take_facts();
         match self.store.journal(at, event, decisions, &facts).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.board.write(news(event, ended, decisions, &facts));
+                Ok(())
+            }
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -138,6 +153,7 @@ impl Loop {
                 unrecorded.keep(event.clone());
                 self.unrecorded = Some(unrecorded);
                 self.hands.journal_writable(false);
+                self.board.write(vec![News::DaemonChanged]);
                 if error.is_full() {
                     self.hands.make_room();
                 }
@@ -178,6 +194,7 @@ impl Loop {
         tracing::info!("the journal can be written again");
         self.restart_core(memory);
         self.hands.journal_writable(true);
+        self.board.write(vec![News::Resync]);
         for event in unrecorded.finished.into_iter().chain(unrecorded.asked.into_values()) {
             self.take(event, None).await;
         }
@@ -216,6 +233,12 @@ impl Unrecorded {
             _ => {}
         }
     }
+}
+
+/// The run that ends with an event, which the core does not know afterwards.
+fn ended(core: &Reconciler, event: &Event) -> Option<RunSpec> {
+    let Event::RunFinished { run, .. } = event else { return None };
+    core.live_runs().into_iter().find(|it| it.run == *run).cloned()
 }
 
 /// The first thing that is wrong, and how much more there is; all of it is in the log.

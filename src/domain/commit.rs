@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{CommitHash, FileChange, Timestamp};
 
 /// What a commit says of itself. Names of people without their addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommitFacts {
     /// Its hash.
     pub commit: CommitHash,
@@ -17,6 +17,7 @@ pub struct CommitFacts {
     /// Who wrote it, as the commit says.
     pub author: String,
     /// When, as the commit says.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub authored_at: Timestamp,
     /// Who made the commit of it, where that is somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,7 +32,7 @@ pub struct CommitFacts {
 }
 
 /// Who wrote a commit, and its first line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommitWords {
     /// The first line of its message.
     pub subject: String,

@@ -20,7 +20,7 @@ const PLAYS_MAX: usize = 1_000;
 const SLOWEST: usize = 5;
 
 /// How often a task ended how, over its hosts. Items of loops are not counted by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct ResultCounts {
     /// Ended well and changed nothing.
@@ -65,18 +65,19 @@ impl ResultCounts {
 }
 
 /// A play.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PlayOutline {
     /// Its name, or its host pattern.
     pub name: String,
     /// How many hosts it has.
     pub hosts: u32,
     /// When it began.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
 }
 
 /// A task or handler.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskOutline {
     /// Its number in the run.
     pub task: TaskNumber,
@@ -88,9 +89,11 @@ pub struct TaskOutline {
     #[serde(default)]
     pub handler: bool,
     /// When it began.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub started_at: Timestamp,
     /// When its last result came.
     #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub counts: ResultCounts,
@@ -109,7 +112,7 @@ impl TaskOutline {
 }
 
 /// The outline of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunOutline {
     /// Its plays, in their order.
     pub plays: Vec<PlayOutline>,

@@ -1,6 +1,7 @@
 //! The store on real files: what was acknowledged is there, whatever happens.
 
 mod audit;
+mod chosen;
 mod crash;
 mod deliveries;
 mod events;

@@ -20,8 +20,6 @@ mod run_task;
 mod runs;
 mod words;
 
-pub use context::Csrf;
-
 use axum::Router;
 use axum::routing::{MethodRouter, get};
 
@@ -39,7 +37,7 @@ pub fn pages_router<B: Backend>(backend: B) -> Router {
         .with_state(backend)
 }
 
-fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
+pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match route.path {
         "/" => get(answer::nothing_yet::<B>),
         "/runs" => get(runs::runs::<B>),

@@ -3,15 +3,14 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::routing::{MethodRouter, get};
-use serde::Deserialize;
 
 use super::Backend;
 use super::api_routes::AskedRun;
-use super::reply::{Answer, Refusal, answer};
+use super::reply::{Answer, answer};
 use crate::api::{
-    AuditStanding, CommitView, ErrorBody, LogPart, LogPosition, MergeRequestView, TaskFilter, TaskResults,
+    AuditStanding, CommitView, ErrorBody, LogPart, LogPosition, MergeRequestView, TaskQuery, TaskResults,
 };
-use crate::domain::{CommitHash, HostName, MergeRequestNumber, ResultStatus, RunId, RunOutline, SourceName};
+use crate::domain::{CommitHash, MergeRequestNumber, RunId, RunOutline, SourceName};
 
 /// The handler of a path below the beginning of the API, if it is one of these.
 pub(super) fn handler<B: Backend>(path: &str) -> Option<MethodRouter<B>> {
@@ -30,30 +29,14 @@ async fn outline<B: Backend>(State(backend): State<B>, AskedRun(run): AskedRun) 
     answer(backend.outline(run).await)
 }
 
-/// The query of the results of a task.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ResultsQuery {
-    status: Option<ResultStatus>,
-    changed: bool,
-    host: Option<String>,
-    skip: u32,
-    count: Option<u32>,
-}
-
 async fn task_results<B: Backend>(
     State(backend): State<B>,
-    Path((run, task)): Path<(String, u32)>,
-    query: Result<Query<ResultsQuery>, QueryRejection>,
+    Path((run, task)): Path<(String, String)>,
+    query: Result<Query<TaskQuery>, QueryRejection>,
 ) -> Answer<TaskResults> {
     let (Query(query), run) = (query?, run.parse::<RunId>()?);
-    let count = query.count.unwrap_or(TaskFilter::USUAL);
-    if !(1..=TaskFilter::MOST).contains(&count) {
-        return Err(Refusal(ErrorBody::bad_request(format!("`count` goes from 1 to {}", TaskFilter::MOST))));
-    }
-    let host = query.host.map(HostName::new);
-    let filter = TaskFilter { status: query.status, changed: query.changed, host, skip: query.skip, count };
-    answer(backend.task_results(run, task, filter).await)
+    let task = task.parse().map_err(|_| ErrorBody::bad_request("a task of a run is a number"))?;
+    answer(backend.task_results(run, task, query.filter()?).await)
 }
 
 async fn raw_log<B: Backend>(

@@ -2,9 +2,15 @@
 
 mod commands;
 mod deliveries;
+mod described;
+mod documented;
+mod encrypted;
+mod foreign;
 mod leaves;
 mod memory;
 mod roles;
+mod sign_in;
+mod streams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -233,7 +239,7 @@ async fn a_stop_ends_idle_and_streaming_connections() {
 }
 
 #[tokio::test]
-async fn tcp_serves_metrics_and_health_and_nothing_else() {
+async fn tcp_serves_metrics_and_health_to_strangers_and_nothing_else() {
     let listener = bind_tcp("127.0.0.1:0".parse().expect("an address"), false).await.expect("a listener");
     let address = listener.local_addr().expect("an address");
     let backend = Memory::default();
@@ -249,10 +255,13 @@ async fn tcp_serves_metrics_and_health_and_nothing_else() {
         "{not_ready}"
     );
     assert!(fetch(address, "GET / HTTP/1.1").await.contains("/metrics"));
-    for path in ["/api/v1/status", "/api/v1/runs", "/../etc/passwd", "/metrics/x", "/%2e%2e"] {
+    for path in ["/../etc/passwd", "/metrics/x", "/%2e%2e"] {
         assert!(fetch(address, &format!("GET {path} HTTP/1.1")).await.starts_with("HTTP/1.1 404"), "{path}");
     }
-    assert!(fetch(address, "POST /api/v1/stacks/-/web/apply HTTP/1.1").await.starts_with("HTTP/1.1 404"));
+    for path in ["/api/v1/status", "/api/v1/runs", "/api/v1/nonsense", "/api/v1"] {
+        assert!(fetch(address, &format!("GET {path} HTTP/1.1")).await.starts_with("HTTP/1.1 401"), "{path}");
+    }
+    assert!(fetch(address, "POST /api/v1/stacks/-/web/apply HTTP/1.1").await.starts_with("HTTP/1.1 401"));
     assert!(fetch(address, "POST /metrics HTTP/1.1").await.starts_with("HTTP/1.1 405"));
     assert!(backend.acted().is_empty());
     server.abort();

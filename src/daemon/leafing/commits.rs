@@ -6,10 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use crate::api::{CommitMergeRequest, CommitOnStack, CommitView, ErrorBody, ErrorCode, RunSummary};
 use crate::domain::{
     CommitHash, CommitWords, DriftReport, Failure, HostName, MergeRequestState, MergeRequestStatus,
-    SignaturePolicy, SourceName, SourceStatus, StackId,
+    RunChoice, SignaturePolicy, SourceName, SourceStatus, StackId,
 };
 
 use crate::daemon::desk::Desk;
+
+use crate::store::RunFilter;
 
 use super::store_error;
 
@@ -93,7 +95,9 @@ pub(super) async fn view(
         read.await.map_err(|_| ErrorBody::new(ErrorCode::Internal, "the repository cannot be read"))?;
     let (facts, stacks, admitted, known) =
         read.map_err(|it| ErrorBody::from_failure(ErrorCode::Unavailable, Failure::from(it)))?;
-    let runs = desk.store.runs_of_commit(source.clone(), commit.clone(), CommitView::RUNS).await;
+    let choice =
+        RunChoice { source: Some(source.clone()), commit: Some(commit.to_string()), ..RunChoice::default() };
+    let runs = desk.store.runs(RunFilter { limit: CommitView::RUNS, choice, ..RunFilter::default() }).await;
     let runs: Vec<RunSummary> = runs.map_err(|it| store_error(&it))?.iter().map(RunSummary::from).collect();
     let merge_requests: Vec<_> = known.merge_requests.iter().filter_map(|it| brought(it, &commit)).collect();
     if facts.is_none() && runs.is_empty() && merge_requests.is_empty() {

@@ -21,7 +21,8 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
         Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
         Step { number: 6, name: "deliveries of webhooks", statements: DELIVERIES.to_vec() },
-        Step { number: 7, name: "runs by their commit", statements: COMMITS.to_vec() },
+        Step { number: 7, name: "tokens and sessions", statements: ACCESS.to_vec() },
+        Step { number: 8, name: "indexes for choosing runs", statements: CHOICES.to_vec() },
     ]
 });
 
@@ -63,9 +64,6 @@ const BASE: [&str; 12] = [
     "CREATE INDEX journal_at ON journal (at)",
 ];
 
-/// The commit is the end of the revision.
-const COMMITS: [&str; 1] = ["CREATE INDEX runs_of_commit ON runs (substr(spec ->> '$.revision', -40), id)"];
-
 const DELIVERIES: [&str; 2] = [
     // AUTOINCREMENT: the newest have the highest numbers, also after all were forgotten.
     "CREATE TABLE deliveries (
@@ -74,6 +72,19 @@ const DELIVERIES: [&str; 2] = [
         result TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (source, id)
     ) STRICT",
     "CREATE INDEX deliveries_at ON deliveries (at)",
+];
+
+const ACCESS: [&str; 2] = [
+    // Of tokens and sessions only hashes: nobody can use what is found here.
+    "CREATE TABLE tokens (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, role TEXT NOT NULL, scope TEXT NOT NULL,
+        created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER,
+        revoked_at INTEGER, revoked_by TEXT
+    ) STRICT, WITHOUT ROWID",
+    "CREATE TABLE sessions (
+        hash BLOB PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, scope TEXT NOT NULL, token TEXT,
+        opened_at INTEGER NOT NULL, seen_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID",
 ];
 
 const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
@@ -116,4 +127,14 @@ const TOTALS: [&str; 6] = [
         FROM runs WHERE ended_at IS NOT NULL
             AND id = (SELECT max(id) FROM runs AS last
                 WHERE last.stack = runs.stack AND last.mode = runs.mode AND last.ended_at IS NOT NULL)",
+];
+
+const CHOICES: [&str; 6] = [
+    // Each ends with the number of the run: the newest come first without sorting.
+    "CREATE INDEX runs_by_mode ON runs (mode)",
+    "CREATE INDEX runs_by_outcome ON runs (outcome)",
+    "CREATE INDEX runs_by_trigger ON runs (trigger)",
+    "CREATE INDEX runs_by_time ON runs (decided_at)",
+    "CREATE INDEX runs_by_commit ON runs (substr(json_extract(spec, '$.revision'), -40))",
+    "CREATE INDEX IF NOT EXISTS run_hosts_by_host ON run_hosts (host, run)",
 ];

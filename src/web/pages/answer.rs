@@ -63,11 +63,14 @@ struct ErrorPage<'a> {
 /// An error as a page in the frame.
 pub(super) fn failed(context: &PageContext, error: &ErrorBody) -> Response {
     let title = match error.code {
-        ErrorCode::BadRequest => "This cannot be understood",
+        ErrorCode::NotSignedIn => "Sign in first",
+        ErrorCode::BadRequest | ErrorCode::NoSuchMethod | ErrorCode::TooLarge | ErrorCode::NotJson => {
+            "This cannot be understood"
+        }
         ErrorCode::NotPermitted => "Not permitted",
         ErrorCode::NotFound => "There is no such thing",
         ErrorCode::Refused => "Not in the present state",
-        ErrorCode::Unavailable => "Not now",
+        ErrorCode::Unavailable | ErrorCode::TooMany => "Not now",
         ErrorCode::Internal => "A fault of the daemon",
     };
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,5 +1,7 @@
 //! The page of the audit chain: who did what, and whether it holds.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -100,7 +102,8 @@ async fn gather<B: Backend>(
         newest: true,
         ..AuditQuery::default()
     };
-    let list = backend.audit(query).await?;
+    let scope = ctx.caller.as_ref().map_or_else(|| Scope::Only(BTreeSet::new()), |it| it.scope.clone());
+    let list = backend.audit(query, scope).await?;
     // What the chain as a whole is, is for those who may see all of it.
     let sees_all = ctx.caller.as_ref().is_some_and(|it| it.scope == Scope::All);
     let standing = if sees_all { Some(backend.audit_standing().await?) } else { None };

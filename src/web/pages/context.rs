@@ -10,12 +10,7 @@ use super::assets::{self, Asset};
 use super::markup::{Markup, Tag};
 use super::words;
 use crate::domain::{Caller, CommitHash, Proof, Revision, Role, RunId, SourceName, StackId, Timestamp};
-use crate::web::Backend;
-
-/// What a browser has to send with each act of a session, in the header `x-driftless-csrf`. Put into the extensions of
-/// a request by whoever knows the session; pages show it in `<meta name="csrf">`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Csrf(pub String);
+use crate::web::{Backend, Csrf};
 
 /// What every page is shown with.
 #[derive(Debug, Clone)]
@@ -38,7 +33,7 @@ impl<B: Backend> FromRequestParts<B> for PageContext {
     type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, backend: &B) -> Result<Self, Infallible> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        let csrf = parts.extensions.get::<Csrf>().map(|it| it.0.clone());
+        let csrf = parts.extensions.get::<Csrf>().map(|it| it.0.clone()).filter(|it| !it.is_empty());
         Ok(Self::new(caller, csrf, backend.now(), &parts.uri))
     }
 }

@@ -1,6 +1,6 @@
 //! The list of runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -12,8 +12,8 @@ use super::context::PageContext;
 use super::markup::{Markup, Tag};
 use super::run::commit_markup;
 use super::words::{self, took};
-use crate::api::{ErrorBody, NameWanted, RunFilter, RunList, RunSummary, resolve_stack};
-use crate::domain::{CommitHash, CommitWords, RunId, Span, StackId};
+use crate::api::{ErrorBody, NameWanted, RunList, RunQuery, RunSummary, resolve_stack};
+use crate::domain::{CommitHash, CommitWords, Mode, Outcome, RunId, Scope, Span, StackId};
 use crate::web::Backend;
 
 /// How many runs are on one page.
@@ -24,6 +24,9 @@ const RUNS: u32 = 50;
 #[serde(default)]
 pub(super) struct RunsQuery {
     stack: String,
+    mode: String,
+    outcome: String,
+    host: String,
     before: String,
 }
 
@@ -68,8 +71,17 @@ async fn gather<B: Backend>(backend: &B, ctx: &PageContext, query: &RunsQuery) -
             resolve_stack(&wanted, &stacks)?
         }),
     };
-    let before = query.before.parse().ok().map(RunId);
-    let RunList { mut runs, more } = backend.runs(RunFilter { stack, before, count: RUNS }).await?;
+    let scope = ctx.caller.as_ref().map_or_else(|| Scope::Only(BTreeSet::new()), |it| it.scope.clone());
+    let wanted = RunQuery {
+        mode: [Mode::Check, Mode::Apply].into_iter().find(|it| it.as_str() == query.mode),
+        outcome: Outcome::ALL.into_iter().find(|it| it.as_str() == query.outcome),
+        live: (query.outcome == "live").then_some(true),
+        host: (!query.host.is_empty()).then(|| query.host.clone()),
+        before: query.before.parse().ok(),
+        count: Some(RUNS),
+        ..RunQuery::default()
+    };
+    let RunList { mut runs, more } = backend.runs(wanted.filter(stack, scope)?).await?;
     let older = runs.last().map(|it| it.run).filter(|_| more);
     runs.retain(|it| in_scope(&it.stack));
     let mut asked: Vec<_> =
@@ -83,6 +95,19 @@ async fn gather<B: Backend>(backend: &B, ctx: &PageContext, query: &RunsQuery) -
 impl RunsPage<'_> {
     fn rows(&self) -> Vec<RunRow<'_>> {
         self.told.runs.iter().map(|run| RunRow { page: self, run }).collect()
+    }
+
+    /// The ways in which a run can have ended, with whether one is chosen.
+    fn outcomes(&self) -> Vec<(&'static str, &'static str, bool)> {
+        let live = [("live", "live")];
+        let ended = Outcome::ALL.into_iter().map(|it| (it.as_str(), words::outcome(it)));
+        let all = live.into_iter().chain(ended);
+        all.map(|(value, words)| (value, words, self.query.outcome == value)).collect()
+    }
+
+    fn is_filtered(&self) -> bool {
+        let RunsQuery { stack, mode, outcome, host, before } = self.query;
+        [stack, mode, outcome, host, before].iter().any(|it| !it.is_empty())
     }
 
     fn is_selected(&self, stack: &StackId) -> bool {

@@ -9,16 +9,17 @@ use tokio::sync::watch;
 use axum::http::HeaderMap;
 use driftless::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter,
-    RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+    EventChunk, EventPosition, Explanation, MergeRequestList, News, NewsChunk, NewsPosition, PlanBody,
+    PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
     Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
-    RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
+    RunEventKind, RunId, RunSpec, RuntimeSpec, Scope, Selection, SourceName, SourceStatus, Span, StackId,
     StackStatus, Timestamp, Trigger,
 };
 use driftless::web::{Backend, WebhookAnswer};
 
+use super::foreign::{self, GateOfMemory};
 use super::leaves;
 
 /// The largest body of a webhook.
@@ -33,6 +34,9 @@ pub(super) struct Memory {
     /// How many events were told, and whether the run is live.
     run: watch::Sender<(u64, bool)>,
     metrics: Metrics,
+    pub(super) keys: Arc<GateOfMemory>,
+    /// Whether there is more than the one stack.
+    pub(super) foreign: bool,
 }
 
 /// What a scrape gives.
@@ -55,7 +59,13 @@ impl Memory {
     /// One whose metrics are these.
     pub(super) fn with_metrics(metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let metrics = Metrics(Arc::new(metrics));
-        Self { acted: watch::Sender::default(), run: watch::Sender::new((0, true)), metrics }
+        let (acted, run) = (watch::Sender::default(), watch::Sender::new((0, true)));
+        Self { acted, run, metrics, keys: GateOfMemory::new(), foreign: false }
+    }
+
+    /// One that also has the source `lab` with the stack `lab/db`, of which run 8 is.
+    pub(super) fn with_foreign() -> Self {
+        Self { foreign: true, ..Self::default() }
     }
 
     /// Who did what, in order.
@@ -85,8 +95,12 @@ impl Memory {
         ActionReply { message: act, by: by.name.clone(), run: None, after: Some(RunId(6)) }
     }
 
-    fn known(run: RunId) -> Result<(), ErrorBody> {
-        if run == RunId(7) { Ok(()) } else { Err(ErrorBody::not_found(format!("there is no run {run}"))) }
+    fn known(&self, run: RunId) -> Result<(), ErrorBody> {
+        if run == RunId(7) || self.foreign && run == RunId(8) {
+            Ok(())
+        } else {
+            Err(ErrorBody::not_found(format!("there is no run {run}")))
+        }
     }
 
     fn record(&self) -> Run {
@@ -103,9 +117,9 @@ impl Memory {
 }
 
 /// A source with a rewritten history.
-fn source() -> SourceStatus {
+fn source(name: &str) -> SourceStatus {
     SourceStatus {
-        name: "infra".parse().expect("a source"),
+        name: name.parse().expect("a source"),
         head: None,
         admitted: None,
         waiting: Some(format!("main@sha1:{}", "cd".repeat(20)).parse().expect("a revision")),
@@ -154,8 +168,8 @@ impl Backend for Memory {
             mode: ServiceMode::OneUser,
             readiness: Readiness { ready: true, because: Vec::new() },
             stopping: false,
-            sources: vec![source()],
-            stacks: Vec::new(),
+            sources: if self.foreign { vec![source("infra"), source("lab")] } else { vec![source("infra")] },
+            stacks: self.stacks().await?,
             live: Vec::new(),
             store: StoreState { writable: true, problem: None, size_bytes: 0 },
             url: None,
@@ -163,20 +177,29 @@ impl Backend for Memory {
     }
 
     async fn stack_ids(&self) -> Result<Vec<StackId>, ErrorBody> {
-        Ok(vec!["infra/web".parse().expect("a stack")])
+        let names: &[&str] = if self.foreign { &["infra/web", "lab/db"] } else { &["infra/web"] };
+        Ok(names.iter().map(|it| foreign::stack_id(it)).collect())
     }
 
     async fn stacks(&self) -> Result<Vec<StackStatus>, ErrorBody> {
-        Ok(Vec::new())
+        if !self.foreign {
+            return Ok(Vec::new());
+        }
+        Ok(self.stack_ids().await?.iter().map(|it| foreign::stack(&it.to_string())).collect())
     }
 
     async fn explain(&self, stack: StackId) -> Result<Explanation, ErrorBody> {
         Ok(Explanation { stack, next: "it runs soon".to_owned(), because: Vec::new() })
     }
 
-    async fn runs(&self, _filter: RunFilter) -> Result<RunList, ErrorBody> {
+    async fn runs(&self, filter: RunFilter) -> Result<RunList, ErrorBody> {
         let mut runs = vec![RunSummary::from(&self.record())];
+        if self.foreign {
+            let of_lab = RunSummary { run: RunId(8), stack: foreign::stack_id("lab/db"), ..runs[0].clone() };
+            runs.insert(0, of_lab);
+        }
         runs.extend((41..46).filter_map(|it| leaves::run(RunId(it))).map(|it| RunSummary::from(&it.run)));
+        runs.retain(|it| filter.scope.has_stack(&it.stack));
         Ok(RunList { runs, more: false })
     }
 
@@ -184,12 +207,12 @@ impl Backend for Memory {
         if let Some(view) = leaves::run(run) {
             return Ok(view);
         }
-        Self::known(run)?;
+        self.known(run)?;
         Ok(RunView { run: self.record(), notable: Vec::new(), events_expired: false })
     }
 
     async fn events(&self, run: RunId, from: EventPosition, wait: Duration) -> Result<EventChunk, ErrorBody> {
-        Self::known(run)?;
+        self.known(run)?;
         let mut changes = self.run.subscribe();
         let more = changes.wait_for(|(told, live)| told * STEP > from.0 || !live);
         if !wait.is_zero() {
@@ -201,6 +224,27 @@ impl Backend for Memory {
         let count = told - from.0 / STEP;
         let events = (0..count).map(|_| event.clone()).collect();
         Ok(EventChunk { events, next: EventPosition(told * STEP), live, lost: 0 })
+    }
+
+    /// The news are how much of the run was told.
+    async fn news(&self, after: Option<NewsPosition>, wait: Duration) -> Result<NewsChunk, ErrorBody> {
+        let place = |number| NewsPosition { epoch: 1, number };
+        let mut changes = self.run.subscribe();
+        let Some(after) = after else {
+            return Ok(NewsChunk { news: Vec::new(), next: place(self.run.borrow().0) });
+        };
+        if after.epoch != 1 {
+            return Ok(NewsChunk { news: vec![News::Resync], next: place(self.run.borrow().0) });
+        }
+        let more = changes.wait_for(|(told, _)| after.number < *told);
+        if !wait.is_zero() {
+            // Whether something came or the time is over: what is there now is the answer.
+            let _either = tokio::time::timeout(wait, more).await;
+        }
+        let (told, _) = *self.run.borrow();
+        let stack = "infra/web".parse().expect("a stack");
+        let news = if after.number < told { vec![News::StackChanged { stack }] } else { Vec::new() };
+        Ok(NewsChunk { news, next: place(told) })
     }
 
     async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -225,7 +269,11 @@ impl Backend for Memory {
     }
 
     async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
-        Ok(MergeRequestList { merge_requests: leaves::merge_requests() })
+        let sources: &[&str] = if self.foreign { &["infra", "lab"] } else { &[] };
+        if sources.is_empty() {
+            return Ok(MergeRequestList { merge_requests: leaves::merge_requests() });
+        }
+        Ok(MergeRequestList { merge_requests: sources.iter().map(|it| foreign::merge_request(it)).collect() })
     }
 
     async fn preview(
@@ -256,7 +304,7 @@ impl Backend for Memory {
     }
 
     async fn cancel(&self, run: RunId, body: CancelBody, by: Caller) -> Result<ActionReply, ErrorBody> {
-        Self::known(run)?;
+        self.known(run)?;
         let also = if body.suspend { " and suspends" } else { "" };
         Ok(self.act(&by, &format!("cancels {run}{also}")))
     }
@@ -285,8 +333,15 @@ impl Backend for Memory {
 
     fn webhook_unread(&self, _source: &str) {}
 
-    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        Ok(if query.newest { leaves::audit() } else { AuditList::default() })
+    async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        if query.newest && !self.foreign {
+            return Ok(leaves::audit());
+        }
+        let objects: &[&str] = if self.foreign { &["infra/web", "lab/db", "daemon"] } else { &[] };
+        let mut list = AuditList { records: foreign::records(objects), unreadable: Vec::new() };
+        let seen = |it: &str| it.parse().is_ok_and(|it| scope.has_stack(&it)) || scope == Scope::All;
+        list.records.retain(|it| seen(&it.object));
+        Ok(list)
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -295,10 +350,6 @@ impl Backend for Memory {
 
     async fn metrics(&self) -> String {
         self.metrics.0()
-    }
-
-    fn now(&self) -> Timestamp {
-        leaves::now()
     }
 
     async fn health(&self) -> Result<(), String> {
