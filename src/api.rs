@@ -6,6 +6,7 @@
 mod actions;
 mod audit;
 mod error;
+mod fleet;
 mod leaf;
 mod listing;
 mod name;
@@ -21,6 +22,11 @@ mod value;
 pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode, Problem};
+pub use fleet::{
+    AuditState, Before, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY, HostInStack,
+    HostList, HostOverview, HostView, Older, QueueEntry, RuntimeView, SourceList, SourceView, StackLock,
+    StackView, SystemView,
+};
 pub use leaf::{
     AuditStanding, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition, MergeRequestView,
     TaskFilter, TaskQuery, TaskResults,

@@ -36,6 +36,7 @@ mod reload;
 mod reporting;
 mod running;
 mod sandboxing;
+mod showing;
 mod signatures;
 mod telling;
 mod trail;
@@ -74,6 +75,7 @@ use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
+use showing::Showing;
 use telling::Board;
 use turning::Loop;
 
@@ -199,6 +201,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
+        showing: Arc::new(Showing::new(Arc::clone(&tools))),
         metrics,
         flags,
         started_at,

@@ -13,6 +13,7 @@ mod compare;
 mod diagnose;
 mod error;
 mod history;
+mod line;
 mod local;
 mod merge;
 mod merge_request;

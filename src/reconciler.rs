@@ -18,6 +18,7 @@ mod drift;
 mod ending;
 mod explain;
 mod fetch;
+mod fleet;
 mod heals;
 mod latency;
 mod learning;

@@ -8,6 +8,7 @@ mod accounts;
 mod api_routes;
 mod audit_routes;
 mod events;
+mod fleet_routes;
 mod gate;
 mod listen;
 mod news;
@@ -25,6 +26,7 @@ mod token_routes;
 mod webhooks;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -37,7 +39,6 @@ pub use gate::{
 };
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp, serve_tls};
 pub use open_routes::open_router;
-pub use pages::pages_router;
 pub use records::Records;
 pub use tls::{Identity, Tls, TlsError};
 pub use webhooks::WebhookAnswer;
@@ -47,9 +48,10 @@ use crate::api::{
     EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
     RunView, Status,
 };
+use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, MergeRequestNumber, RunId, Scope, SourceName, StackId, StackStatus,
+    Caller, DriftReport, HostName, MergeRequestNumber, RunId, Scope, SourceName, StackId, StackStatus,
 };
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
@@ -165,6 +167,20 @@ pub trait Backend: Keeper + Records + Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;
+    /// All stacks at a glance. Not filtered: the server tells a caller what is in their scope.
+    fn fleet(&self) -> impl Future<Output = Result<Arc<Fleet>, ErrorBody>> + Send;
+    /// One stack with its history, from a run on downwards.
+    fn stack_view(
+        &self,
+        stack: StackId,
+        before: Before,
+    ) -> impl Future<Output = Result<StackView, ErrorBody>> + Send;
+    /// One host over all stacks. Not filtered.
+    fn host_view(&self, host: HostName) -> impl Future<Output = Result<HostView, ErrorBody>> + Send;
+    /// All sources. Not filtered.
+    fn source_views(&self) -> impl Future<Output = Result<Vec<SourceView>, ErrorBody>> + Send;
+    /// The daemon itself. Not filtered.
+    fn system_view(&self) -> impl Future<Output = Result<SystemView, ErrorBody>> + Send;
     /// Whether the loop turns; else a sentence.
     fn health(&self) -> impl Future<Output = Result<(), String>> + Send;
     /// Whether work is done; else a sentence.

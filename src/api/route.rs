@@ -104,17 +104,6 @@ const fn page(path: &'static str, subject: Subject, about: &'static str) -> Rout
     Route { listener: Listener::Tcp, method: Method::Get, path, access, subject, about }
 }
 
-impl Route {
-    /// Whether it is a page for people, or what pages are made of, rather than a part of the API.
-    pub fn is_page(&self) -> bool {
-        let looks = self.method == Method::Get && !self.path.starts_with(PREFIX);
-        looks && (matches!(self.access, Access::Role(_)) || self.path == ASSETS)
-    }
-}
-
-/// Styles, scripts and the icon.
-const ASSETS: &str = "/assets/{file}";
-
 const fn take(path: &'static str, about: &'static str) -> Route {
     let (access, subject) = (Access::Everybody, Subject::Nothing);
     Route { listener: Listener::Tcp, method: Method::Post, path, access, subject, about }
@@ -135,12 +124,39 @@ impl Route {
     pub fn is_api(&self) -> bool {
         self.path.starts_with(PREFIX)
     }
+
+    /// Whether it is a page for people, or what pages are made of, rather than a part of the API.
+    pub fn is_page(&self) -> bool {
+        let looks = self.method == Method::Get && !self.is_api();
+        looks && (matches!(self.access, Access::Role(_)) || self.path == ASSETS)
+    }
 }
+
+/// Styles, scripts and the icon.
+const ASSETS: &str = "/assets/{file}";
 
 /// Every route there is.
 pub const ROUTES: &[Route] = &[
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
     look("/api/v1/stacks", Subject::Listed, "All stacks."),
+    look("/api/v1/fleet", Subject::Listed, "All stacks with their hosts, commits and last runs."),
+    look(
+        "/api/v1/stacks/{source}/{stack}",
+        Subject::Stack,
+        "One stack: how it stands, why, its drift, its history.",
+    ),
+    look("/api/v1/sources", Subject::Listed, "The followed repositories."),
+    look("/api/v1/hosts", Subject::Listed, "All hosts, and how each stands in its stacks."),
+    look(
+        "/api/v1/hosts/{host}",
+        Subject::Listed,
+        "One host over all stacks: what it is owed, how it differs, its runs.",
+    ),
+    look(
+        "/api/v1/system",
+        Subject::Listed,
+        "The daemon: sources, queue, locks, runtimes, disk, deliveries, audit chain.",
+    ),
     look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
     look(
         "/api/v1/stacks/{source}/{stack}/drift",
@@ -215,20 +231,6 @@ pub const ROUTES: &[Route] = &[
         Subject::Source,
         "Asks for a live preview of a merge request.",
     ),
-    page("/", Subject::Listed, "The fleet: all stacks, the worst first, and a map of their hosts."),
-    page("/runs", Subject::Listed, "Runs, newest first."),
-    page("/runs/{run}", Subject::Run, "A run: live, with its results, differences and times."),
-    page("/runs/{run}/tasks/{task}", Subject::Run, "One task of a run on all its hosts."),
-    page("/runs/{run}/log", Subject::Run, "The raw output of a run, with its colours."),
-    page("/sources/{source}/commits/{commit}", Subject::Source, "A commit: what it did where."),
-    page("/merge-requests", Subject::Listed, "The merge requests that are followed."),
-    page(
-        "/sources/{source}/merge-requests/{number}",
-        Subject::Source,
-        "A merge request: what it would do, and what it did.",
-    ),
-    page("/audit", Subject::Listed, "The audit chain: who did what, and whether it holds."),
-    open(ASSETS, "What pages are made of: styles, scripts, the icon."),
     look("/api/v1/tokens", Subject::Daemon, "All tokens, without what makes them work.")
         .for_role(Role::Admin),
     act(
@@ -257,6 +259,28 @@ pub const ROUTES: &[Route] = &[
     open("/sign-in/oidc/done", "Where the provider sends it back to."),
     take("/sign-in/oidc", "Signs in as the account that the provider vouches for."),
     act("/sign-out", Role::Viewer, Subject::Nothing, "Ends the session.").on(Listener::Tcp),
+    page("/", Subject::Listed, "The fleet: all stacks, the worst first, and a map of their hosts."),
+    page(
+        "/stacks/{source}/{stack}",
+        Subject::Stack,
+        "One stack: history, hosts, drift, why, and what is next.",
+    ),
+    page("/hosts", Subject::Listed, "All hosts."),
+    page("/hosts/{host}", Subject::Listed, "One host over all stacks."),
+    page("/system", Subject::Listed, "The daemon itself."),
+    page("/runs", Subject::Listed, "Runs, newest first."),
+    page("/runs/{run}", Subject::Run, "A run: live, with its results, differences and times."),
+    page("/runs/{run}/tasks/{task}", Subject::Run, "One task of a run on all its hosts."),
+    page("/runs/{run}/log", Subject::Run, "The raw output of a run, with its colours."),
+    page("/sources/{source}/commits/{commit}", Subject::Source, "A commit: what it did where."),
+    page("/merge-requests", Subject::Listed, "The merge requests that are followed."),
+    page(
+        "/sources/{source}/merge-requests/{number}",
+        Subject::Source,
+        "A merge request: what it would do, and what it did.",
+    ),
+    page("/audit", Subject::Listed, "The audit chain: who did what, and whether it holds."),
+    open(ASSETS, "What pages are made of: styles, scripts, the icon."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),
     open("/readyz", "200 while work is done, else 503 and why not."),

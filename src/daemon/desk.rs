@@ -13,10 +13,11 @@ use crate::api::{
     ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness,
     RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
+use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, MergeRequestNumber, RunId, Scope, SourceName, SourceStatus, StackId,
-    StackStatus, Timestamp,
+    Caller, DriftReport, Event, Failure, HostName, MergeRequestNumber, RunId, Scope, SourceName,
+    SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
@@ -28,6 +29,7 @@ use super::inbox::{Inbox, Stopping};
 use super::keeping::Keeping;
 use super::leafing::Leaves;
 use super::receiving::Receiving;
+use super::showing::{self, Showing};
 use super::telling::Board;
 use super::{acting, approving, certifying, clock, record, trail};
 
@@ -61,6 +63,7 @@ pub(super) struct Desk {
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
+    pub(super) showing: Arc<Showing>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) flags: Arc<Flags>,
     pub(super) started_at: Timestamp,
@@ -118,7 +121,7 @@ impl Desk {
         Ok(ActionReply { message, by: by.name.clone(), run: None, after })
     }
 
-    fn notices(&self) -> Vec<String> {
+    pub(super) fn notices(&self) -> Vec<String> {
         let refused = self.flags.refused_config.lock().unwrap_or_else(PoisonError::into_inner);
         let refused =
             refused.iter().map(|it| format!("the new configuration was refused and the old one stays: {it}"));
@@ -312,6 +315,26 @@ impl Backend for Desk {
             tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");
             String::new()
         })
+    }
+
+    async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
+        showing::fleet(self).await
+    }
+
+    async fn stack_view(&self, stack: StackId, before: Before) -> Result<StackView, ErrorBody> {
+        showing::stack(self, stack, before).await
+    }
+
+    async fn host_view(&self, host: HostName) -> Result<HostView, ErrorBody> {
+        showing::host(self, host).await
+    }
+
+    async fn source_views(&self) -> Result<Vec<SourceView>, ErrorBody> {
+        showing::sources(self).await
+    }
+
+    async fn system_view(&self) -> Result<SystemView, ErrorBody> {
+        showing::system(self).await
     }
 
     async fn health(&self) -> Result<(), String> {

@@ -47,6 +47,12 @@ impl Reconciler {
         });
         stacks.collect()
     }
+
+    /// One of them.
+    pub(super) fn stack(&self, now: Timestamp, id: &StackId) -> Option<StackStatus> {
+        let source = self.sources.get(&id.source)?;
+        stack_status(id, source, source.stacks.get(&id.stack)?, &self.world(now))
+    }
 }
 
 fn not_a_descendant(name: &SourceName, waiting: &Revision, admitted: Option<&CommitHash>) -> Failure {

@@ -1,11 +1,12 @@
 //! The store on real files: what was acknowledged is there, whatever happens.
 
+mod access;
 mod audit;
 mod chosen;
 mod crash;
 mod deliveries;
 mod events;
-mod fixture;
+pub(super) mod fixture;
 mod full_disk;
 mod journal;
 mod migrations;

@@ -15,6 +15,7 @@ use super::Backend;
 use super::accounts::Permission;
 use super::audit_routes::{audit, erase};
 use super::events::events;
+use super::fleet_routes::{fleet, host, hosts, sources, stack, system};
 use super::gate::Aim;
 use super::news::news;
 use super::paging::page;
@@ -52,6 +53,12 @@ pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
     Some(match (route.method, path) {
         (Method::Get, "/status") => get(status::<B>),
         (Method::Get, "/stacks") => get(stacks::<B>),
+        (Method::Get, "/fleet") => get(fleet::<B>),
+        (Method::Get, "/stacks/{source}/{stack}") => get(stack::<B>),
+        (Method::Get, "/sources") => get(sources::<B>),
+        (Method::Get, "/hosts") => get(hosts::<B>),
+        (Method::Get, "/hosts/{host}") => get(host::<B>),
+        (Method::Get, "/system") => get(system::<B>),
         (Method::Get, "/stacks/{source}/{stack}/explain") => get(explain::<B>),
         (Method::Get, "/stacks/{source}/{stack}/drift") => get(drift::<B>),
         (Method::Post, "/stacks/{source}/{stack}/plan") => post(plan::<B>),

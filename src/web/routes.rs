@@ -24,6 +24,8 @@ pub(super) fn routes<B: Backend>(backend: &B, served: fn(Listener) -> bool) -> R
 }
 
 fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
-    let others = || sign_in::handler(route).or_else(|| open_routes::handler(route));
-    api_routes::handler(route).or_else(|| pages::handler(route)).or_else(others)
+    api_routes::handler(route)
+        .or_else(|| sign_in::handler(route))
+        .or_else(|| pages::handler(route))
+        .or_else(|| open_routes::handler(route))
 }

@@ -14,7 +14,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::Backend;
 use super::gate::{
-    Csrf, Kept, Network, Offer, Peer, Refused, cookie_of, has_csrf, is_own, local_path, too_many,
+    Csrf, Kept, Network, Offer, Peer, Proved, Refused, cookie_of, has_csrf, is_own, local_path, too_many,
 };
 use crate::api::{Method, Route};
 use crate::domain::session::LIFE;
@@ -70,9 +70,14 @@ async fn sign_in<B: Backend>(
         _ => return refused(next, provider, Problem::Nothing),
     };
     match backend.gate().prove(backend.now(), Network::from(peer.address), offer) {
-        Ok(proved) => {
+        Ok(Proved { caller, token, kept }) => {
             peer.proved.send_replace(true);
-            enter(&backend, &proved.caller, proved.token, next).await
+            if let Some(kept) = kept
+                && let Err(error) = backend.keep(kept).await
+            {
+                tracing::debug!(%error, "the use of a token is not recorded");
+            }
+            enter(&backend, &caller, token, next).await
         }
         Err(Refused::Wait(wait)) => refused(next, provider, Problem::Wait(too_many(wait).message)),
         Err(Refused::Unproved(why)) => {

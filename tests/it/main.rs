@@ -2,7 +2,9 @@
 //! A file that is forgotten here is found by `tidy::each_test_file_is_part_of_the_binary`.
 
 mod acceptance;
+mod access;
 mod audited;
+mod browser;
 mod canary;
 mod crash;
 mod drift;
@@ -16,6 +18,7 @@ mod hooked;
 mod hostile_requests;
 mod https;
 mod inside;
+mod issuer;
 mod merge_requests;
 mod modules;
 mod monitoring;

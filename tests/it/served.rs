@@ -8,6 +8,7 @@ mod encrypted;
 mod foreign;
 mod leaves;
 mod memory;
+mod overviews;
 mod roles;
 mod sign_in;
 mod streams;

@@ -10,6 +10,7 @@ use crate::api::{
     RunQuery, RunView, SignInLink, StackList, StackQuery, Status, TaskQuery, TaskResults, TokenBody,
     TokenList, TokenMade,
 };
+use crate::api::{Fleet, HostList, HostView, Older, SourceList, StackView, SystemView};
 use crate::domain::{DriftReport, RunOutline};
 
 /// Makes the schema of a type.
@@ -98,6 +99,12 @@ pub(super) fn operation(method: Method, path: &str) -> Option<Operation> {
     Some(match (method, path.strip_prefix(PREFIX)?) {
         (Method::Get, "/status") => tells::<Status>("status"),
         (Method::Get, "/stacks") => tells::<StackList>("stacks").asked::<StackQuery>(),
+        (Method::Get, "/fleet") => tells::<Fleet>("fleet"),
+        (Method::Get, "/stacks/{source}/{stack}") => tells::<StackView>("stack").asked::<Older>(),
+        (Method::Get, "/sources") => tells::<SourceList>("sources"),
+        (Method::Get, "/hosts") => tells::<HostList>("hosts"),
+        (Method::Get, "/hosts/{host}") => tells::<HostView>("host"),
+        (Method::Get, "/system") => tells::<SystemView>("system"),
         (Method::Get, "/stacks/{source}/{stack}/explain") => tells::<Explanation>("explain"),
         (Method::Get, "/stacks/{source}/{stack}/drift") => tells::<DriftReport>("drift"),
         (Method::Post, "/stacks/{source}/{stack}/apply") => {

@@ -12,8 +12,9 @@ use tokio::sync::watch;
 
 use super::{Network, Offer, Proved, Refused, has_csrf, is_own};
 use crate::api::{Access, ErrorBody, ErrorCode, NameWanted, Route, Subject, resolve_stack};
-use crate::domain::{Caller, RunId, Scope, Session, SourceName, Span, StackId};
+use crate::domain::{Caller, RunId, Scope, Session, SourceName, Span, StackId, Timestamp};
 use crate::web::Backend;
+use crate::web::pages::refused;
 use crate::web::reply::Refusal;
 
 /// Who is at the other end of a connection over TCP.
@@ -72,7 +73,7 @@ pub(in crate::web) async fn guard<B: Backend>(
     let (mut parts, body) = request.into_parts();
     match admit(&backend, route, &mut parts).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(refusal) => refuse(*refusal, route, &parts),
+        Err(refusal) => refuse(*refusal, route, &parts, backend.now()),
     }
 }
 
@@ -248,7 +249,7 @@ pub(in crate::web) fn too_many(wait: Span) -> ErrorBody {
 }
 
 /// A refusal as its caller reads it: a program as JSON, a browser without a session at the page to sign in.
-fn refuse(error: ErrorBody, route: &Route, parts: &Parts) -> Response {
+fn refuse(error: ErrorBody, route: &Route, parts: &Parts, now: Timestamp) -> Response {
     let bearer = parts.headers.contains_key(header::AUTHORIZATION);
     if !route.is_api() && error.code == ErrorCode::NotSignedIn && !bearer {
         let wanted = parts.uri.path_and_query().map_or("/", |it| it.as_str());
@@ -256,6 +257,9 @@ fn refuse(error: ErrorBody, route: &Route, parts: &Parts) -> Response {
         let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
         return (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/sign-in?next={next}"))])
             .into_response();
+    }
+    if route.is_page() && !bearer {
+        return refused(&parts.uri, now, &error);
     }
     let code = error.code;
     let mut response = Refusal(error).into_response();

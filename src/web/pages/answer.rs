@@ -1,13 +1,11 @@
 //! Turns what a page shows into an answer, and errors into pages.
 
 use askama::Template;
-use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::context::PageContext;
 use crate::api::{ErrorBody, ErrorCode};
-use crate::web::Backend;
 
 /// Nothing but what we serve is loaded, nothing in a page is executed, and nobody frames it.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; \
@@ -29,12 +27,17 @@ pub(super) fn guard_page(mut response: Response) -> Response {
     response
 }
 
+/// What is shown to somebody of whom nothing is known.
+pub(super) fn stranger(context: &PageContext) -> Response {
+    let error = ErrorBody::new(ErrorCode::NotPermitted, "nobody knows who asks").remedy("sign in first");
+    failed(context, &error)
+}
+
 /// A page, or why there is none. Without a caller there is none, whatever the backend said.
 pub(super) fn page<T: Template>(context: &PageContext, shown: Result<T, ErrorBody>) -> Response {
-    let shown = match &context.caller {
-        Some(_) => shown,
-        None => Err(ErrorBody::new(ErrorCode::NotPermitted, "nobody knows who asks").remedy("sign in first")),
-    };
+    if context.caller.is_none() {
+        return stranger(context);
+    }
     match shown.map(|it| it.render()) {
         Ok(Ok(text)) => html(StatusCode::OK, text),
         Ok(Err(error)) => failed(context, &broken(&error)),
@@ -63,14 +66,13 @@ struct ErrorPage<'a> {
 /// An error as a page in the frame.
 pub(super) fn failed(context: &PageContext, error: &ErrorBody) -> Response {
     let title = match error.code {
-        ErrorCode::NotSignedIn => "Sign in first",
-        ErrorCode::BadRequest | ErrorCode::NoSuchMethod | ErrorCode::TooLarge | ErrorCode::NotJson => {
-            "This cannot be understood"
-        }
+        ErrorCode::BadRequest | ErrorCode::TooLarge | ErrorCode::NotJson => "This cannot be understood",
+        ErrorCode::NotSignedIn | ErrorCode::TooMany => "Not signed in",
+        ErrorCode::NoSuchMethod => "This is only looked at",
         ErrorCode::NotPermitted => "Not permitted",
         ErrorCode::NotFound => "There is no such thing",
         ErrorCode::Refused => "Not in the present state",
-        ErrorCode::Unavailable | ErrorCode::TooMany => "Not now",
+        ErrorCode::Unavailable => "Not now",
         ErrorCode::Internal => "A fault of the daemon",
     };
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -83,9 +85,4 @@ pub(super) fn failed(context: &PageContext, error: &ErrorBody) -> Response {
 /// Said where nothing is known of who asks.
 pub(super) fn no_such_page() -> Response {
     guard_page((StatusCode::NOT_FOUND, "there is no such page\n").into_response())
-}
-
-/// Stands where a page is not built yet.
-pub(super) async fn nothing_yet<B: Backend>(State(_): State<B>, context: PageContext) -> Response {
-    page::<ErrorPage<'_>>(&context, Err(ErrorBody::unavailable("this page is not there yet")))
 }

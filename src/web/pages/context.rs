@@ -39,7 +39,7 @@ impl<B: Backend> FromRequestParts<B> for PageContext {
 }
 
 impl PageContext {
-    fn new(caller: Option<Caller>, csrf: Option<String>, now: Timestamp, uri: &Uri) -> Self {
+    pub(super) fn new(caller: Option<Caller>, csrf: Option<String>, now: Timestamp, uri: &Uri) -> Self {
         let query = uri.query().unwrap_or_default().to_owned();
         let fragment = query.split('&').any(|it| it == "fragment=1");
         Self { caller, csrf, now, path: uri.path().to_owned(), query, fragment }
@@ -114,8 +114,22 @@ impl PageContext {
 
     /// What somebody else wrote, as text: characters that cannot be seen are shown by their numbers.
     #[expect(clippy::unused_self, reason = "templates ask the context for everything")]
-    pub(super) fn text(&self, text: &str) -> Markup {
-        Markup::text(text)
+    pub(super) fn text(&self, text: impl AsRef<str>) -> Markup {
+        Markup::text(text.as_ref())
+    }
+
+    /// A sentence of ours: what stands between backticks is code.
+    #[expect(clippy::unused_self, reason = "templates ask the context for everything")]
+    pub(super) fn sentence(&self, text: impl AsRef<str>) -> Markup {
+        let parts: Vec<&str> = text.as_ref().split('`').collect();
+        // Without its other half a backtick is one.
+        if parts.len().is_multiple_of(2) {
+            return Markup::text(text.as_ref());
+        }
+        let part = |(place, text): (usize, &&str)| {
+            if place.is_multiple_of(2) { Markup::text(text) } else { Tag::new("code").text(text) }
+        };
+        parts.iter().enumerate().map(part).collect()
     }
 
     /// `4m ago`, kept fresh by the script.
@@ -164,6 +178,13 @@ impl PageContext {
         link.text(&revision.short())
     }
 
+    /// The same list at another page.
+    pub(super) fn with_page(&self, page: usize) -> String {
+        let first = self.with("page", "");
+        let mark = if first.contains('?') { '&' } else { '?' };
+        if page == 1 { first } else { format!("{first}{mark}page={page}") }
+    }
+
     /// The same page with one value of its query set, or removed where it is empty. Paging begins anew.
     pub(super) fn with(&self, name: &str, value: &str) -> String {
         let kept = self.query.split('&').filter(|it| {
@@ -206,6 +227,14 @@ mod tests {
         assert_eq!((at("/").current("/"), at("/stacks/a/b").current("/")), ("page", "page"));
         assert_eq!((at("/hosts/web1").current("/hosts"), at("/hosts").current("/")), ("page", "false"));
         assert_eq!(at("/hostsx").current("/hosts"), "false");
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        let page = at("/");
+        let said = page.sentence("as they come (`apply: <x>`)").to_string();
+        assert_eq!(said, "as they come (<code>apply: &#60;x&#62;</code>)");
+        assert_eq!(page.sentence("a ` alone").to_string(), "a ` alone");
     }
 
     #[test]

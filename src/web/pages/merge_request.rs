@@ -130,7 +130,7 @@ impl MergeRequestPage<'_> {
     fn preview_says(&self) -> String {
         let stacks = self.previewed().map(|it| it.impact.stacks.as_slice()).unwrap_or_default();
         let mut known = std::collections::BTreeSet::new();
-        let mut unknown = 0;
+        let mut unknown = 0_u64;
         for stack in stacks {
             match &stack.hosts {
                 HostsImpact::Known { names } => known.extend(names),

@@ -31,7 +31,7 @@ pub(super) struct RunsQuery {
 }
 
 #[derive(Template)]
-#[template(path = "runs.html")]
+#[template(path = "run_list.html")]
 struct RunsPage<'a> {
     ctx: &'a PageContext,
     told: &'a Told,

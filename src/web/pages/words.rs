@@ -1,7 +1,7 @@
 //! The words of the pages: times, lengths, sizes, and what the nouns are called. The same as on the command line.
 
 use super::markup::{Markup, Tag};
-use crate::domain::{ChangeClass, Mode, Outcome, Span, SyncStatus, Timestamp, Trigger};
+use crate::domain::{HostName, Outcome, Span, Timestamp, Trigger};
 
 /// `4m ago`; a time that is yet to come is `just now`, since clocks differ a little.
 pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
@@ -69,14 +69,69 @@ fn two(great: i64, of_great: &str, small: i64, of_small: &str) -> String {
     if small == 0 { format!("{great}{of_great}") } else { format!("{great}{of_great} {small}{of_small}") }
 }
 
+/// A small value or a reference to one: templates hand on either.
+pub(super) trait Given<T> {
+    /// The value.
+    fn given(self) -> T;
+}
+
+impl<T: Copy> Given<T> for T {
+    fn given(self) -> T {
+        self
+    }
+}
+
+impl<T: Copy> Given<T> for &T {
+    fn given(self) -> T {
+        *self
+    }
+}
+
+impl<T: Copy> Given<T> for &&T {
+    fn given(self) -> T {
+        **self
+    }
+}
+
+/// A number of things, of whatever width.
+pub(super) trait Count {
+    /// The number.
+    fn count(self) -> u64;
+}
+
+impl Count for u64 {
+    fn count(self) -> u64 {
+        self
+    }
+}
+
+impl Count for u32 {
+    fn count(self) -> u64 {
+        self.into()
+    }
+}
+
+impl Count for usize {
+    fn count(self) -> u64 {
+        u64::try_from(self).unwrap_or(u64::MAX)
+    }
+}
+
+impl<T: Count + Copy> Count for &T {
+    fn count(self) -> u64 {
+        T::count(*self)
+    }
+}
+
 /// `1 host`, `4 hosts`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
+pub(super) fn counted(count: impl Count, noun: &str) -> String {
+    let count = count.count();
     if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
 }
 
 /// `12 345`: three digits at a time, by a space that does not break.
-pub(super) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
+pub(super) fn grouped(count: impl Count) -> String {
+    let digits = count.count().to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index != 0 && (digits.len() - index).is_multiple_of(3) && 4 < digits.len() {
@@ -88,7 +143,8 @@ pub(super) fn grouped(count: u64) -> String {
 }
 
 /// `512 B`, `1.5 KiB`: one decimal, rounded down.
-pub(super) fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: impl Count) -> String {
+    let bytes = bytes.count();
     let mut unit_bytes = 1024;
     for unit in ["KiB", "MiB", "GiB", "TiB"] {
         let tenths = u128::from(bytes) * 10 / unit_bytes;
@@ -112,6 +168,11 @@ pub(super) fn url_part(text: &str) -> String {
         }
     }
     out
+}
+
+/// The page of a host. Its name is whatever an inventory calls it.
+pub(super) fn host_url(host: &HostName) -> String {
+    format!("/hosts/{}", url_part(host.as_str()))
 }
 
 /// How good or bad something is. Never said by its colour alone: each has a sign, and words stand beside it.
@@ -154,7 +215,8 @@ impl Tone {
 }
 
 /// A word in a pill, with the sign of its tone.
-pub(super) fn pill(tone: Tone, word: &str) -> Markup {
+pub(super) fn pill(tone: impl Given<Tone>, word: &str) -> Markup {
+    let tone = tone.given();
     let mut inner = Tag::new("span").class("sign").with("aria-hidden", "true").text(tone.sign());
     inner.push_text(word);
     Tag::new("span").class(&format!("pill {}", tone.class())).around(&inner)
@@ -190,13 +252,13 @@ pub(super) fn outcome_tone(outcome: Outcome) -> Tone {
 }
 
 /// An outcome in a pill; `live` for a run that has none yet.
-pub(super) fn outcome_pill(ended: Option<Outcome>) -> Markup {
-    ended.map_or_else(|| pill(Tone::Live, "live"), |it| pill(outcome_tone(it), outcome(it)))
+pub(super) fn outcome_pill(ended: impl Given<Option<Outcome>>) -> Markup {
+    ended.given().map_or_else(|| pill(Tone::Live, "live"), |it| pill(outcome_tone(it), outcome(it)))
 }
 
 /// The words for what started a run.
-pub(super) fn trigger(trigger: Trigger) -> &'static str {
-    match trigger {
+pub(super) fn trigger(trigger: impl Given<Trigger>) -> &'static str {
+    match trigger.given() {
         Trigger::NewRevision => "new revision",
         Trigger::Retry => "retry",
         Trigger::OwedHosts => "owed hosts",
@@ -207,25 +269,6 @@ pub(super) fn trigger(trigger: Trigger) -> &'static str {
         Trigger::Approval => "approval",
         Trigger::MergeRequest => "merge request",
     }
-}
-
-/// `check` or `apply`.
-pub(super) fn mode(mode: Mode) -> &'static str {
-    mode.as_str()
-}
-
-/// Whether a stack is in sync.
-pub(super) fn sync(sync: SyncStatus) -> (Tone, &'static str) {
-    match sync {
-        SyncStatus::InSync => (Tone::Good, "in sync"),
-        SyncStatus::OutOfSync => (Tone::Notice, "out of sync"),
-        SyncStatus::Unknown => (Tone::Quiet, "unknown"),
-    }
-}
-
-/// What a class of changes is called.
-pub(super) fn class(class: ChangeClass) -> &'static str {
-    class.as_str()
 }
 
 #[cfg(test)]
@@ -248,10 +291,10 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!(counted(1, "host"), "1 host");
-        assert_eq!(counted(9999, "host"), "9999 hosts");
-        assert_eq!(grouped(100_000), "100\u{202f}000");
-        assert_eq!(size(1_610_612_736), "1.5 GiB");
+        assert_eq!(counted(1_u64, "host"), "1 host");
+        assert_eq!(counted(9999_u64, "host"), "9999 hosts");
+        assert_eq!(grouped(100_000_u64), "100\u{202f}000");
+        assert_eq!(size(1_610_612_736_u64), "1.5 GiB");
         assert_eq!(url_part("a/b é"), "a%2Fb%20%C3%A9");
     }
 }

@@ -1,7 +1,7 @@
 //! What is served is what the OpenAPI document says: every answer fits its schema, and every error is a problem.
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::{Extension, Router};
 use http_body_util::BodyExt;
 use hyper::service::Service;
@@ -57,7 +57,7 @@ fn router(backend: &Memory) -> Router {
 
 struct Answer {
     status: StatusCode,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     body: Vec<u8>,
 }
 
@@ -87,7 +87,7 @@ async fn every_answer_fits_its_schema() {
         let operation = document.operation(route);
         for backend in [Memory::default(), Memory::with_foreign()] {
             backend.end();
-            let answer = ask(router(&backend), request(route)).await;
+            let answer = ask(router(&backend), request(route, ("infra", "web", "7"))).await;
             let content = &operation["responses"]["200"]["content"];
             let kind = answer.headers["content-type"].to_str().expect("text");
             if answer.status != StatusCode::OK {

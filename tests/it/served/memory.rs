@@ -12,6 +12,7 @@ use driftless::api::{
     EventChunk, EventPosition, Explanation, MergeRequestList, News, NewsChunk, NewsPosition, PlanBody,
     PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
+use driftless::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use driftless::domain::{
     Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
     RunEventKind, RunId, RunSpec, RuntimeSpec, Scope, Selection, SourceName, SourceStatus, Span, StackId,
@@ -21,6 +22,7 @@ use driftless::web::{Backend, WebhookAnswer};
 
 use super::foreign::{self, GateOfMemory};
 use super::leaves;
+use super::overviews;
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
@@ -350,6 +352,26 @@ impl Backend for Memory {
 
     async fn metrics(&self) -> String {
         self.metrics.0()
+    }
+
+    async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
+        Ok(Arc::default())
+    }
+
+    async fn stack_view(&self, stack: StackId, _before: Before) -> Result<StackView, ErrorBody> {
+        Ok(overviews::stack_view(stack))
+    }
+
+    async fn host_view(&self, host: HostName) -> Result<HostView, ErrorBody> {
+        Ok(overviews::host_view(host))
+    }
+
+    async fn source_views(&self) -> Result<Vec<SourceView>, ErrorBody> {
+        Ok(Vec::new())
+    }
+
+    async fn system_view(&self) -> Result<SystemView, ErrorBody> {
+        Ok(overviews::system_view())
     }
 
     async fn health(&self) -> Result<(), String> {

@@ -30,6 +30,8 @@ enum For {
     Run(Role),
     /// Who has the role; each sees what is theirs.
     Listed(Role),
+    /// Who has the role; all see the same.
+    Same(Role),
     /// Who has the role for everything.
     Daemon(Role),
     /// Who has a session. By a token there is none to end.
@@ -38,11 +40,17 @@ enum For {
 
 /// Every route there is. A new one is written down here, too.
 const EXPECTED: &[(&str, For)] = {
-    use For::{Daemon, Everybody, Listed, Run, Senders, Session, Source, Stack};
+    use For::{Daemon, Everybody, Listed, Run, Same, Senders, Session, Source, Stack};
     use Role::{Admin, Operator, Viewer};
     &[
         ("GET /api/v1/status", Listed(Viewer)),
         ("GET /api/v1/stacks", Listed(Viewer)),
+        ("GET /api/v1/fleet", Listed(Viewer)),
+        ("GET /api/v1/stacks/{source}/{stack}", Stack(Viewer)),
+        ("GET /api/v1/sources", Listed(Viewer)),
+        ("GET /api/v1/hosts", Listed(Viewer)),
+        ("GET /api/v1/hosts/{host}", Listed(Viewer)),
+        ("GET /api/v1/system", Listed(Viewer)),
         ("GET /api/v1/stacks/{source}/{stack}/explain", Stack(Viewer)),
         ("GET /api/v1/stacks/{source}/{stack}/drift", Stack(Viewer)),
         ("POST /api/v1/stacks/{source}/{stack}/apply", Stack(Operator)),
@@ -53,6 +61,8 @@ const EXPECTED: &[(&str, For)] = {
         ("GET /api/v1/runs", Listed(Viewer)),
         ("GET /api/v1/runs/{run}", Run(Viewer)),
         ("GET /api/v1/runs/{run}/events", Run(Viewer)),
+        ("GET /api/v1/openapi.json", Same(Viewer)),
+        ("GET /api/v1/events", Listed(Viewer)),
         ("POST /api/v1/runs/{run}/cancel", Run(Operator)),
         ("POST /api/v1/sources/{source}/approve", Source(Operator)),
         ("GET /api/v1/audit", Listed(Viewer)),
@@ -63,7 +73,12 @@ const EXPECTED: &[(&str, For)] = {
         ("POST /api/v1/tokens", Daemon(Admin)),
         ("POST /api/v1/tokens/{token}/revoke", Daemon(Admin)),
         ("POST /api/v1/sign-in-link", Daemon(Admin)),
-        ("GET /", Everybody(200)),
+        ("GET /", Listed(Viewer)),
+        ("GET /stacks/{source}/{stack}", Stack(Viewer)),
+        ("GET /hosts", Listed(Viewer)),
+        ("GET /hosts/{host}", Listed(Viewer)),
+        ("GET /system", Listed(Viewer)),
+        ("GET /assets/{file}", Everybody(200)),
         ("GET /metrics", Everybody(200)),
         ("GET /healthz", Everybody(200)),
         ("GET /readyz", Everybody(503)),
@@ -152,6 +167,8 @@ pub(super) fn request(route: &Route, what: Named) -> Request<Body> {
         .replace("{stack}", stack)
         .replace("{run}", run)
         .replace("{number}", "12")
+        .replace("{host}", "web1")
+        .replace("{file}", "app.css")
         .replace("{token}", "doomed");
     let (method, body) = match route.method {
         Method::Get => ("GET", String::new()),
@@ -206,17 +223,23 @@ fn name(route: &Route) -> String {
 }
 
 /// The status that somebody is to get.
-fn expected(listener: Listener, expected: For, who: &Who, what: What) -> u16 {
+fn expected(route: &Route, listener: Listener, expected: For, who: &Who, what: What) -> u16 {
     let tcp = listener == Listener::Tcp;
+    let page = route.is_page() || expected == For::Session;
     let wanted = match expected {
         For::Everybody(status) => return status,
         For::Senders => return 401,
         For::Session => Role::Viewer,
-        For::Stack(role) | For::Source(role) | For::Run(role) | For::Listed(role) | For::Daemon(role) => role,
+        For::Stack(role)
+        | For::Source(role)
+        | For::Run(role)
+        | For::Listed(role)
+        | For::Same(role)
+        | For::Daemon(role) => role,
     };
     let (role, scope) = match who {
         // A page sends strangers to the page to sign in; who sends a token is no browser.
-        Who::Nobody if tcp && expected == For::Session => return 303,
+        Who::Nobody if tcp && page => return 303,
         Who::Nobody | Who::Pretender if tcp => return 401,
         Who::Nobody | Who::Pretender | Who::Unknown => return 403,
         Who::Known(role, scope) => (*role, scope),
@@ -273,7 +296,7 @@ async fn one(route: &Route, listener: Listener, wanted: For, who: &Who, what: Wh
     }
     let (status, body) = answer(router, request).await;
     let text = String::from_utf8_lossy(&body);
-    assert_eq!(status.as_u16(), expected(listener, wanted, who, what), "{place}: {text}");
+    assert_eq!(status.as_u16(), expected(route, listener, wanted, who, what), "{place}: {text}");
     let error =
         || serde_json::from_slice::<ErrorBody>(&body).unwrap_or_else(|it| panic!("{place}: {it}: {text}"));
     match status.as_u16() {
@@ -284,7 +307,9 @@ async fn one(route: &Route, listener: Listener, wanted: For, who: &Who, what: Wh
         _ => {}
     }
     if let (For::Listed(_), Who::Known(_, Scope::Only(_)), 200) = (wanted, who, status.as_u16()) {
-        assert!(!text.contains("lab"), "{place} tells of what is foreign: {text}");
+        // On pages the word is in `label`.
+        let foreign = if route.is_api() { "lab" } else { "lab/" };
+        assert!(!text.contains(foreign), "{place} tells of what is foreign: {text}");
         assert!(!text.contains("daemon\""), "{place} tells of the daemon: {text}");
     }
     // What is done is done by those who may, and nothing is done by GET.

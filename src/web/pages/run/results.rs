@@ -303,7 +303,7 @@ pub(in crate::web::pages) fn detail_markup(detail: &Detail, rows: &mut usize) ->
     if let Some(code) = detail.rc.filter(|it| *it != 0) {
         all.push(&Tag::new("p").class("muted").text(&format!("exit status {code}")));
     }
-    let mut left_out = 0;
+    let mut left_out = 0_u64;
     for it in &detail.diff {
         if *rows == 0 {
             left_out += 1;
