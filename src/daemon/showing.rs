@@ -161,8 +161,11 @@ pub(super) async fn stack(desk: &Desk, id: StackId, before: Before) -> Result<St
     });
     let (overview, explanation, drift) = told.await?.ok_or(gone)?;
     let recent = desk.store.recent_runs(vec![id.clone()], 60).await.map_err(|it| store_error(&it))?;
-    let history =
-        history(desk, RunFilter { stack: Some(id.clone()), limit: HISTORY, before, hosts: false }).await?;
+    let history = history(
+        desk,
+        RunFilter { stack: Some(id.clone()), limit: HISTORY, before, hosts: false, ..RunFilter::default() },
+    )
+    .await?;
     let mut commits: BTreeSet<CommitHash> = commits_of(&overview.status).into_iter().collect();
     commits.extend(history.iter().map(|it| it.revision.commit.clone()));
     let lines = desk.showing.lines([(id.source.clone(), commits.clone())].into()).await;

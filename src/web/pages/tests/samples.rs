@@ -96,17 +96,17 @@ pub(super) fn spec(run: u64, stack: &StackId, mode: Mode) -> RunSpec {
 }
 
 /// A stack with so many hosts in each state, in the order of [`HostState::ALL`].
-pub(super) fn stack(id: &str, states: [usize; 7], reason: &str) -> FleetStack {
+pub(super) fn stack(id: &str, each: [usize; 7], reason: &str) -> FleetStack {
     let id: StackId = id.parse().unwrap();
     let mut marks = Vec::new();
-    for (state, count) in HostState::ALL.into_iter().zip(states) {
+    for (state, count) in HostState::ALL.into_iter().zip(each) {
         for number in 0..count {
             let host = HostName::new(format!("{}-{}{:02}.example.org", id.stack, state.as_str(), number + 1));
             let owed_since = (state == HostState::Owed).then(|| ago(132));
             marks.push(HostMark { host, state, owed_since, last_seen: Some(ago(24)) });
         }
     }
-    let count = |it: usize| u32::try_from(states[it]).unwrap();
+    let count = |it: usize| u32::try_from(each[it]).unwrap();
     let total = u32::try_from(marks.len()).unwrap();
     let hosts = HostCounts {
         total,
@@ -123,7 +123,7 @@ pub(super) fn stack(id: &str, states: [usize; 7], reason: &str) -> FleetStack {
     } else {
         SyncStatus::OutOfSync
     };
-    let drifted = states[2];
+
     let coverage =
         Coverage { would_change: u64::from(count(2)), unchanged: 812, blind: 12, ..Coverage::default() };
     let check = LastCheck {
@@ -163,7 +163,7 @@ pub(super) fn stack(id: &str, states: [usize; 7], reason: &str) -> FleetStack {
         next_check: Some(now() + Span::from_mins(36)),
         check: Some(check),
         check_failures: 0,
-        drifted_hosts: if drifted == 0 {
+        drifted_hosts: if each[2] == 0 {
             BTreeMap::new()
         } else {
             [(ChangeClass::Corrective, count(2))].into()
