@@ -6,6 +6,7 @@ mod described;
 mod documented;
 mod encrypted;
 mod foreign;
+mod leafing;
 mod leaves;
 mod memory;
 mod overviews;

@@ -12,7 +12,7 @@ use driftless::domain::{
     MergeRequestStatus, Mode, Outcome, Reason, Run, RunEvent, RunId, RunOutline, SourceName, Span,
     TaskIdentity, TaskNumber, TaskResult, Timestamp,
 };
-use driftless::web::Records;
+use driftless::web::{Backend as _, Records};
 use serde_json::{Value, json};
 
 use super::memory::{Memory, spec};
@@ -302,9 +302,10 @@ pub(super) fn audit() -> AuditList {
 
 impl Records for Memory {
     async fn outline(&self, run: RunId) -> Result<RunOutline, ErrorBody> {
+        self.run(run).await?;
         let mut outline = RunOutline::default();
         outline.complete = true;
-        if self::run(run).is_some() && run != QUIET {
+        if run != QUIET {
             for it in &events(run) {
                 outline.add(it);
             }
@@ -326,6 +327,7 @@ impl Records for Memory {
     }
 
     async fn raw_log(&self, run: RunId, _from: LogPosition) -> Result<LogPart, ErrorBody> {
+        self.run(run).await?;
         if run == QUIET {
             return Ok(LogPart::default());
         }
@@ -346,6 +348,9 @@ impl Records for Memory {
     }
 
     async fn commit(&self, source: SourceName, commit: CommitHash) -> Result<CommitView, ErrorBody> {
+        if source.as_str() != "infra" && !(self.foreign && source.as_str() == "lab") {
+            return Err(ErrorBody::not_found(format!("there is no source `{source}`")));
+        }
         if commit == hash("00") {
             return Err(ErrorBody::not_found(format!("nobody knows commit {commit} of {source}")));
         }
@@ -398,11 +403,12 @@ impl Records for Memory {
         source: SourceName,
         number: MergeRequestNumber,
     ) -> Result<MergeRequestView, ErrorBody> {
-        let found =
-            merge_requests().into_iter().find(|it| it.source == source && it.facts.seen.number == number);
+        let all = self.merge_requests().await?.merge_requests;
+        let all = if self.foreign { all } else { merge_requests() };
+        let found = all.into_iter().find(|it| it.source == source && it.facts.seen.number == number);
         let status = found
             .ok_or_else(|| ErrorBody::not_found(format!("there is no merge request {number} of {source}")))?;
-        let link = Some(status.facts.seen.url.clone());
+        let link = Some(status.facts.seen.url.clone()).filter(|it| !it.is_empty());
         Ok(MergeRequestView { status, link, forge: Some("GitLab".to_owned()), approvals_needed: Some(2) })
     }
 

@@ -65,6 +65,12 @@ const EXPECTED: &[(&str, For)] = {
         ("GET /api/v1/events", Listed(Viewer)),
         ("POST /api/v1/runs/{run}/cancel", Run(Operator)),
         ("POST /api/v1/sources/{source}/approve", Source(Operator)),
+        ("GET /api/v1/runs/{run}/tasks", Run(Viewer)),
+        ("GET /api/v1/runs/{run}/tasks/{task}", Run(Viewer)),
+        ("GET /api/v1/runs/{run}/log", Run(Viewer)),
+        ("GET /api/v1/sources/{source}/merge-requests/{number}", Source(Viewer)),
+        ("GET /api/v1/sources/{source}/commits/{commit}", Source(Viewer)),
+        ("GET /api/v1/audit/standing", Daemon(Viewer)),
         ("GET /api/v1/audit", Listed(Viewer)),
         ("POST /api/v1/audit/erase", Daemon(Admin)),
         ("GET /api/v1/merge-requests", Listed(Viewer)),
@@ -78,6 +84,14 @@ const EXPECTED: &[(&str, For)] = {
         ("GET /hosts", Listed(Viewer)),
         ("GET /hosts/{host}", Listed(Viewer)),
         ("GET /system", Listed(Viewer)),
+        ("GET /runs", Listed(Viewer)),
+        ("GET /runs/{run}", Run(Viewer)),
+        ("GET /runs/{run}/tasks/{task}", Run(Viewer)),
+        ("GET /runs/{run}/log", Run(Viewer)),
+        ("GET /sources/{source}/commits/{commit}", Source(Viewer)),
+        ("GET /merge-requests", Listed(Viewer)),
+        ("GET /sources/{source}/merge-requests/{number}", Source(Viewer)),
+        ("GET /audit", Listed(Viewer)),
         ("GET /assets/{file}", Everybody(200)),
         ("GET /metrics", Everybody(200)),
         ("GET /healthz", Everybody(200)),
@@ -167,6 +181,8 @@ pub(super) fn request(route: &Route, what: Named) -> Request<Body> {
         .replace("{stack}", stack)
         .replace("{run}", run)
         .replace("{number}", "12")
+        .replace("{commit}", &"ab".repeat(20))
+        .replace("{task}", "0")
         .replace("{host}", "web1")
         .replace("{file}", "app.css")
         .replace("{token}", "doomed");
