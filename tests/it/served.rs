@@ -5,6 +5,7 @@ mod deliveries;
 mod described;
 mod documented;
 mod encrypted;
+mod followed;
 mod foreign;
 mod leafing;
 mod leaves;
