@@ -113,7 +113,7 @@ pub(super) fn spark(runs: &[RunMark], now: Timestamp) -> Markup {
 /// The runs of a stack with the scale of how long they took; each leads to its page.
 pub(super) fn timeline(context: &PageContext, runs: &[RunMark]) -> Markup {
     const HIGH: f64 = 84.0;
-    const LEFT: f64 = 44.0;
+    const LEFT: f64 = 58.0;
     const WIDE: f64 = 880.0;
     if runs.is_empty() {
         return Markup::default();
@@ -147,7 +147,7 @@ pub(super) fn timeline(context: &PageContext, runs: &[RunMark]) -> Markup {
         let label = Tag::new("text").number("x", x).number("y", HIGH + 15.0).with("text-anchor", anchor);
         inner.push(&label.text(&words::clock(context.now, run.decided_at)));
     }
-    svg("chart", WIDE, HIGH + 20.0, &sum_up(runs)).number("width", WIDE).around(&inner)
+    svg("chart timeline", WIDE, HIGH + 20.0, &sum_up(runs)).number("width", WIDE).around(&inner)
 }
 
 fn tone(run: &RunMark) -> Tone {
