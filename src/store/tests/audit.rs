@@ -69,7 +69,8 @@ async fn records_are_found_by_who_acted_and_paged_from_the_newest() {
     };
     let found = store.audit_records(of(&actor, None)).await.expect("read");
     let numbers: Vec<u64> = found.iter().map(|it| it.as_ref().expect("a record").seq).collect();
-    let wanted: Vec<u64> = all.iter().filter(|it| it.text("actor") == Some(&actor)).map(|it| it.seq).collect();
+    let wanted: Vec<u64> =
+        all.iter().filter(|it| it.text("actor") == Some(&actor)).map(|it| it.seq).collect();
     assert_eq!(numbers, wanted[wanted.len() - 2..]);
     let before = store.audit_records(of(&actor, Some(numbers[0]))).await.expect("read");
     assert_eq!(before.last().expect("more").as_ref().expect("a record").seq, wanted[wanted.len() - 3]);
