@@ -8,6 +8,7 @@ mod alerts;
 mod audit;
 mod error;
 mod fleet;
+mod leaf;
 mod listing;
 mod name;
 mod news;
@@ -29,6 +30,10 @@ pub use fleet::{
     AuditState, Before, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY, HostInStack,
     HostList, HostOverview, HostView, Older, QueueEntry, RuntimeView, SourceList, SourceView, StackLock,
     StackView, SystemView,
+};
+pub use leaf::{
+    AuditStanding, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition, MergeRequestView,
+    TaskFilter, TaskQuery, TaskResults,
 };
 pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};

@@ -25,6 +25,7 @@ mod hands;
 mod housekeeping;
 mod inbox;
 mod keeping;
+mod leafing;
 mod live;
 pub mod logging;
 mod narrowing;
@@ -225,6 +226,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         started_at,
         mode: service_mode(&tools.config()),
         url,
+        leaves: leafing::Leaves::new(&tools),
     };
     recovery::sweep(&tools.places.checkouts(), &live, |it| {
         tools.attic.put(it.to_owned());

@@ -19,6 +19,7 @@ pub mod stack;
 pub mod alert;
 pub mod change;
 pub mod choice;
+pub mod commit;
 pub mod delivery;
 pub mod drift;
 pub mod findings;
@@ -27,6 +28,7 @@ pub mod latency;
 pub mod lock;
 pub mod merge_request;
 pub mod outcome;
+pub mod outline;
 pub mod prediction;
 pub mod preview;
 pub mod recap;
@@ -59,6 +61,7 @@ pub use change::{
     TaskCounts, TaskFacts, TaskKey,
 };
 pub use choice::RunChoice;
+pub use commit::{CommitFacts, CommitWords};
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};
@@ -75,6 +78,7 @@ pub use merge_request::{
 };
 pub use name::{HostName, NameError, ReceiverName, RunId, SourceName, StackId, StackName, TokenName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
+pub use outline::{PlayOutline, ResultCounts, RunOutline, TaskOutline};
 pub use policy::{ApplyPolicy, ApprovalPolicy, HealPolicy, StackPolicy};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{

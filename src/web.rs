@@ -17,6 +17,8 @@ mod news;
 mod open_routes;
 mod pages;
 mod paging;
+mod record_routes;
+mod records;
 mod reply;
 mod routes;
 mod sign_in;
@@ -40,6 +42,7 @@ pub use gate::{
 };
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp, serve_tls};
 pub use open_routes::open_router;
+pub use records::Records;
 pub use tls::{Identity, Tls, TlsError};
 pub use webhooks::WebhookAnswer;
 
@@ -59,7 +62,7 @@ use crate::domain::{
 ///
 /// Names are resolved and values are checked before any of these is called. An action answers when it is recorded,
 /// not when it is done.
-pub trait Backend: Keeper + Clone + Send + Sync + 'static {
+pub trait Backend: Keeper + Records + Clone + Send + Sync + 'static {
     /// Everything at a glance.
     fn status(&self) -> impl Future<Output = Result<Status, ErrorBody>> + Send;
     /// The names of all stacks, for finding the one that is meant.

@@ -21,6 +21,12 @@ pub struct AuditQuery {
     /// Only from this record on.
     #[serde(default)]
     pub from: Option<u64>,
+    /// Only of what this person did, by the whole name that is recorded.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// Only before this record: to page from the newest on.
+    #[serde(default)]
+    pub before: Option<u64>,
     /// At most so many.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]

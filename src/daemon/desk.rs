@@ -28,6 +28,7 @@ use super::alert_desk::AlertDesk;
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::keeping::Keeping;
+use super::leafing::Leaves;
 use super::receiving::Receiving;
 use super::showing::{self, Showing};
 use super::telling::Board;
@@ -74,6 +75,7 @@ pub(super) struct Desk {
     pub(super) started_at: Timestamp,
     pub(super) mode: ServiceMode,
     pub(super) url: Option<String>,
+    pub(super) leaves: Arc<Leaves>,
 }
 
 impl From<Stopping> for ErrorBody {

@@ -17,6 +17,8 @@ pub(super) async fn list(store: &Store, query: AuditQuery, scope: Scope) -> Resu
         run: query.run,
         since: query.since,
         from: query.from.unwrap_or_default(),
+        actor: query.actor,
+        before: query.before,
         count: query.count.unwrap_or(AuditQuery::MOST),
         newest: query.newest,
     };

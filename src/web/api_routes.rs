@@ -86,7 +86,8 @@ pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Post, "/tokens") => post(token_routes::make::<B>),
         (Method::Post, "/tokens/{token}/revoke") => post(token_routes::revoke::<B>),
         (Method::Post, "/sign-in-link") => post(sign_in_link::<B>),
-        _ => return None,
+        (Method::Get, path) => return super::record_routes::handler::<B>(path),
+        (Method::Post, _) => return None,
     })
 }
 

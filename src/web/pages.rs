@@ -5,14 +5,24 @@
 //! what [`Markup`](markup::Markup) made: text of others is escaped by the templates.
 
 mod acts;
+mod ansi;
 mod answer;
 mod assets;
+mod audit;
 mod chart;
+mod commit;
 mod context;
+mod diff;
 mod fleet;
 mod hosts;
 mod markup;
+mod merge_request;
+mod merge_requests;
 mod paging;
+mod run;
+mod run_log;
+mod run_task;
+mod runs;
 mod stack;
 mod standing;
 mod system;
@@ -42,6 +52,14 @@ pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         "/hosts" => get(hosts::list::<B>),
         "/hosts/{host}" => get(hosts::page::<B>),
         "/system" => get(system::page::<B>),
+        "/runs" => get(runs::runs::<B>),
+        "/runs/{run}" => get(run::run::<B>),
+        "/runs/{run}/tasks/{task}" => get(run_task::run_task::<B>),
+        "/runs/{run}/log" => get(run_log::run_log::<B>),
+        "/merge-requests" => get(merge_requests::merge_requests::<B>),
+        "/sources/{source}/merge-requests/{number}" => get(merge_request::merge_request::<B>),
+        "/sources/{source}/commits/{commit}" => get(commit::commit::<B>),
+        "/audit" => get(audit::audit::<B>),
         "/assets/{file}" => get(assets::asset),
         _ => return None,
     })

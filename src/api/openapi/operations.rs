@@ -5,12 +5,13 @@ use serde_json::Value;
 
 use crate::api::{
     ActionReply, AlertList, AlertTestBody, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery,
-    BackupBody, CancelBody, EraseBody, EventLine, EventQuery, Explanation, MergeRequestList,
-    MergeRequestQuery, Method, News, NewsQuery, PREFIX, PlanBody, PreviewBody, RunList, RunQuery, RunView,
-    SignInLink, StackList, StackQuery, Status, TokenBody, TokenList, TokenMade,
+    AuditStanding, BackupBody, CancelBody, CommitView, EraseBody, EventLine, EventQuery, Explanation,
+    LogPart, LogPosition, MergeRequestList, MergeRequestQuery, MergeRequestView, Method, News, NewsQuery,
+    PREFIX, PlanBody, PreviewBody, RunList, RunQuery, RunView, SignInLink, StackList, StackQuery, Status,
+    TaskQuery, TaskResults, TokenBody, TokenList, TokenMade,
 };
 use crate::api::{Fleet, HostList, HostView, Older, SourceList, StackView, SystemView};
-use crate::domain::DriftReport;
+use crate::domain::{DriftReport, RunOutline};
 
 /// Makes the schema of a type.
 pub(super) type Of = fn(&mut SchemaGenerator) -> Schema;
@@ -143,6 +144,16 @@ pub(super) fn operation(method: Method, path: &str) -> Option<Operation> {
         (Method::Post, "/backup") => {
             tells::<Value>("backup").with::<BackupBody>(r#"{"logs":true,"keys":false}"#).streams(Told::File)
         }
+        (Method::Get, "/runs/{run}/tasks") => tells::<RunOutline>("outline"),
+        (Method::Get, "/runs/{run}/tasks/{task}") => {
+            tells::<TaskResults>("task_results").asked::<TaskQuery>()
+        }
+        (Method::Get, "/runs/{run}/log") => tells::<LogPart>("raw_log").asked::<LogPosition>(),
+        (Method::Get, "/sources/{source}/commits/{commit}") => tells::<CommitView>("commit"),
+        (Method::Get, "/sources/{source}/merge-requests/{number}") => {
+            tells::<MergeRequestView>("merge_request")
+        }
+        (Method::Get, "/audit/standing") => tells::<AuditStanding>("audit_standing"),
         (Method::Get, "/audit") => tells::<AuditList>("audit").asked::<AuditQuery>(),
         (Method::Post, "/audit/erase") => acts("erase").needs::<EraseBody>(r#"{"name":"alice"}"#),
         (Method::Get, "/tokens") => tells::<TokenList>("tokens"),

@@ -34,8 +34,20 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 static SERVED: LazyLock<[Served; 4]> = LazyLock::new(|| {
     let script = "text/javascript; charset=utf-8";
     [
-        served(Asset::Style, "app", "css", "text/css; charset=utf-8", include_str!("assets/app.css")),
-        served(Asset::Script, "app", "js", script, include_str!("assets/app.js")),
+        served(
+            Asset::Style,
+            "app",
+            "css",
+            "text/css; charset=utf-8",
+            concat!(include_str!("assets/app.css"), include_str!("assets/run.css")),
+        ),
+        served(
+            Asset::Script,
+            "app",
+            "js",
+            script,
+            concat!(include_str!("assets/app.js"), include_str!("assets/run.js")),
+        ),
         served(Asset::Theme, "theme", "js", script, include_str!("assets/theme.js")),
         served(Asset::Icon, "icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ]

@@ -103,6 +103,11 @@ impl Tag {
         self.with("class", classes)
     }
 
+    /// With nothing in it and without an end, as `col` and `br` are.
+    pub(super) fn void(self) -> Markup {
+        Markup(format!("{}>", self.head))
+    }
+
     /// Around this text.
     pub(super) fn text(self, text: &str) -> Markup {
         self.around(&Markup::text(text))

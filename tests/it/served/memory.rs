@@ -21,7 +21,9 @@ use driftless::domain::{
 };
 use driftless::web::{Backend, Download, WebhookAnswer};
 
+use super::followed;
 use super::foreign::{self, GateOfMemory};
+use super::leaves;
 use super::overviews;
 
 /// The largest body of a webhook.
@@ -135,7 +137,7 @@ fn source(name: &str) -> SourceStatus {
     }
 }
 
-fn spec() -> RunSpec {
+pub(super) fn spec() -> RunSpec {
     RunSpec {
         run: RunId(7),
         stack: "infra/web".parse().expect("a stack"),
@@ -206,11 +208,15 @@ impl Backend for Memory {
             let of_lab = RunSummary { run: RunId(8), stack: foreign::stack_id("lab/db"), ..runs[0].clone() };
             runs.insert(0, of_lab);
         }
+        runs.extend((41..46).filter_map(|it| leaves::run(RunId(it))).map(|it| RunSummary::from(&it.run)));
         runs.retain(|it| filter.scope.has_stack(&it.stack));
         Ok(RunList { runs, more: false })
     }
 
     async fn run(&self, run: RunId) -> Result<RunView, ErrorBody> {
+        if let Some(view) = leaves::run(run) {
+            return Ok(view);
+        }
         self.known(run)?;
         Ok(RunView { run: self.record(), notable: Vec::new(), events_expired: false })
     }
@@ -281,6 +287,9 @@ impl Backend for Memory {
 
     async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
         let sources: &[&str] = if self.foreign { &["infra", "lab"] } else { &[] };
+        if sources.is_empty() {
+            return Ok(MergeRequestList { merge_requests: followed::merge_requests() });
+        }
         Ok(MergeRequestList { merge_requests: sources.iter().map(|it| foreign::merge_request(it)).collect() })
     }
 
@@ -341,7 +350,10 @@ impl Backend for Memory {
 
     fn webhook_unread(&self, _source: &str) {}
 
-    async fn audit(&self, _query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+    async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        if query.newest && !self.foreign {
+            return Ok(followed::audit());
+        }
         let objects: &[&str] = if self.foreign { &["infra/web", "lab/db", "daemon"] } else { &[] };
         let mut list = AuditList { records: foreign::records(objects), unreadable: Vec::new() };
         let seen = |it: &str| it.parse().is_ok_and(|it| scope.has_stack(&it)) || scope == Scope::All;

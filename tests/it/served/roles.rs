@@ -94,6 +94,8 @@ pub(super) fn request(route: &Route, what: Named) -> Request<Body> {
         .replace("{stack}", stack)
         .replace("{run}", run)
         .replace("{number}", "12")
+        .replace("{commit}", &"ab".repeat(20))
+        .replace("{task}", "0")
         .replace("{host}", "web1")
         .replace("{file}", "app.css")
         .replace("{token}", "doomed");
@@ -181,6 +183,8 @@ fn expected(route: &Route, listener: Listener, expected: For, who: &Who, what: W
     match expected {
         For::Stack(_) | For::Run(_) if !has_stack || what == What::Nothing => 404,
         For::Source(_) if !scope.has_source(&source.parse().expect("a source")) => 404,
+        // Whether a source exists is for the backend to say; the one here lets all acts happen.
+        For::Source(_) if what == What::Nothing && route.method == Method::Get => 404,
         For::Daemon(_) if *scope != Scope::All => 403,
         For::Session => 400,
         _ => 200,

@@ -175,6 +175,7 @@
     if (!polling) follow();
   });
   document.addEventListener("close", () => missed && hint(), true);
+  document.addEventListener("page-stale", hint);
 
   // --- acts --------------------------------------------------------------------------------------------------------
   const toast = (words, bad) => {
