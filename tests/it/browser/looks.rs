@@ -7,7 +7,7 @@ use super::chromium::{Browser, Scheme, Width};
 use super::site::{Site, file};
 
 /// Looks at a page in each way, and keeps pictures. What is wrong with it, one a line.
-fn look(browser: &Browser, name: &str, path: &str) -> Vec<String> {
+pub(crate) fn look(browser: &Browser, name: &str, path: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for scheme in Scheme::ALL {
         for width in Width::ALL {
