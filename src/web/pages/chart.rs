@@ -147,7 +147,7 @@ pub(super) fn timeline(context: &PageContext, runs: &[RunMark]) -> Markup {
         let label = Tag::new("text").number("x", x).number("y", HIGH + 15.0).with("text-anchor", anchor);
         inner.push(&label.text(&words::clock(context.now, run.decided_at)));
     }
-    svg("chart", WIDE, HIGH + 20.0, &sum_up(runs)).number("width", WIDE).around(&inner)
+    svg("chart timeline", WIDE, HIGH + 20.0, &sum_up(runs)).number("width", WIDE).around(&inner)
 }
 
 fn tone(run: &RunMark) -> Tone {

@@ -137,31 +137,43 @@
       if (!(await refresh())) freshness("lost", "not reached");
     }, 700);
   };
+  let polling = false;
   const poll = () => {
+    polling = true;
     freshness("polling", "every 15 s");
     setInterval(() => !busy() && refresh().then((it) => freshness(it ? "polling" : "lost", it ? "every 15 s" : "not reached")), 15000);
   };
+  // A page that nobody sees holds no connection: browsers have only a few for one daemon.
+  let events = null;
+  let followed = false;
   const follow = () => {
-    if (!main() || !main().querySelector("[data-live]")) return;
-    const kinds = main().querySelector("[data-live]").dataset.live.split(" ");
-    let opened = false;
-    const events = new EventSource("/api/v1/events");
-    events.onopen = () => {
-      if (opened) hint();
-      opened = true;
+    const marked = main() && main().querySelector("[data-live]");
+    if (!marked || events || document.hidden) return;
+    const source = (events = new EventSource("/api/v1/events"));
+    source.onopen = () => {
+      if (followed) hint();
+      followed = true;
       freshness("live", "live");
     };
-    events.onerror = () => {
-      if (events.readyState === EventSource.CLOSED && !opened) poll();
-      else if (events.readyState === EventSource.CLOSED) {
-        freshness("lost", "not reached");
-        setTimeout(follow, 10000);
-      } else freshness("lost", "not reached");
+    source.onerror = () => {
+      if (source.readyState !== EventSource.CLOSED) return freshness("lost", "not reached");
+      events = null;
+      if (!followed) return poll();
+      freshness("lost", "not reached");
+      setTimeout(follow, 10000);
     };
-    for (const kind of [...kinds, "resync"]) events.addEventListener(kind, hint);
-    window.addEventListener("pagehide", () => events.close());
+    for (const kind of [...marked.dataset.live.split(" "), "resync"]) source.addEventListener(kind, hint);
   };
-  document.addEventListener("visibilitychange", () => !document.hidden && missed && hint());
+  const rest = () => {
+    if (events) events.close();
+    events = null;
+  };
+  window.addEventListener("pagehide", rest);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return rest();
+    if (missed) hint();
+    if (!polling) follow();
+  });
   document.addEventListener("close", () => missed && hint(), true);
   document.addEventListener("page-stale", hint);
 
