@@ -18,8 +18,9 @@ pub(super) struct Part {
     pub(super) tone: Tone,
 }
 
-fn svg(class: &str, width: f64, height: f64, said: &str) -> Tag {
-    let tag = Tag::new("svg").class(class).with("role", "img").with("aria-label", said);
+/// A picture of data, which says in words what it shows. One with links in it is a group of them, no image.
+fn svg(class: &str, role: &str, (width, height): (f64, f64), said: &str) -> Tag {
+    let tag = Tag::new("svg").class(class).with("role", role).with("aria-label", said);
     tag.with("viewBox", &format!("0 0 {width} {height}"))
 }
 
@@ -48,7 +49,8 @@ pub(super) fn bar(parts: &[Part]) -> Markup {
         inner.push(&rect(at, 0.0, width, 6.0, part.tone.class()).text(""));
         at += width;
     }
-    let tag = svg("stackbar", at.max(1.0), 6.0, &said.join(", ")).with("preserveAspectRatio", "none");
+    let tag =
+        svg("stackbar", "img", (at.max(1.0), 6.0), &said.join(", ")).with("preserveAspectRatio", "none");
     tag.around(&inner)
 }
 
@@ -107,7 +109,10 @@ pub(super) fn spark(runs: &[RunMark], now: Timestamp) -> Markup {
         inner.push(&bar.around(&Tag::new("title").text(&run_words(run, now))));
     }
     let wide = number(runs.len()) * STEP - 2.0;
-    svg("chart", wide, HIGH, &sum_up(runs)).number("width", wide).number("height", HIGH).around(&inner)
+    svg("chart", "img", (wide, HIGH), &sum_up(runs))
+        .number("width", wide)
+        .number("height", HIGH)
+        .around(&inner)
 }
 
 /// The runs of a stack with the scale of how long they took; each leads to its page.
@@ -147,7 +152,7 @@ pub(super) fn timeline(context: &PageContext, runs: &[RunMark]) -> Markup {
         let label = Tag::new("text").number("x", x).number("y", HIGH + 15.0).with("text-anchor", anchor);
         inner.push(&label.text(&words::clock(context.now, run.decided_at)));
     }
-    svg("chart timeline", WIDE, HIGH + 20.0, &sum_up(runs)).number("width", WIDE).around(&inner)
+    svg("chart timeline", "group", (WIDE, HIGH + 20.0), &sum_up(runs)).number("width", WIDE).around(&inner)
 }
 
 fn tone(run: &RunMark) -> Tone {
