@@ -77,3 +77,59 @@ fn cut(text: &str, most: usize) -> String {
     }
     text.chars().take(most - 1).chain(['\u{2026}']).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use git2::{Oid, Signature, Time};
+
+    use super::*;
+
+    /// A commit with these files, each with its name as content.
+    fn commit(repository: &Repository, message: &str, files: &[&str], parents: &[Oid]) -> Oid {
+        let mut tree = repository.treebuilder(None).unwrap();
+        for file in files {
+            let blob = repository.blob(message.as_bytes()).unwrap();
+            tree.insert(file, blob, 0o100_644).unwrap();
+        }
+        let tree = repository.find_tree(tree.write().unwrap()).unwrap();
+        let author = Signature::new("Carol", "carol@example.org", &Time::new(1_780_000_000, 0)).unwrap();
+        let committer = Signature::new("Bob", "bob@example.org", &Time::new(1_780_000_060, 0)).unwrap();
+        let parents: Vec<_> = parents.iter().map(|it| repository.find_commit(*it).unwrap()).collect();
+        let parents: Vec<_> = parents.iter().collect();
+        repository.commit(None, &author, &committer, message, &tree, &parents).unwrap()
+    }
+
+    fn hash(id: Oid) -> CommitHash {
+        id.to_string().parse().unwrap()
+    }
+
+    #[test]
+    fn a_commit_tells_what_it_says_and_what_it_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(dir.path()).unwrap();
+        let first = commit(&repository, "begin", &["a", "b"], &[]);
+        let second = commit(&repository, "Shorter timeouts\n\nBecause.\n", &["a", "c"], &[first]);
+        let facts = read(&repository, &hash(second), true).unwrap().unwrap();
+        assert_eq!((facts.subject.as_str(), facts.body.as_str()), ("Shorter timeouts", "Because."));
+        assert_eq!((facts.author.as_str(), facts.committer.as_deref()), ("Carol", Some("Bob")));
+        assert_eq!((facts.authored_at.as_second(), facts.parents), (1_780_000_000, vec![hash(first)]));
+        let changes: Vec<_> = facts.files.iter().map(|(path, change)| (path.as_str(), *change)).collect();
+        let wanted = [("a", FileChange::Modified), ("b", FileChange::Deleted), ("c", FileChange::Added)];
+        assert_eq!(changes, wanted);
+        assert!(!format!("{:?}", read(&repository, &hash(first), true)).contains("example.org"));
+        assert_eq!(read(&repository, &"ab".repeat(20).parse().unwrap(), true).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_long_is_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(dir.path()).unwrap();
+        let names: Vec<String> = (0..CommitFacts::FILES_MAX + 7).map(|it| format!("file{it:04}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let id = commit(&repository, &"\u{e9}".repeat(5_000), &names, &[]);
+        let facts = read(&repository, &hash(id), true).unwrap().unwrap();
+        assert_eq!((facts.subject.chars().count(), facts.files.len()), (SUBJECT, CommitFacts::FILES_MAX));
+        assert_eq!(facts.files_left_out, 7);
+        assert!(read(&repository, &hash(id), false).unwrap().unwrap().files.is_empty());
+    }
+}

@@ -5,6 +5,8 @@ mod deliveries;
 mod described;
 mod documented;
 mod encrypted;
+mod expected;
+mod followed;
 mod foreign;
 mod leafing;
 mod leaves;

@@ -118,7 +118,7 @@ pub(super) fn spark(runs: &[RunMark], now: Timestamp) -> Markup {
 /// The runs of a stack with the scale of how long they took; each leads to its page.
 pub(super) fn timeline(context: &PageContext, runs: &[RunMark]) -> Markup {
     const HIGH: f64 = 84.0;
-    const LEFT: f64 = 44.0;
+    const LEFT: f64 = 58.0;
     const WIDE: f64 = 880.0;
     if runs.is_empty() {
         return Markup::default();

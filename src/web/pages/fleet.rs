@@ -19,7 +19,7 @@ use super::words::{self, Tone, counted, pill};
 use crate::api::{Fleet, FleetStack};
 use crate::domain::{
     Applied, ChangeClass, CheckResult, CommitLine, HostMark, HostState, LastCheck, SourceName, SourceStatus,
-    Timestamp,
+    StackOverview, StackStatus, Timestamp,
 };
 use crate::web::Backend;
 use crate::web::fleet_routes::visible;
@@ -99,11 +99,12 @@ impl<'a> FleetPage<'a> {
             "hosts" => rows.sort_by_key(|it| std::cmp::Reverse(it.it.overview.marks.len())),
             _ => rows.sort_by_key(StackRow::urgency),
         }
-        let mut groups = groups(&rows);
-        let beyond = groups.iter().skip(GROUPS);
-        let left_out = (beyond.clone().count(), beyond.map(|it| it.cells.len() + it.more).sum());
+        let with_hosts: Vec<StackRow<'a>> =
+            rows.iter().filter(|it| !it.it.overview.marks.is_empty()).copied().collect();
+        let (mapped, beyond) = with_hosts.split_at(with_hosts.len().min(GROUPS));
+        let groups = groups(mapped);
+        let left_out = (beyond.len(), beyond.iter().map(|it| it.it.overview.marks.len()).sum());
         let stacks_of = count_by_source(fleet);
-        groups.truncate(GROUPS);
         let hosts = rows.iter().map(|it| it.it.overview.marks.len()).sum::<usize>();
         let paging = Paging::new(context, &query.page, rows.len(), ROWS);
         let rows = rows.into_iter().skip(paging.skip).take(ROWS).collect();
@@ -201,6 +202,16 @@ pub(super) struct StackRow<'a> {
 impl<'a> StackRow<'a> {
     pub(super) fn new(it: &'a FleetStack) -> Self {
         Self { it, standing: Standing::of(&it.overview) }
+    }
+
+    /// How it stands.
+    pub(super) fn overview(&self) -> &'a StackOverview {
+        &self.it.overview
+    }
+
+    /// What is shown of it anywhere.
+    pub(super) fn status(&self) -> &'a StackStatus {
+        &self.it.overview.status
     }
 
     fn urgency(&self) -> (Standing, bool) {
@@ -323,7 +334,6 @@ fn groups<'a>(rows: &[StackRow<'a>]) -> Vec<Group<'a>> {
     let left = CELLS.saturating_sub(problems);
     let mut places = CELLS;
     rows.iter()
-        .filter(|it| !it.it.overview.marks.is_empty())
         .map(|row| {
             let mut cells: Vec<&HostMark> = row.it.overview.marks.iter().collect();
             cells.sort_by_key(|it| (it.state == HostState::InSync, it.state));

@@ -116,6 +116,10 @@ impl<'a> StackPage<'a> {
         self.view.stack.commits.get(commit)
     }
 
+    fn runs(&self) -> &[RunSummary] {
+        &self.view.history
+    }
+
     fn runtime(&self) -> String {
         runtime_words(&self.view.stack.overview.status.policy.runtime)
     }

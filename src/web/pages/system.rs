@@ -10,8 +10,8 @@ use super::context::PageContext;
 use super::markup::Markup;
 use super::stack;
 use super::words::{self, Tone, pill};
-use crate::api::{SourceView, SystemView};
-use crate::domain::{CommitHash, CommitLine, Span};
+use crate::api::{RunSummary, SourceView, SystemView};
+use crate::domain::{CommitHash, CommitLine, SourceStatus, Span};
 use crate::web::Backend;
 
 pub(super) async fn page<B: Backend>(State(backend): State<B>, context: PageContext) -> Response {
@@ -45,6 +45,10 @@ impl<'a> SystemPage<'a> {
         words::took(self.ctx.now.duration_since(self.view.started_at))
     }
 
+    fn runs(&self) -> &[RunSummary] {
+        &self.view.live
+    }
+
     fn audit(&self) -> Option<(Tone, &'static str)> {
         let audit = self.view.audit.as_ref()?;
         Some(match (&audit.fault, audit.verified) {
@@ -69,6 +73,10 @@ impl<'a> SystemPage<'a> {
             Some(it) => (Tone::Good, format!("{} left", words::size(it))),
         }
     }
+}
+
+fn status_of(source: &SourceView) -> &SourceStatus {
+    &source.status
 }
 
 /// How a source is.

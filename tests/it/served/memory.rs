@@ -20,6 +20,7 @@ use driftless::domain::{
 };
 use driftless::web::{Backend, WebhookAnswer};
 
+use super::followed;
 use super::foreign::{self, GateOfMemory};
 use super::leaves;
 use super::overviews;
@@ -273,7 +274,7 @@ impl Backend for Memory {
     async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
         let sources: &[&str] = if self.foreign { &["infra", "lab"] } else { &[] };
         if sources.is_empty() {
-            return Ok(MergeRequestList { merge_requests: leaves::merge_requests() });
+            return Ok(MergeRequestList { merge_requests: followed::merge_requests() });
         }
         Ok(MergeRequestList { merge_requests: sources.iter().map(|it| foreign::merge_request(it)).collect() })
     }
@@ -337,7 +338,7 @@ impl Backend for Memory {
 
     async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
         if query.newest && !self.foreign {
-            return Ok(leaves::audit());
+            return Ok(followed::audit());
         }
         let objects: &[&str] = if self.foreign { &["infra/web", "lab/db", "daemon"] } else { &[] };
         let mut list = AuditList { records: foreign::records(objects), unreadable: Vec::new() };

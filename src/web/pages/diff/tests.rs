@@ -30,7 +30,8 @@ fn short(shown: &Shown) -> Vec<String> {
 
 #[test]
 fn a_changed_word_is_marked_and_what_is_far_is_folded() {
-    let before: String = (1..=20).map(|it| format!("line {it}\n")).collect();
+    let before = (1..=20).flat_map(|it| ["line ".to_owned(), it.to_string(), "\n".to_owned()]);
+    let before = before.collect::<String>();
     let after = before.replace("line 10\n", "line ten\n");
     let shown = of(&before, &after);
     assert_eq!(
