@@ -8,6 +8,7 @@ mod encrypted;
 mod expected;
 mod followed;
 mod foreign;
+mod kept_alive;
 mod leafing;
 mod leaves;
 mod memory;

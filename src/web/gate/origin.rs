@@ -17,6 +17,10 @@ pub(in crate::web) fn is_own(headers: &HeaderMap, public: Option<&str>) -> bool 
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return site.is_some() };
     let Ok(origin) = origin.to_str() else { return false };
+    if origin == "null" {
+        // A page of ours that hides where it is. What is sandboxed, or of another site, does not say that it is ours.
+        return site.is_some();
+    }
     match public {
         Some(public) => origin.eq_ignore_ascii_case(public),
         None => authority(origin)
@@ -76,6 +80,8 @@ mod tests {
             (&[("host", "127.0.0.1:9847"), ("origin", "http://127.0.0.1:9847")], None, true),
             (&[("host", "127.0.0.1:9847"), ("origin", "http://127.0.0.1:9848")], None, false),
             (&[("host", "127.0.0.1:9847"), ("origin", "null")], None, false),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "null")], public, true),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "null")], public, false),
             (&[("host", "a"), ("host", "b"), ("origin", "http://a")], None, false),
             (&[("host", "x"), ("origin", "https://fleet.example.org")], public, true),
             (&[("host", "evil.org"), ("origin", "https://evil.org")], public, false),

@@ -172,7 +172,8 @@ pub(super) fn shown(page: &impl Template, status: StatusCode) -> Response {
                 (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            // Not `no-referrer`: browsers would then send `Origin: null` with the forms of these pages.
+            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
             response
         }
         Err(error) => {
