@@ -143,3 +143,57 @@ fn wants(filter: &TaskFilter, result: &TaskResult) -> bool {
         && (!filter.changed || changed)
         && filter.host.as_ref().is_none_or(|it| *it == result.host)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{HostName, TaskIdentity, Timestamp};
+    use crate::store::{EventLog, StoreSettings};
+
+    fn record(log: &mut EventLog, task: u32, hosts: u32) {
+        let at = Timestamp::from_second(1_780_000_000 + i64::from(task)).unwrap();
+        let kind = RunEventKind::TaskStarted { task, identity: TaskIdentity::default(), handler: false };
+        log.append(&RunEvent { at, kind });
+        for host in 0..hosts {
+            let result = serde_json::json!({
+                "host": format!("web{host}"), "task": task, "status": "ok", "changed": host % 2 == 0
+            });
+            let kind = RunEventKind::TaskEnded(serde_json::from_value(result).unwrap());
+            log.append(&RunEvent { at, kind });
+        }
+        log.flush();
+    }
+
+    #[tokio::test]
+    async fn outlines_are_gone_on_with_and_tasks_are_found_page_by_page() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = StoreSettings { ballast_bytes: 0, ..StoreSettings::default() };
+        let (store, _) = Store::open(dir.path(), settings).unwrap();
+        let run = RunId(1);
+        let mut log = EventLog::create(dir.path(), run).unwrap();
+        let outlines = Outlines::default();
+        record(&mut log, 1, 40);
+        let complete = async |live| loop {
+            let outline = outlines.of(&store, run, live).await.unwrap();
+            if outline.complete {
+                return outline;
+            }
+        };
+        assert_eq!(complete(true).await.results, 40);
+        record(&mut log, 12, 10);
+        log.finish();
+        let outline = complete(true).await;
+        assert_eq!((outline.results, outline.tasks.len()), (50, 2));
+        assert_eq!(complete(false).await, outline);
+
+        let filter = TaskFilter { changed: true, skip: 2, count: 3, ..TaskFilter::default() };
+        let (found, more, task) = results(&store, run, 1, &filter).unwrap();
+        let hosts: Vec<&str> = found.iter().map(|it| it.host.as_str()).collect();
+        assert_eq!((hosts, more), (vec!["web4", "web6", "web8"], true));
+        assert_eq!(task.map(|it| it.task), Some(1));
+        let one = TaskFilter { host: Some(HostName::new("web9")), count: 9, ..TaskFilter::default() };
+        assert_eq!(results(&store, run, 12, &one).unwrap().0.len(), 1);
+        assert!(results(&store, run, 2, &one).unwrap().0.is_empty());
+        store.close().await;
+    }
+}

@@ -110,7 +110,7 @@ const MERGE_REQUESTS: [&str; 1] = ["CREATE TABLE merge_requests (
 const OVERVIEWS: [&str; 2] = [
     // All that a bar of a chart needs, so that no document is read for it.
     "CREATE INDEX runs_marks ON runs (stack, id, mode, trigger, outcome, decided_at, started_at, ended_at)",
-    "CREATE INDEX run_hosts_by_host ON run_hosts (host, run)",
+    "CREATE INDEX IF NOT EXISTS run_hosts_by_host ON run_hosts (host, run)",
 ];
 
 const TOTALS: [&str; 6] = [
