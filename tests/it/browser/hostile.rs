@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::chromium::{Browser, Scheme, Width};
+use super::looks::widest;
 use super::site::Site;
 use crate::world::{SOON, eventually};
 
@@ -64,7 +65,7 @@ pub(super) fn wrong(browser: &Browser) -> Vec<String> {
     let mut all: Vec<String> = serde_json::from_value(told).expect("texts");
     let overflow = browser.overflow();
     if 0 < overflow {
-        all.push(format!("{overflow} pixels wider than the window"));
+        all.push(format!("{overflow} pixels wider than the window: {}", widest(browser)));
     }
     let path = browser.path();
     all.into_iter().map(|it| format!("{path}: {it}")).collect()
@@ -124,7 +125,10 @@ pub(super) fn all_there<'a>(
     wanted: impl IntoIterator<Item = &'a String>,
     said: &str,
 ) -> Vec<String> {
-    let missing = wanted.into_iter().filter(|it| !said.contains(&beginning(it)));
+    // What looks like a number or a truth value is written by Ansible as it reads it.
+    let is_read =
+        |it: &str| it.parse::<f64>().is_ok() || it.starts_with("0x") || it.eq_ignore_ascii_case("true");
+    let missing = wanted.into_iter().filter(|it| !is_read(it) && !said.contains(&beginning(it)));
     missing.map(|it| format!("{what}: {it:?} is not there")).collect()
 }
 

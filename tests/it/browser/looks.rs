@@ -27,7 +27,7 @@ pub(crate) fn look(browser: &Browser, name: &str, path: &str) -> Vec<String> {
 }
 
 /// What sticks out.
-fn widest(browser: &Browser) -> String {
+pub(super) fn widest(browser: &Browser) -> String {
     let script = "const edge = document.documentElement.clientWidth;
         return [...document.querySelectorAll('body *')].filter(it => it.getBoundingClientRect().right > edge + 1)
             .slice(0, 4).map(it => it.cloneNode(false).outerHTML.slice(0, 120)).join(' ')";
