@@ -38,7 +38,7 @@ fn a_stack_is_suspended_by_keys_alone() {
     browser.key(ENTER);
     until_focus(&browser, "button Suspend");
     browser.key(ENTER);
-    browser.shows("Suspended by olaf");
+    browser.shows("Suspended by token:olaf");
     browser.finish();
 }
 

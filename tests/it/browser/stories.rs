@@ -89,7 +89,7 @@ fn a_stack_is_suspended_and_resumed() {
     browser.goto("/stacks/infra/web");
     browser.press("Suspend");
     browser.press("Suspend");
-    browser.shows("Suspended by olaf");
+    browser.shows("Suspended by token:olaf");
     site.world
         .repository
         .write("site.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.ping:\n");
