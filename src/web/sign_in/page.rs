@@ -21,6 +21,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sign in · driftless</title>
+<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/app.css">
 <script src="/sign-in.js" defer></script>
 </head>
@@ -32,7 +33,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 <input type="hidden" name="next" value="{{ next }}">
 <p><label for="token">Token</label></p>
 <p><input id="token" name="token" type="password" required autocomplete="off" spellcheck="false"></p>
-<p><button type="submit">Sign in</button></p>
+<p><button type="submit" class="button primary">Sign in</button></p>
 </form>
 <form id="link-form" method="post" action="/sign-in" hidden>
 <input type="hidden" name="next" value="{{ next }}">
@@ -66,6 +67,7 @@ pub(super) struct SignIn<'a> {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Signing in · driftless</title>
+<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/app.css">
 <script src="/sign-in.js" defer></script>
 </head>
@@ -75,7 +77,7 @@ pub(super) struct SignIn<'a> {
 <form id="done-form" method="post" action="/sign-in/oidc">
 <input type="hidden" name="code" value="{{ code }}">
 <input type="hidden" name="state" value="{{ state }}">
-<p><button type="submit">Go on</button></p>
+<p><button type="submit" class="button primary">Go on</button></p>
 </form>
 </main>
 </body>

@@ -226,7 +226,7 @@ impl Browser {
     #[track_caller]
     pub(crate) fn press(&self, text: &str) {
         let mark = "const found = [...document.querySelectorAll('button, a, summary, [role=button]')]
-            .filter(it => it.checkVisibility() && it.innerText.trim() === arguments[0]);
+            .filter(it => it.checkVisibility() && it.innerText?.trim() === arguments[0]);
             const open = found.find(it => it.closest('dialog[open]')) ?? found[0];
             document.querySelectorAll('[data-pressed]').forEach(it => it.removeAttribute('data-pressed'));
             open?.setAttribute('data-pressed', ''); return !!open";
@@ -260,7 +260,7 @@ impl Browser {
     pub(crate) fn focus(&self) -> String {
         let script =
             "const it = document.activeElement; return it === document.body ? 'nothing' : `${it.localName} ${
-            it.getAttribute('aria-label') || it.innerText.trim() || it.name || it.id}`";
+            it.getAttribute('aria-label') || it.innerText?.trim() || it.name || it.id}`";
         self.script(script, Vec::new()).as_str().unwrap_or_default().to_owned()
     }
 

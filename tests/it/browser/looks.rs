@@ -7,7 +7,7 @@ use super::chromium::{Browser, Scheme, Width};
 use super::site::{Site, file};
 
 /// Looks at a page in each way, and keeps pictures. What is wrong with it, one a line.
-fn look(browser: &Browser, name: &str, path: &str) -> Vec<String> {
+pub(crate) fn look(browser: &Browser, name: &str, path: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for scheme in Scheme::ALL {
         for width in Width::ALL {
@@ -27,7 +27,7 @@ fn look(browser: &Browser, name: &str, path: &str) -> Vec<String> {
 }
 
 /// What sticks out.
-fn widest(browser: &Browser) -> String {
+pub(super) fn widest(browser: &Browser) -> String {
     let script = "const edge = document.documentElement.clientWidth;
         return [...document.querySelectorAll('body *')].filter(it => it.getBoundingClientRect().right > edge + 1)
             .slice(0, 4).map(it => it.cloneNode(false).outerHTML.slice(0, 120)).join(' ')";

@@ -196,7 +196,7 @@ fn chart(run: &Run, outline: &RunOutline) -> Option<Markup> {
     }
     let view = format!("0 0 {width} {height}");
     let mut all =
-        Tag::new("svg").class("chart timeline").with("viewBox", &view).with("role", "img").around(&inner);
+        Tag::new("svg").class("chart stretch").with("viewBox", &view).with("role", "img").around(&inner);
     let mut scale = Tag::new("span").text("0s");
     scale.push(&Tag::new("span").text(&took(ended.duration_since(started))));
     all.push(&Tag::new("p").class("chart-scale").around(&scale));
