@@ -7,7 +7,11 @@ mod actions;
 mod alerts;
 mod audit;
 mod error;
+mod listing;
 mod name;
+mod news;
+mod openapi;
+mod query;
 mod route;
 mod run;
 mod status;
@@ -19,8 +23,12 @@ pub use actions::{
 };
 pub use alerts::{AlertList, AlertTestBody, OpenAlert, ReceiverStatus};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
-pub use error::{ErrorBody, ErrorCode};
+pub use error::{ErrorBody, ErrorCode, Problem};
+pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};
+pub use news::{News, NewsChunk, NewsPosition};
+pub use openapi::document;
+pub use query::{EventQuery, NewsQuery, RunQuery, checked_count};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,

@@ -12,6 +12,7 @@ mod asking;
 mod attic;
 mod auditing;
 mod backing;
+mod certifying;
 mod cleaning;
 pub mod clock;
 mod comment_input;
@@ -40,6 +41,7 @@ mod room;
 mod running;
 mod sandboxing;
 mod signatures;
+mod telling;
 mod trail;
 mod turning;
 
@@ -65,7 +67,7 @@ use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
-use crate::web::{self, Accounts, SocketSettings};
+use crate::web::{self, Accounts, SocketSettings, Tls};
 
 use alert_desk::AlertDesk;
 use alerting::Alerting;
@@ -79,6 +81,7 @@ use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
+use telling::Board;
 use turning::Loop;
 
 /// How many hints of watched repositories may wait.
@@ -109,16 +112,22 @@ pub fn newest_checkpoint(dir: &Path) -> Option<crate::domain::audit::Checkpoint>
 
 /// Follows, runs and records until it is told to stop and nothing is live any more.
 pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> {
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     if !config.warnings.is_empty() {
         tracing::warn!("{}", config.warnings);
     }
     let started = start(&options, config).await?;
-    let Started { desk, accounts, socket, tcp, main_loop, tools, live } = started;
+    let Started { desk, accounts, socket, tcp, tls, main_loop, tools, live } = started;
     let (stop, _) = watch::channel(false);
     let mut servers = JoinSet::new();
     servers.spawn(web::serve_socket(socket, accounts, desk.clone(), stopped(stop.subscribe())));
-    servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
+    match tls {
+        None => servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe()))),
+        Some(tls) => {
+            drop(tokio::spawn(certifying::keep(Arc::clone(&tools), Arc::clone(&tls))));
+            servers.spawn(web::serve_tls(tcp, tls, desk.clone(), stopped(stop.subscribe())))
+        }
+    };
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
     let looking = tokio::spawn(room::keep(Arc::clone(&tools)));
@@ -135,18 +144,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     tracing::info!(url = desk.url.as_deref(), "ready");
     let inbox = desk.inbox.clone();
     let flags = Arc::clone(&desk.flags);
-    let listening = tokio::spawn(async move {
-        loop {
-            match signals.next().await {
-                Asked::Reload => inbox.reload().await,
-                Asked::Stop => {
-                    flags.stopping.store(true, Ordering::Relaxed);
-                    ServiceManager.stopping();
-                    inbox.send(Event::ShutdownRequested).await;
-                }
-            }
-        }
-    });
+    let listening = tokio::spawn(obey(signals, inbox, flags));
     main_loop.turn().await;
     listening.abort();
     housekeeping.abort();
@@ -166,12 +164,27 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Reloads and stops as the operating system asks.
+async fn obey(mut signals: Signals, inbox: Inbox, flags: Arc<Flags>) {
+    loop {
+        match signals.next().await {
+            Asked::Reload => inbox.reload().await,
+            Asked::Stop => {
+                flags.stopping.store(true, Ordering::Relaxed);
+                ServiceManager.stopping();
+                inbox.send(Event::ShutdownRequested).await;
+            }
+        }
+    }
+}
+
 /// Everything that is made ready before the loop turns.
 struct Started {
     desk: Desk,
     accounts: Accounts,
     socket: UnixListener,
     tcp: TcpListener,
+    tls: Option<Arc<Tls>>,
     main_loop: Loop,
     tools: Arc<Tools>,
     live: Vec<Run>,
@@ -192,12 +205,18 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let flags = Arc::new(Flags::writable());
     let accounts = Accounts::new(rustix::process::geteuid().as_raw(), Some(config.admin_group.clone()));
     let socket = web::bind_socket(&SocketSettings { path: places.socket(), accounts: accounts.clone() })?;
+    let tls = certifying::begin(config.tls.as_ref()).map_err(|it| anyhow::anyhow!("{it}"))?;
     let tcp = web::bind_tcp(config.listen, !config.listen.ip().is_loopback()).await?;
     let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
-    let url = tcp.local_addr().ok().map(|it| format!("http://{it}"));
+    let started_at = clock::now();
+    let board = Arc::new(Board::new(started_at.as_microsecond().unsigned_abs()));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = tcp.local_addr().ok().map(|it| format!("{scheme}://{it}"));
     let keeping = Keeping::begin(Arc::clone(&tools), url.clone()).await?;
     let desk = Desk {
         inbox: inbox.clone(),
+        board: Arc::clone(&board),
+        tls: tls.clone(),
         keeping: Arc::new(keeping),
         store: store.clone(),
         git: Arc::clone(&tools.git),
@@ -205,7 +224,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         alerts: AlertDesk::new(Arc::clone(&tools)),
         metrics,
         flags,
-        started_at: clock::now(),
+        started_at,
         mode: service_mode(&tools.config()),
         url,
     };
@@ -220,13 +239,14 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store,
         hands: Hands::new(Arc::clone(&tools), watcher(&inbox)),
         inbox: messages,
+        board,
         service: ServiceManager,
         reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
         unrecorded: None,
         stopping: false,
         restored,
     };
-    Ok(Started { desk, accounts, socket, tcp, main_loop, tools, live })
+    Ok(Started { desk, accounts, socket, tcp, tls, main_loop, tools, live })
 }
 
 #[expect(clippy::too_many_arguments, reason = "it only puts together what was made")]

@@ -10,6 +10,7 @@ pub mod secret;
 pub mod session;
 pub mod token;
 
+pub mod policy;
 pub mod request;
 pub mod signature;
 pub mod source;
@@ -17,6 +18,7 @@ pub mod stack;
 
 pub mod alert;
 pub mod change;
+pub mod choice;
 pub mod delivery;
 pub mod drift;
 pub mod findings;
@@ -32,6 +34,7 @@ pub mod restored;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
+pub(crate) mod schema;
 pub mod verdict;
 pub mod window;
 
@@ -54,6 +57,7 @@ pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use choice::RunChoice;
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};
@@ -69,6 +73,7 @@ pub use merge_request::{
 };
 pub use name::{HostName, NameError, ReceiverName, RunId, SourceName, StackId, StackName, TokenName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
+pub use policy::{ApplyPolicy, ApprovalPolicy, HealPolicy, StackPolicy};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
     AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy,
@@ -91,8 +96,8 @@ pub use source::{
     AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
 };
 pub use stack::{
-    ApplyPolicy, ApprovalFacts, ApprovalPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold,
-    Interruption, LockFacts, NarrowPlan, OwedVerify, PredictionTotals, ProbeFacts, StackFacts, StackPolicy,
+    ApprovalFacts, Attempt, CheckFacts, HealFacts, Hold, Interruption, LockFacts, NarrowPlan, OwedVerify,
+    PredictionTotals, ProbeFacts, StackFacts,
 };
 pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,

@@ -15,6 +15,7 @@ mod alerts;
 pub mod archive;
 mod audit;
 mod backup;
+mod chosen;
 mod columns;
 mod connection;
 mod deliveries;

@@ -12,10 +12,14 @@ mod backup_routes;
 mod events;
 mod gate;
 mod listen;
+mod news;
 mod open_routes;
+mod paging;
 mod reply;
 mod routes;
 mod sign_in;
+mod streams;
+mod tls;
 mod token_routes;
 mod webhooks;
 
@@ -31,8 +35,9 @@ pub use gate::{
     Attempt, Csrf, Gate, GateSettings, Keeper, Kept, Keys, Limiter, Network, Peer, ProofMark, Proved,
     Unproved,
 };
-pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
+pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp, serve_tls};
 pub use open_routes::open_router;
+pub use tls::{Identity, Tls, TlsError};
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
@@ -40,6 +45,7 @@ use crate::api::{
     CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
     RunFilter, RunList, RunView, Status,
 };
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
     Caller, DriftReport, MergeRequestNumber, ReceiverName, RunId, Scope, SourceName, StackId, StackStatus,
 };
@@ -69,6 +75,13 @@ pub trait Backend: Keeper + Clone + Send + Sync + 'static {
         from: EventPosition,
         wait: Duration,
     ) -> impl Future<Output = Result<EventChunk, ErrorBody>> + Send;
+    /// What changed since a place in the stream of news. Answers at once if anything did; else waits, at most for
+    /// `wait`. Without a place, says where the end is.
+    fn news(
+        &self,
+        after: Option<NewsPosition>,
+        wait: Duration,
+    ) -> impl Future<Output = Result<NewsChunk, ErrorBody>> + Send;
     /// How the hosts of a stack differ, and what they are owed.
     fn drift(&self, stack: StackId) -> impl Future<Output = Result<DriftReport, ErrorBody>> + Send;
     /// Records a request for a check.

@@ -6,7 +6,7 @@ use super::{ErrorBody, RevisionAsked, check_limit, check_reason, check_tags};
 use crate::domain::{CommitHash, RunId};
 
 /// `POST /api/v1/stacks/{source}/{stack}/apply`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyBody {
     /// Another revision than the head, in one of the forms of [`RevisionAsked`]. It must be the admitted one or an
@@ -42,7 +42,7 @@ impl ApplyBody {
 }
 
 /// `POST /api/v1/stacks/{source}/{stack}/plan`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanBody {
     /// Only these hosts, intersected with the limit of the stack.
@@ -58,7 +58,7 @@ impl PlanBody {
 }
 
 /// `POST /api/v1/stacks/{source}/{stack}/approve`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApproveHostsBody {
     /// The digest of what waits, as it was shown. Another one is refused: what was not seen is not approved.
@@ -66,7 +66,7 @@ pub struct ApproveHostsBody {
 }
 
 /// `POST /api/v1/sources/{source}/merge-requests/{number}/preview`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewBody {
     /// The full hash of the head, as it was shown. Another one is refused: what was not seen is not trusted.
@@ -74,7 +74,7 @@ pub struct PreviewBody {
 }
 
 /// `POST /api/v1/runs/{run}/cancel`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelBody {
     /// Whether the stack is suspended as well.
@@ -83,7 +83,7 @@ pub struct CancelBody {
 }
 
 /// `POST /api/v1/sources/{source}/approve`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApproveBody {
     /// The full hash of the commit that waits. Another one is refused: what was not seen is not approved.
@@ -97,9 +97,9 @@ pub struct BackupBody {
     /// Whether events and raw logs of runs are wanted, too.
     #[serde(default = "yes")]
     pub logs: bool,
-    /// Whether the key of variables and the one of the audit chain are wanted, too. Then the file is as secret as they.
+    /// Whether the key of variables is wanted, too. Then the file tells their values.
     #[serde(default)]
-    pub keys: bool,
+    pub key: bool,
 }
 
 fn yes() -> bool {
@@ -107,7 +107,7 @@ fn yes() -> bool {
 }
 
 /// The answer to an action: it was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ActionReply {
     /// What happens now, as a sentence.
     pub message: String,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{AuditRecord, RunId, Timestamp};
 
 /// The query of `GET /api/v1/audit`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
     /// Only of this stack or source, or `daemon`.
@@ -16,6 +16,7 @@ pub struct AuditQuery {
     pub run: Option<RunId>,
     /// Only since then.
     #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub since: Option<Timestamp>,
     /// Only from this record on.
     #[serde(default)]
@@ -34,7 +35,7 @@ impl AuditQuery {
 }
 
 /// Records, the older ones first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditList {
     /// Them.
     pub records: Vec<AuditRecord>,
@@ -44,7 +45,7 @@ pub struct AuditList {
 }
 
 /// A record that is not written as records are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct UnreadableRecord {
     /// Its number.
     pub seq: u64,
@@ -53,7 +54,7 @@ pub struct UnreadableRecord {
 }
 
 /// `POST /api/v1/audit/erase`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EraseBody {
     /// The name of a person, as records have it.

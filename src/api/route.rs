@@ -154,6 +154,8 @@ pub const ROUTES: &[Route] = &[
     look("/api/v1/runs", Subject::Listed, "Runs, newest first."),
     look("/api/v1/runs/{run}", Subject::Run, "One run with its recap and its notable results."),
     look("/api/v1/runs/{run}/events", Subject::Run, "What Ansible told, one JSON object a line."),
+    look("/api/v1/openapi.json", Subject::Listed, "This API as an OpenAPI document."),
+    look("/api/v1/events", Subject::Listed, "What changes, as it changes: server-sent events."),
     act("/api/v1/runs/{run}/cancel", Role::Operator, Subject::Run, "Ends a live run."),
     act(
         "/api/v1/sources/{source}/approve",
@@ -190,6 +192,8 @@ pub const ROUTES: &[Route] = &[
         Subject::Source,
         "Asks for a live preview of a merge request.",
     ),
+    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file.")
+        .on(Listener::Socket),
     look("/api/v1/tokens", Subject::Daemon, "All tokens, without what makes them work.")
         .for_role(Role::Admin),
     act(
@@ -218,8 +222,6 @@ pub const ROUTES: &[Route] = &[
     open("/sign-in/oidc/done", "Where the provider sends it back to."),
     take("/sign-in/oidc", "Signs in as the account that the provider vouches for."),
     act("/sign-out", Role::Viewer, Subject::Nothing, "Ends the session.").on(Listener::Tcp),
-    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file.")
-        .on(Listener::Socket),
     open("/", "A few lines that say where to look."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),

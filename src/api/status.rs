@@ -6,7 +6,7 @@ use super::RunSummary;
 use crate::domain::{Failure, MergeRequestStatus, Scope, SourceStatus, StackStatus, Timestamp};
 
 /// Who runs as whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceMode {
     /// Started by hand: daemon and playbooks are the same user, so a playbook can read what the daemon can.
@@ -26,7 +26,7 @@ impl ServiceMode {
 }
 
 /// Whether the daemon does its work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Readiness {
     /// Whether it does.
     pub ready: bool,
@@ -36,7 +36,7 @@ pub struct Readiness {
 }
 
 /// The state of the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StoreState {
     /// Whether the last write succeeded. While it did not, nothing new is started.
     pub writable: bool,
@@ -55,11 +55,12 @@ pub struct StoreState {
 }
 
 /// Everything at a glance: `GET /api/v1/status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Status {
     /// Version of the daemon.
     pub version: String,
     /// When it started.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub started_at: Timestamp,
     /// Who runs as whom.
     pub mode: ServiceMode,
@@ -107,14 +108,14 @@ impl Status {
 }
 
 /// The merge requests that are followed: `GET /api/v1/merge-requests`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MergeRequestList {
     /// They, by source and number.
     pub merge_requests: Vec<MergeRequestStatus>,
 }
 
 /// All stacks: `GET /api/v1/stacks`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StackList {
     /// They, by source and name.
     pub stacks: Vec<StackStatus>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Grant, Role, Scope, Span, Timestamp, Token, TokenId, TokenName, TokenState};
 
 /// `POST /api/v1/tokens`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenBody {
     /// What it is called. No live token may be called so.
@@ -48,7 +48,7 @@ impl TokenBody {
 }
 
 /// A token without what makes it work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TokenView {
     /// The public part of its text.
     pub id: TokenId,
@@ -61,16 +61,20 @@ pub struct TokenView {
     /// Whether it proves anything now.
     pub state: TokenState,
     /// When it was made.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub created_at: Timestamp,
     /// By whom.
     pub created_by: String,
     /// When it ends.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub expires_at: Timestamp,
     /// When it was last used, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub used_at: Option<Timestamp>,
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub revoked_at: Option<Timestamp>,
     /// By whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,7 +102,7 @@ impl TokenView {
 }
 
 /// A token that was just made. Nothing tells its text again.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TokenMade {
     /// All of it: what is sent as `Authorization: Bearer …`.
     pub text: String,
@@ -113,18 +117,19 @@ impl std::fmt::Debug for TokenMade {
 }
 
 /// All tokens: `GET /api/v1/tokens`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TokenList {
     /// They, by name.
     pub tokens: Vec<TokenView>,
 }
 
 /// A link that signs a browser in once: `POST /api/v1/sign-in-link`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SignInLink {
     /// Where the browser goes. The code stands behind the `#`, which no browser sends and no log has.
     pub url: String,
     /// Until when it works.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub expires_at: Timestamp,
 }
 

@@ -50,9 +50,9 @@ pub(super) async fn act(
             let report: DriftReport = client.get(&stack_path(&stack, "drift")).await?;
             console.answer(&report, hosts_page)?;
         }
+        ClientCommand::Alerts(arguments) => alerts(arguments, client, console).await?,
         ClientCommand::SignIn => sign_in(client, console).await?,
         ClientCommand::Tokens(wanted) => tokens(wanted, client, console).await?,
-        ClientCommand::Alerts(arguments) => alerts(arguments, client, console).await?,
         ClientCommand::Audit(wanted) => return audit(wanted, client, console).await,
         ClientCommand::Plan(arguments) => return plan(arguments, client, console).await,
         ClientCommand::Approve { what, waiting } => approve(&what, waiting, client, console).await?,

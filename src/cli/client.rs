@@ -168,7 +168,9 @@ impl ClientError {
 impl From<ErrorCode> for ExitCode {
     fn from(code: ErrorCode) -> Self {
         match code {
-            ErrorCode::BadRequest => Self::Usage,
+            ErrorCode::BadRequest | ErrorCode::NoSuchMethod | ErrorCode::TooLarge | ErrorCode::NotJson => {
+                Self::Usage
+            }
             ErrorCode::NotSignedIn | ErrorCode::NotPermitted => Self::NotPermitted,
             ErrorCode::NotFound => Self::NotFound,
             ErrorCode::Refused => Self::Refused,

@@ -136,7 +136,7 @@ pub enum Command {
     /// Look for what is wrong with this installation, and say how to mend it
     #[command(display_order = 29)]
     Doctor(Doctor),
-    /// Print the JSON Schema of a configuration, for editors
+    /// Print the JSON Schema of a configuration for editors, or the OpenAPI document of the API
     #[command(display_order = 30)]
     Schema(Schema),
     /// Print completions for a shell
@@ -196,18 +196,20 @@ pub struct Init {
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// Of which configuration
+    /// Of what
     #[arg(default_value = "repository")]
     pub of: SchemaWanted,
 }
 
-/// Which configuration a schema is of.
+/// What a schema is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SchemaWanted {
     /// `/etc/driftless/config.yml`.
     Operator,
     /// `driftless.yml` of a repository.
     Repository,
+    /// The API: its OpenAPI document.
+    Api,
 }
 
 /// What only talks to the daemon.

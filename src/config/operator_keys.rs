@@ -9,6 +9,7 @@ use super::shape::{self, Key, Presence, Shape};
 use super::sign_in::{PUBLIC_URL, SIGN_IN};
 use super::signatures::SIGNATURES;
 use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
+use super::tls::TLS;
 use super::units::{DAY, MIB, SECOND, TIB};
 use super::webhook::{WEBHOOK, WEBHOOKS};
 use super::windows::{FREEZE, WINDOW};
@@ -49,7 +50,12 @@ pub(super) static OPERATOR: &[Key] = &[
         "listen_publicly",
         Shape::Switch,
         "false",
-        "Allow `listen` to be an address that other machines reach. There is no TLS: put a proxy in front.",
+        "Allow `listen` to be an address that other machines reach although there is no `tls`, because of a proxy in front.",
+    ),
+    optional(
+        "tls",
+        Shape::Group(TLS),
+        "The TLS that `listen` speaks. Absent: none, which is for this machine alone.",
     ),
     optional(
         "public_url",

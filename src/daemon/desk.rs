@@ -13,6 +13,7 @@ use crate::api::{
     CancelBody, ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody,
     PreviewBody, Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
     Caller, DriftReport, Event, Failure, MergeRequestNumber, ReceiverName, RunId, Scope, SourceName,
     SourceStatus, StackId, StackStatus, Timestamp,
@@ -20,14 +21,15 @@ use crate::domain::{
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::store::Store;
-use crate::web::{Backend, Download, WebhookAnswer};
+use crate::web::{Backend, Download, Tls, WebhookAnswer};
 
 use super::alert_desk::AlertDesk;
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
 use super::keeping::Keeping;
 use super::receiving::Receiving;
-use super::{acting, approving, backing, clock, record, room, trail};
+use super::telling::Board;
+use super::{acting, approving, backing, certifying, clock, record, room, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -57,6 +59,8 @@ const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) inbox: Inbox,
+    pub(super) board: Arc<Board>,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) keeping: Arc<Keeping>,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
@@ -126,7 +130,8 @@ impl Desk {
         let faulty = audit.iter().filter_map(|it| it.as_ref().err());
         let faulty =
             faulty.map(|it| format!("the audit chain does not hold; see `driftless audit verify`: {it}"));
-        refused.chain(faulty).collect()
+        let ending = self.tls.as_ref().and_then(|it| certifying::notice(it.ends_at(), clock::now()));
+        refused.chain(faulty).chain(ending).collect()
     }
 
     fn readiness(&self) -> Readiness {
@@ -207,6 +212,10 @@ impl Backend for Desk {
         record::events(&self.store, run, from, wait).await.map_err(|it| store_error(&it))?.ok_or_else(|| {
             ErrorBody::not_found(format!("there is no run {run}")).remedy("`driftless runs` lists them")
         })
+    }
+
+    async fn news(&self, after: Option<NewsPosition>, wait: Duration) -> Result<NewsChunk, ErrorBody> {
+        self.board.read(after, wait).await.ok_or_else(|| Stopping.into())
     }
 
     async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {

@@ -35,7 +35,8 @@ impl Keeping {
         let (tokens, sessions) = tools.store.access(now).await?;
         let config = tools.config();
         let settings = GateSettings {
-            secure: config.public_url.as_ref().is_some_and(|it| it.starts_with("https:")),
+            secure: config.tls.is_some()
+                || config.public_url.as_ref().is_some_and(|it| it.starts_with("https:")),
             public_url: config.public_url.clone(),
             local_url: url,
             provider: config.sign_in.oidc.as_ref().map(|it| it.name.clone()),

@@ -1,165 +1,16 @@
-//! A playbook and an inventory kept in sync with a source: what is wanted, and the facts kept about it.
+//! A playbook and an inventory kept in sync with a source: the facts kept about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, Coverage, HostName, LastCheck, Latencies,
-    LockKey, NarrowingRefusal, Outcome, Quarantine, Request, Restored, Revision, RunId, RunSpec, RuntimeSpec,
-    Span, StackId, StackName, Timestamp, Trigger, Windows,
+    AirbagHold, AskedPlay, CommitHash, Coverage, HostName, LastCheck, Latencies, LockKey, NarrowingRefusal,
+    Outcome, Quarantine, Request, Restored, Revision, RunId, RunSpec, Timestamp, Trigger,
 };
 
-/// When a new revision is applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ApplyPolicy {
-    /// As soon as it is admitted.
-    #[default]
-    OnCommit,
-    /// When a person asks for it, never unasked.
-    Manual,
-}
-
-impl ApplyPolicy {
-    /// The word in configuration and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OnCommit => "on_commit",
-            Self::Manual => "manual",
-        }
-    }
-}
-
-/// What happens to corrective drift.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HealPolicy {
-    /// It is reported.
-    #[default]
-    Never,
-    /// It is corrected at the attempted revision.
-    Corrective,
-}
-
-impl HealPolicy {
-    /// The word in configuration and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Never => "never",
-            Self::Corrective => "corrective",
-        }
-    }
-}
-
-/// Who has to approve of a revision before it is applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ApprovalPolicy {
-    /// Nobody.
-    #[default]
-    None,
-    /// A person who was shown what it would change on which hosts.
-    Person,
-}
-
-/// A stack as declared, outranked by what the operator says of it. Nothing in it is a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StackPolicy {
-    /// Its name and source.
-    pub id: StackId,
-    /// The playbook, relative to the root of the repository.
-    pub playbook: String,
-    /// The inventory file or directory, relative to the root of the repository.
-    pub inventory: String,
-    /// Ansible's `--limit`.
-    #[serde(default)]
-    pub limit: Option<String>,
-    /// Ansible's `--tags`.
-    #[serde(default)]
-    pub tags: Vec<String>,
-    /// Ansible's `--skip-tags`.
-    #[serde(default)]
-    pub skip_tags: Vec<String>,
-    /// Extra variables, as literal values: what looks like a template in them is not evaluated.
-    #[serde(default)]
-    pub extra_vars: BTreeMap<String, serde_json::Value>,
-    /// Ansible's `--forks`; its own default if absent.
-    #[serde(default)]
-    pub forks: Option<u32>,
-    /// When new revisions are applied.
-    pub apply: ApplyPolicy,
-    /// Who has to approve of a revision before.
-    #[serde(default)]
-    pub approval: ApprovalPolicy,
-    /// What happens to drift.
-    pub heal: HealPolicy,
-    /// When check mode looks for drift.
-    #[serde(default)]
-    pub check: CheckSchedule,
-    /// How often in 24 hours one difference on one host is healed at most.
-    #[serde(default = "daily_heals")]
-    pub daily_heals: u32,
-    /// What is held until a person looked.
-    #[serde(default)]
-    pub airbag: AirbagPolicy,
-    /// How long a task can go on at a host after its connection broke.
-    #[serde(default = "max_task_time")]
-    pub max_task_time: Span,
-    /// When applies may start. The operator's word alone.
-    #[serde(default, skip_serializing_if = "Windows::is_empty")]
-    pub windows: Windows,
-    /// A run that takes longer is ended.
-    pub timeout: Span,
-    /// Stacks of the same source that must have attempted a revision before this one applies it.
-    #[serde(default)]
-    pub depends_on: Vec<StackName>,
-    /// The Ansible that runs it.
-    pub runtime: RuntimeSpec,
-}
-
-fn daily_heals() -> u32 {
-    StackPolicy::DAILY_HEALS
-}
-
-fn max_task_time() -> Span {
-    StackPolicy::MAX_TASK_TIME
-}
-
-impl StackPolicy {
-    /// How often one difference is healed in 24 hours if nobody says otherwise.
-    pub const DAILY_HEALS: u32 = 3;
-    /// How long a task is given if nobody says otherwise.
-    pub const MAX_TASK_TIME: Span = Span::from_mins(30);
-
-    /// A stack of which nothing is said but where its playbook and its inventory are: every default, and no timeout.
-    pub fn new(id: StackId, playbook: impl Into<String>, inventory: impl Into<String>) -> Self {
-        Self {
-            id,
-            playbook: playbook.into(),
-            inventory: inventory.into(),
-            limit: None,
-            tags: Vec::new(),
-            skip_tags: Vec::new(),
-            extra_vars: BTreeMap::new(),
-            forks: None,
-            apply: ApplyPolicy::OnCommit,
-            approval: ApprovalPolicy::None,
-            heal: HealPolicy::Never,
-            check: CheckSchedule::default(),
-            daily_heals: Self::DAILY_HEALS,
-            airbag: AirbagPolicy::default(),
-            max_task_time: Self::MAX_TASK_TIME,
-            windows: Windows::default(),
-            timeout: Span::MAX,
-            depends_on: Vec::new(),
-            runtime: RuntimeSpec::System,
-        }
-    }
-}
-
 /// The last apply of the whole stack that was started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Attempt {
     /// What it was to apply.
     pub revision: Revision,
@@ -168,19 +19,22 @@ pub struct Attempt {
     /// How it ended; `None` while it is live.
     pub outcome: Option<Outcome>,
     /// When it ended, or began while it is live.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
     /// How many applies of this revision in a row did not succeed, for the backoff.
     pub failures: u32,
     /// When it may be retried, if it is to be retried.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub retry_at: Option<Timestamp>,
 }
 
 /// One revision that must not be applied unasked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Hold {
     /// The revision that is held. A newer one is not.
     pub revision: Revision,
     /// Since when.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub since: Timestamp,
     /// Why, as a sentence: who cancelled which run.
     pub reason: String,
@@ -188,16 +42,17 @@ pub struct Hold {
 
 /// Runs of a stack that were interrupted, one after the other. Not failures of what they ran, so counted apart, but
 /// counted: a playbook that ends the daemon must not do so in a tight loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Interruption {
     /// How many runs in a row; at least 1.
     pub in_row: u32,
     /// When what was interrupted may be started again.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub retry_at: Timestamp,
 }
 
 /// A check that is owed because an apply changed something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OwedVerify {
     /// The apply.
     pub apply: RunId,
@@ -212,7 +67,7 @@ pub struct OwedVerify {
 }
 
 /// An apply of a part of the hosts that is being considered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NarrowPlan {
     /// For which hosts.
     pub hosts: BTreeSet<HostName>,
@@ -231,16 +86,18 @@ pub struct NarrowPlan {
 }
 
 /// What is kept of the corrections of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct HealFacts {
     /// How many heals in a row did not leave the host as Git says.
     pub failures: u32,
     /// When the next may be tried.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub retry_at: Option<Timestamp>,
     /// The narrowed apply that is considered.
     pub narrow: Option<NarrowPlan>,
     /// Whether the last heal left nothing to correct, and when that was found out.
+    #[schemars(with = "Option<(bool, crate::domain::schema::Time)>")]
     pub last: Option<(bool, Timestamp)>,
     /// How many heals left nothing to correct.
     pub healed: u64,
@@ -249,7 +106,7 @@ pub struct HealFacts {
 }
 
 /// What is kept of the checks of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct CheckFacts {
     /// The last one of the whole stack that got to its end.
@@ -257,6 +114,7 @@ pub struct CheckFacts {
     /// How many in a row did not get to their end.
     pub failures: u32,
     /// When the next may be tried after a failure.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub retry_at: Option<Timestamp>,
     /// The check that is owed after an apply.
     pub verify: Option<OwedVerify>,
@@ -268,13 +126,14 @@ pub struct CheckFacts {
 
 /// What a revision would do, for a person who has to approve of it. The approval is bound to all of it: it lapses
 /// when a newer look finds something else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ApprovalFacts {
     /// The revision.
     pub revision: Revision,
     /// The check run that looked.
     pub run: RunId,
     /// When it ended.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
     /// Digest of the predicted changes and the hosts: what a person approves.
     pub digest: String,
@@ -286,6 +145,7 @@ pub struct ApprovalFacts {
     pub coverage: Coverage,
     /// Who approved of it, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<(String, crate::domain::schema::Time)>")]
     pub approved: Option<(String, Timestamp)>,
     /// Whether an approval lapsed because this look found something else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -293,7 +153,7 @@ pub struct ApprovalFacts {
 }
 
 /// What is kept of the hosts that a stack has locked.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct LockFacts {
     /// What is locked.
@@ -311,21 +171,23 @@ pub struct LockFacts {
 }
 
 /// What is kept of hosts that did not answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct ProbeFacts {
     /// How many probes in a row found nobody.
     pub silent: u32,
     /// When the next is due.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub at: Option<Timestamp>,
     /// Owed hosts that answered since, and when that was.
     pub back: BTreeSet<HostName>,
     /// When they answered.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub back_at: Option<Timestamp>,
 }
 
 /// Changes of applies that a preview had promised something about, counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct PredictionTotals {
     /// They happened as predicted.
@@ -341,7 +203,7 @@ pub struct PredictionTotals {
 }
 
 /// What is kept of a stack across restarts. The applied revision is not here: it is derived from the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StackFacts {
     /// The last apply of the whole stack.
     pub attempt: Option<Attempt>,
@@ -358,10 +220,12 @@ pub struct StackFacts {
     /// A revision that waits for a person or a newer commit.
     pub hold: Option<Hold>,
     /// Whether a person stopped all runs of it, and who and since when.
+    #[schemars(with = "Option<(String, crate::domain::schema::Time)>")]
     pub suspended: Option<(String, Timestamp)>,
     /// The last apply of the whole stack that told of all its hosts: they are the stack's hosts.
     pub last_full_run: Option<RunId>,
     /// When an apply of the whole stack last succeeded.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub last_success: Option<Timestamp>,
     /// Looking for drift.
     #[serde(default)]

@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod archive;
 mod audit;
+mod chosen;
 mod crash;
 mod deliveries;
 mod events;

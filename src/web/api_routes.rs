@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Extension, FromRequestParts, Json, Path, Query, Request, State};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -18,18 +18,24 @@ use super::audit_routes::{audit, erase};
 use super::backup_routes::backup;
 use super::events::events;
 use super::gate::Aim;
+use super::news::news;
+use super::paging::page;
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use super::routes::routes;
+use super::streams::Streams;
 use super::token_routes::{self, sign_in_link, tokens};
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
-    Listener, MergeRequestList, Method, NameWanted, PREFIX, PlanBody, PreviewBody, Route, RunFilter, RunList,
-    RunView, StackList, Status, resolve_stack,
+    Listener, MergeRequestQuery, Method, NameWanted, PREFIX, PlanBody, PreviewBody, Route, RunQuery, RunView,
+    StackList, StackQuery, Status, document, resolve_stack,
 };
 use crate::domain::{Caller, DriftReport, RunId, SourceName, StackId};
 
 /// The largest body that is read. The largest that means something is far smaller.
 pub(super) const BODY_BYTES: usize = 64 * 1024;
+
+/// How many streams the unix socket serves at once: it has more places than that.
+const STREAMS: usize = 48;
 
 /// The routes of the unix socket. Who asks comes as an extension of the request, a [`Permission`], put there by the
 /// listener; a request without one is refused.
@@ -38,6 +44,7 @@ pub fn api_router<B: Backend>(backend: B) -> Router {
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(Extension(Streams::new(STREAMS)))
         .layer(middleware::from_fn(only_administrators))
         .with_state(backend)
 }
@@ -57,6 +64,8 @@ pub(super) fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/runs") => get(runs::<B>),
         (Method::Get, "/runs/{run}") => get(run::<B>),
         (Method::Get, "/runs/{run}/events") => get(events::<B>),
+        (Method::Get, "/events") => get(news::<B>),
+        (Method::Get, "/openapi.json") => get(openapi),
         (Method::Post, "/runs/{run}/cancel") => post(cancel::<B>),
         (Method::Get, "/merge-requests") => get(merge_requests::<B>),
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => post(preview::<B>),
@@ -98,7 +107,8 @@ pub(super) async fn no_such_route() -> Refusal {
 }
 
 pub(super) async fn no_such_method() -> Refusal {
-    Refusal(ErrorBody::bad_request("this route does not take this method").remedy("GET looks, POST acts"))
+    let error = ErrorBody::new(ErrorCode::NoSuchMethod, "this route does not take this method");
+    Refusal(error.remedy("GET looks, POST acts"))
 }
 
 /// The stack that a path names. The gate found it, in the scope of the caller.
@@ -138,10 +148,14 @@ async fn status<B: Backend>(
 async fn stacks<B: Backend>(
     State(backend): State<B>,
     Extension(caller): Extension<Caller>,
-) -> Answer<StackList> {
+    uri: Uri,
+    query: Result<Query<StackQuery>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(query) = query?;
     let mut stacks = backend.stacks().await?;
     stacks.retain(|it| caller.scope.has_stack(&it.id));
-    answer(Ok(StackList { stacks }))
+    let next = query.choose(&mut stacks)?.map(|it| it.to_string());
+    Ok(page(StackList { stacks }, &uri, &[("next", "after", next)]))
 }
 
 async fn explain<B: Backend>(State(backend): State<B>, Stack(stack): Stack) -> Answer<Explanation> {
@@ -209,26 +223,14 @@ async fn resume<B: Backend>(
     answer(backend.resume(stack, by).await)
 }
 
-/// The query of a list of runs.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RunQuery {
-    stack: Option<String>,
-    before: Option<u64>,
-    count: Option<u32>,
-}
-
 async fn runs<B: Backend>(
     State(backend): State<B>,
     Extension(caller): Extension<Caller>,
+    uri: Uri,
     query: Result<Query<RunQuery>, QueryRejection>,
-) -> Answer<RunList> {
+) -> Result<Response, Refusal> {
     let Query(query) = query?;
-    let count = query.count.unwrap_or(RunFilter::USUAL);
-    if !(1..=RunFilter::MOST).contains(&count) {
-        return Err(ErrorBody::bad_request(format!("`count` goes from 1 to {}", RunFilter::MOST)).into());
-    }
-    let stack = match query.stack {
+    let stack = match &query.stack {
         Some(given) => {
             let mut known = backend.stack_ids().await?;
             known.retain(|it| caller.scope.has_stack(it));
@@ -236,8 +238,15 @@ async fn runs<B: Backend>(
         }
         None => None,
     };
-    let before = query.before.map(RunId);
-    answer(backend.runs(RunFilter { stack, scope: caller.scope, before, count }).await)
+    let back = query.after.is_some();
+    let list = backend.runs(query.filter(stack, caller.scope)?).await?;
+    let older = list.runs.last().filter(|_| list.more || back).map(|it| it.run.to_string());
+    let newer = list.runs.first().map(|it| it.run.to_string());
+    Ok(page(list, &uri, &[("next", "before", older), ("prev", "after", newer)]))
+}
+
+async fn openapi() -> Json<Value> {
+    Json(document(env!("CARGO_PKG_VERSION")))
 }
 
 async fn run<B: Backend>(State(backend): State<B>, AskedRun(run): AskedRun) -> Answer<RunView> {
@@ -256,11 +265,15 @@ async fn cancel<B: Backend>(
 async fn merge_requests<B: Backend>(
     State(backend): State<B>,
     Extension(caller): Extension<Caller>,
-) -> Answer<MergeRequestList> {
+    uri: Uri,
+    query: Result<Query<MergeRequestQuery>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(query) = query?;
     let mut list = backend.merge_requests().await?;
     // They are of a source as a whole, and show all that they touch.
     list.merge_requests.retain(|it| caller.scope.has_source(&it.source));
-    answer(Ok(list))
+    let next = query.choose(&mut list.merge_requests)?;
+    Ok(page(list, &uri, &[("next", "after", next)]))
 }
 
 async fn preview<B: Backend>(

@@ -1,6 +1,6 @@
 //! Listening: a unix socket that knows its callers, and TCP with limits on what a stranger may keep busy.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -10,6 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +22,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::tls::Tls;
 use super::{Accounts, Backend, Peer, api_router, open_router};
 
 /// How many callers are served at once on one listener; more wait. Over TCP these are the strangers.
@@ -143,28 +148,69 @@ pub async fn serve_socket<B: Backend>(
         let (stream, _) = listener.accept().await?;
         let peer = stream.peer_cred()?;
         let router = router.clone().layer(axum::Extension(accounts.permission(peer.uid(), peer.gid())));
-        Ok(Accepted { stream, router, stranger: None })
+        Ok(Accepted { stream: ready(Ok(stream)), router, stranger: None })
     };
     serve(accept, stop).await;
 }
 
 /// Serves everything else, and the API to those who prove who they are, until `stop` is done.
 pub async fn serve_tcp<B: Backend>(listener: TcpListener, backend: B, stop: impl Future<Output = ()>) {
-    let router = open_router(backend);
-    let members = Arc::new(Semaphore::new(MEMBERS));
+    let callers = Callers::new(open_router(backend));
     let accept = || async {
         let (stream, address) = listener.accept().await?;
-        let peer = Peer::new(address.ip());
-        let stranger = Stranger { proved: peer.proved.subscribe(), members: Arc::clone(&members) };
-        let router = router.clone().layer(axum::Extension(peer));
-        Ok(Accepted { stream, router, stranger: Some(stranger) })
+        Ok(callers.accepted(ready(Ok(stream)), address))
     };
     serve(accept, stop).await;
 }
 
+/// The same over TLS. Browsers are told to come without it never again.
+pub async fn serve_tls<B: Backend>(
+    listener: TcpListener,
+    tls: Arc<Tls>,
+    backend: B,
+    stop: impl Future<Output = ()>,
+) {
+    let callers = Callers::new(open_router(backend).layer(middleware::from_fn(only_tls)));
+    let accept = || async {
+        let (stream, address) = listener.accept().await?;
+        Ok(callers.accepted(tls.acceptor().accept(stream), address))
+    };
+    serve(accept, stop).await;
+}
+
+async fn only_tls(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let year = HeaderValue::from_static("max-age=31536000");
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    response
+}
+
+/// Those who come over TCP.
+struct Callers {
+    router: Router,
+    members: Arc<Semaphore>,
+}
+
+impl Callers {
+    fn new(router: Router) -> Self {
+        Self { router, members: Arc::new(Semaphore::new(MEMBERS)) }
+    }
+
+    fn accepted<F>(&self, stream: F, address: SocketAddr) -> Accepted<F> {
+        let peer = Peer::new(address.ip());
+        let stranger = Stranger { proved: peer.proved.subscribe(), members: Arc::clone(&self.members) };
+        Accepted {
+            stream,
+            router: self.router.clone().layer(axum::Extension(peer)),
+            stranger: Some(stranger),
+        }
+    }
+}
+
 /// A connection that begins.
-struct Accepted<S> {
-    stream: S,
+struct Accepted<F> {
+    /// Ready at once, or after a handshake.
+    stream: F,
     router: Router,
     /// Whoever is at the other end, if that is not known yet.
     stranger: Option<Stranger>,
@@ -184,10 +230,11 @@ impl Stranger {
     }
 }
 
-async fn serve<S, A>(accept: impl Fn() -> A, stop: impl Future<Output = ()>)
+async fn serve<S, F, A>(accept: impl Fn() -> A, stop: impl Future<Output = ()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Future<Output = io::Result<Accepted<S>>>,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+    A: Future<Output = io::Result<Accepted<F>>>,
 {
     let mut stop = pin!(stop);
     let (stopping, stopped) = watch::channel(false);
@@ -218,11 +265,20 @@ where
     let _in_time = tokio::time::timeout(FINISH, finished).await;
 }
 
-async fn connection<S>(accepted: Accepted<S>, place: OwnedSemaphorePermit, mut stopped: watch::Receiver<bool>)
-where
+async fn connection<S, F>(
+    accepted: Accepted<F>,
+    place: OwnedSemaphorePermit,
+    mut stopped: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
 {
     let Accepted { stream, router, stranger } = accepted;
+    let stream = match tokio::time::timeout(HEAD, stream).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!(%error, "a handshake failed"),
+        Err(_) => return tracing::debug!("a handshake took too long"),
+    };
     let service = TowerToHyperService::new(router);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -13,11 +13,15 @@ use super::api_routes::{self, BODY_BYTES};
 use super::gate::{Peer, identify};
 use super::reply::{Refusal, guard_headers};
 use super::routes::routes;
+use super::streams::Streams;
 use super::webhooks::{Intake, receive};
 use crate::api::{Listener, Method, PREFIX, Route};
 
 /// The content type of the text format of Prometheus.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// How many streams TCP serves at once: there are more places than that for those who proved who they are.
+const STREAMS: usize = 128;
 
 /// The routes of the TCP listener. Who is at the other end comes as an extension of the request, a [`Peer`], put there
 /// by the listener; without one, nobody is let in where a proof is asked for.
@@ -27,6 +31,7 @@ pub fn open_router<B: Backend>(backend: B) -> Router {
         .method_not_allowed_fallback(no_such_method::<B>)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(Extension(Intake::new()))
+        .layer(Extension(Streams::new(STREAMS)))
         .layer(middleware::from_fn(guard))
         .with_state(backend)
 }

@@ -6,7 +6,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::api::ErrorBody;
+use crate::api::{ErrorBody, ErrorCode};
+
+/// The content type of an error, by RFC 9457.
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// An error as an answer.
 #[derive(Debug)]
@@ -20,7 +23,12 @@ impl From<ErrorBody> for Refusal {
 
 impl From<JsonRejection> for Refusal {
     fn from(rejection: JsonRejection) -> Self {
-        Self(ErrorBody::bad_request(format!("the body is refused: {}", rejection.body_text())))
+        let code = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::NotJson,
+            _ => ErrorCode::BadRequest,
+        };
+        Self(ErrorBody::new(code, format!("the body is refused: {}", rejection.body_text())))
     }
 }
 
@@ -39,7 +47,7 @@ impl From<crate::domain::NameError> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(self.0)).into_response()
+        (status, [(header::CONTENT_TYPE, PROBLEM)], Json(self.0)).into_response()
     }
 }
 

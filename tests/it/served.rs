@@ -2,11 +2,15 @@
 
 mod commands;
 mod deliveries;
+mod described;
+mod documented;
+mod encrypted;
 mod foreign;
 mod kept_alive;
 mod memory;
 mod roles;
 mod sign_in;
+mod streams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

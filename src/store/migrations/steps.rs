@@ -23,6 +23,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 6, name: "deliveries of webhooks", statements: DELIVERIES.to_vec() },
         Step { number: 7, name: "alerts and their notifications", statements: ALERTS.to_vec() },
         Step { number: 8, name: "tokens and sessions", statements: ACCESS.to_vec() },
+        Step { number: 9, name: "indexes for choosing runs", statements: CHOICES.to_vec() },
     ]
 });
 
@@ -136,4 +137,14 @@ const TOTALS: [&str; 6] = [
         FROM runs WHERE ended_at IS NOT NULL
             AND id = (SELECT max(id) FROM runs AS last
                 WHERE last.stack = runs.stack AND last.mode = runs.mode AND last.ended_at IS NOT NULL)",
+];
+
+const CHOICES: [&str; 6] = [
+    // Each ends with the number of the run: the newest come first without sorting.
+    "CREATE INDEX runs_by_mode ON runs (mode)",
+    "CREATE INDEX runs_by_outcome ON runs (outcome)",
+    "CREATE INDEX runs_by_trigger ON runs (trigger)",
+    "CREATE INDEX runs_by_time ON runs (decided_at)",
+    "CREATE INDEX runs_by_commit ON runs (substr(json_extract(spec, '$.revision'), -40))",
+    "CREATE INDEX IF NOT EXISTS run_hosts_by_host ON run_hosts (host, run)",
 ];

@@ -12,6 +12,7 @@ use driftless::api::{
     CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
     Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
+use driftless::api::{News, NewsChunk, NewsPosition};
 use driftless::domain::{
     Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, ReceiverName, Run,
     RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Scope, Selection, SourceName, SourceStatus, Span,
@@ -225,6 +226,27 @@ impl Backend for Memory {
         let count = told - from.0 / STEP;
         let events = (0..count).map(|_| event.clone()).collect();
         Ok(EventChunk { events, next: EventPosition(told * STEP), live, lost: 0 })
+    }
+
+    /// The news are how much of the run was told.
+    async fn news(&self, after: Option<NewsPosition>, wait: Duration) -> Result<NewsChunk, ErrorBody> {
+        let place = |number| NewsPosition { epoch: 1, number };
+        let mut changes = self.run.subscribe();
+        let Some(after) = after else {
+            return Ok(NewsChunk { news: Vec::new(), next: place(self.run.borrow().0) });
+        };
+        if after.epoch != 1 {
+            return Ok(NewsChunk { news: vec![News::Resync], next: place(self.run.borrow().0) });
+        }
+        let more = changes.wait_for(|(told, _)| after.number < *told);
+        if !wait.is_zero() {
+            // Whether something came or the time is over: what is there now is the answer.
+            let _either = tokio::time::timeout(wait, more).await;
+        }
+        let (told, _) = *self.run.borrow();
+        let stack = "infra/web".parse().expect("a stack");
+        let news = if after.number < told { vec![News::StackChanged { stack }] } else { Vec::new() };
+        Ok(NewsChunk { news, next: place(told) })
     }
 
     async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {

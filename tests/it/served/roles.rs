@@ -156,7 +156,12 @@ fn expected(listener: Listener, expected: For, who: &Who, what: What) -> u16 {
         For::Everybody(status) => return status,
         For::Senders => return 401,
         For::Session => Role::Viewer,
-        For::Stack(role) | For::Source(role) | For::Run(role) | For::Listed(role) | For::Daemon(role) => role,
+        For::Stack(role)
+        | For::Source(role)
+        | For::Run(role)
+        | For::Listed(role)
+        | For::Same(role)
+        | For::Daemon(role) => role,
     };
     let (role, scope) = match who {
         // A page sends strangers to the page to sign in; who sends a token is no browser.

@@ -15,6 +15,8 @@ pub(super) enum For {
     Run(Role),
     /// Who has the role; each sees what is theirs.
     Listed(Role),
+    /// Who has the role; all see the same.
+    Same(Role),
     /// Who has the role for everything.
     Daemon(Role),
     /// Who has a session. By a token there is none to end.
@@ -23,7 +25,7 @@ pub(super) enum For {
 
 /// Every route there is. A new one is written down here, too.
 pub(super) const EXPECTED: &[(&str, For)] = {
-    use For::{Daemon, Everybody, Listed, Run, Senders, Session, Source, Stack};
+    use For::{Daemon, Everybody, Listed, Run, Same, Senders, Session, Source, Stack};
     use Role::{Admin, Operator, Viewer};
     &[
         ("GET /api/v1/status", Listed(Viewer)),
@@ -38,6 +40,8 @@ pub(super) const EXPECTED: &[(&str, For)] = {
         ("GET /api/v1/runs", Listed(Viewer)),
         ("GET /api/v1/runs/{run}", Run(Viewer)),
         ("GET /api/v1/runs/{run}/events", Run(Viewer)),
+        ("GET /api/v1/openapi.json", Same(Viewer)),
+        ("GET /api/v1/events", Listed(Viewer)),
         ("POST /api/v1/runs/{run}/cancel", Run(Operator)),
         ("POST /api/v1/sources/{source}/approve", Source(Operator)),
         ("GET /api/v1/alerts", Listed(Viewer)),
