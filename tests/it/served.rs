@@ -12,6 +12,7 @@ mod leafing;
 mod leaves;
 mod memory;
 mod overviews;
+mod recorded;
 mod roles;
 mod sign_in;
 mod streams;

@@ -98,7 +98,12 @@ const RUNS: &str = r#"{"runs":[{"run":7,"stack":"infra/web",
 
 /// The operation of a route of the API.
 pub(super) fn operation(method: Method, path: &str) -> Option<Operation> {
-    Some(match (method, path.strip_prefix(PREFIX)?) {
+    let path = path.strip_prefix(PREFIX)?;
+    of_stacks_and_runs(method, path).or_else(|| of_all_else(method, path))
+}
+
+fn of_stacks_and_runs(method: Method, path: &str) -> Option<Operation> {
+    Some(match (method, path) {
         (Method::Get, "/status") => tells::<Status>("status"),
         (Method::Get, "/stacks") => tells::<StackList>("stacks").asked::<StackQuery>(),
         (Method::Get, "/fleet") => tells::<Fleet>("fleet"),
@@ -139,10 +144,16 @@ pub(super) fn operation(method: Method, path: &str) -> Option<Operation> {
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => {
             acts("preview").needs::<PreviewBody>(r#"{"head":"4f2a9c01d74f2a9c01d74f2a9c01d74f2a9c01d7"}"#)
         }
+        _ => return None,
+    })
+}
+
+fn of_all_else(method: Method, path: &str) -> Option<Operation> {
+    Some(match (method, path) {
         (Method::Get, "/alerts") => tells::<AlertList>("alerts"),
         (Method::Post, "/alerts/test") => acts("test_alert").needs::<AlertTestBody>(r#"{"receiver":"ops"}"#),
         (Method::Post, "/backup") => {
-            tells::<Value>("backup").with::<BackupBody>(r#"{"logs":true,"keys":false}"#).streams(Told::File)
+            tells::<Value>("backup").with::<BackupBody>(r#"{"logs":true,"key":false}"#).streams(Told::File)
         }
         (Method::Get, "/runs/{run}/tasks") => tells::<RunOutline>("outline"),
         (Method::Get, "/runs/{run}/tasks/{task}") => {

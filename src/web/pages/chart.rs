@@ -52,8 +52,7 @@ pub(super) fn bar(parts: &[Part]) -> Markup {
         inner.push(&rect(at, 0.0, width, 6.0, part.tone.class()).text(""));
         at += width;
     }
-    let tag =
-        svg("stackbar", at.max(1.0), 6.0, &said.join(", ")).with("preserveAspectRatio", "none");
+    let tag = svg("stackbar", at.max(1.0), 6.0, &said.join(", ")).with("preserveAspectRatio", "none");
     tag.around(&inner)
 }
 
@@ -112,10 +111,7 @@ pub(super) fn spark(runs: &[RunMark], now: Timestamp) -> Markup {
         inner.push(&bar.around(&Tag::new("title").text(&run_words(run, now))));
     }
     let wide = number(runs.len()) * STEP - 2.0;
-    svg("chart", wide, HIGH, &sum_up(runs))
-        .number("width", wide)
-        .number("height", HIGH)
-        .around(&inner)
+    svg("chart", wide, HIGH, &sum_up(runs)).number("width", wide).number("height", HIGH).around(&inner)
 }
 
 /// The runs of a stack with the scale of how long they took; each leads to its page.

@@ -15,9 +15,8 @@ use driftless::api::{
 };
 use driftless::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use driftless::domain::{
-    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, ReceiverName, Run,
-    RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Scope, Selection, SourceName, SourceStatus, Span,
-    StackId, StackStatus, Timestamp, Trigger,
+    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Outcome, ReceiverName, Run,
+    RunEvent, RunEventKind, RunId, Scope, SourceName, Span, StackId, StackStatus, Timestamp,
 };
 use driftless::web::{Backend, Download, WebhookAnswer};
 
@@ -25,6 +24,7 @@ use super::followed;
 use super::foreign::{self, GateOfMemory};
 use super::leaves;
 use super::overviews;
+pub(super) use super::recorded::{source, spec};
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
@@ -117,49 +117,6 @@ impl Memory {
             run.hosts.insert(HostName::new("web1"), HostStats { failed: 1, ..HostStats::default() });
         }
         run
-    }
-}
-
-/// A source with a rewritten history.
-fn source(name: &str) -> SourceStatus {
-    SourceStatus {
-        name: name.parse().expect("a source"),
-        head: None,
-        admitted: None,
-        waiting: Some(format!("main@sha1:{}", "cd".repeat(20)).parse().expect("a revision")),
-        refused: None,
-        problem: None,
-        forge_problem: None,
-        fetch_failures: 0,
-        fetched_at: None,
-        next_fetch: None,
-        notes: Vec::new(),
-    }
-}
-
-pub(super) fn spec() -> RunSpec {
-    RunSpec {
-        run: RunId(7),
-        stack: "infra/web".parse().expect("a stack"),
-        revision: format!("main@sha1:{}", "ab".repeat(20)).parse().expect("a revision"),
-        mode: Mode::Apply,
-        trigger: Trigger::Person,
-        merge_request: None,
-        diff: false,
-        requested_by: Some("ann".to_owned()),
-        failures_before: 0,
-        outside_window: None,
-        selection: Selection::Full,
-        playbook: "site.yml".to_owned(),
-        inventory: "hosts".to_owned(),
-        limit: None,
-        tags: Vec::new(),
-        skip_tags: Vec::new(),
-        extra_vars: std::collections::BTreeMap::new(),
-        forks: None,
-        debts: Vec::new(),
-        timeout: Span::from_mins(30),
-        runtime: RuntimeSpec::System,
     }
 }
 
