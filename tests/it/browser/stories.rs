@@ -74,7 +74,7 @@ fn a_held_run_is_approved_by_who_sees_what_it_would_do() {
     site.world.run_of(&commit, "changed");
     assert_eq!(site.content("web3", "conf"), "listen 80\n");
     browser.shows("in sync");
-    let trail = site.world.text(&["audit"]);
+    let trail = site.world.text(&["audit", "show"]);
     assert!(trail.contains("olaf"), "{trail}");
     browser.finish();
 }
