@@ -259,7 +259,8 @@ async fn tcp_serves_metrics_and_health_to_strangers_and_nothing_else() {
         not_ready.starts_with("HTTP/1.1 503") && not_ready.contains("no source was fetched"),
         "{not_ready}"
     );
-    assert!(fetch(address, "GET / HTTP/1.1").await.contains("/metrics"));
+    let page = fetch(address, "GET / HTTP/1.1").await;
+    assert!(page.starts_with("HTTP/1.1 303") && page.contains("location: /sign-in"), "{page}");
     for path in ["/../etc/passwd", "/metrics/x", "/%2e%2e"] {
         assert!(fetch(address, &format!("GET {path} HTTP/1.1")).await.starts_with("HTTP/1.1 404"), "{path}");
     }
