@@ -59,7 +59,11 @@ pub async fn tell(options: &DemoOptions, out: &mut impl Write) -> anyhow::Result
     writeln!(out, "   Ansible       ansible-core {core}, built by the daemon with {}", python.display())?;
     // The daemon follows the repository from before its first commit.
     let daemon = DemoDaemon::start(&root, options).await?;
-    writeln!(out, "   daemon        {}", daemon.url().await?)?;
+    writeln!(out, "   pages         {}", daemon.url().await?)?;
+    if !options.exit {
+        writeln!(out, "\nLook on in a browser. This link signs you in; it works once, for five minutes:")?;
+        writeln!(out, "   {}", daemon.sign_in_link().await?)?;
+    }
     let hosts = root.join("state/stacks/demo/fleet/hosts");
     let told = Story { out, daemon: &daemon, repository: &repository, hosts }.tell().await;
     if let Err(error) = told {
@@ -74,9 +78,12 @@ pub async fn tell(options: &DemoOptions, out: &mut impl Write) -> anyhow::Result
 
 async fn stay(out: &mut impl Write, root: &Path, daemon: &DemoDaemon) -> anyhow::Result<()> {
     let url = daemon.url().await?;
-    writeln!(out, "\nThe daemon stays up. Metrics are at {url}/metrics. In another terminal:")?;
+    writeln!(out, "\nThe daemon stays up. Its pages are at {url}/, metrics at {url}/metrics.")?;
+    writeln!(out, "This link signs a browser in; it works once, for five minutes:")?;
+    writeln!(out, "   {}", daemon.sign_in_link().await?)?;
+    writeln!(out, "In another terminal, `driftless sign-in` makes another one:")?;
     writeln!(out, "   export DRIFTLESS_SOCKET={}/run/driftless.sock", root.display())?;
-    writeln!(out, "   driftless status; driftless runs; driftless show 1; driftless explain fleet")?;
+    writeln!(out, "   driftless sign-in; driftless status; driftless runs; driftless show 1; driftless explain fleet")?;
     writeln!(
         out,
         "Change and commit something in {}/repository and see it applied. Ctrl-C ends the demo.",
