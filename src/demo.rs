@@ -83,7 +83,10 @@ async fn stay(out: &mut impl Write, root: &Path, daemon: &DemoDaemon) -> anyhow:
     writeln!(out, "   {}", daemon.sign_in_link().await?)?;
     writeln!(out, "In another terminal, `driftless sign-in` makes another one:")?;
     writeln!(out, "   export DRIFTLESS_SOCKET={}/run/driftless.sock", root.display())?;
-    writeln!(out, "   driftless sign-in; driftless status; driftless runs; driftless show 1; driftless explain fleet")?;
+    writeln!(
+        out,
+        "   driftless sign-in; driftless status; driftless runs; driftless show 1; driftless explain fleet"
+    )?;
     writeln!(
         out,
         "Change and commit something in {}/repository and see it applied. Ctrl-C ends the demo.",

@@ -293,7 +293,9 @@ impl<'a> StackRow<'a> {
             ChangeClass::Flapping => Tone::Quiet,
         };
         let hosts = self.it.overview.drifted_hosts.iter();
-        hosts.map(|(class, hosts)| (tone(*class), format!("{class} on {}", counted(*hosts, "host")))).collect()
+        hosts
+            .map(|(class, hosts)| (tone(*class), format!("{class} on {}", counted(*hosts, "host"))))
+            .collect()
     }
 
     /// What the last check says, in words that are no stronger than what it saw.

@@ -308,7 +308,8 @@ pub(super) fn ended(run: &RunSummary) -> Option<Outcome> {
 /// `1 changed, 2 failed`.
 pub(super) fn host_words(run: &RunSummary) -> String {
     let it = &run.hosts;
-    let counts = [(it.changed, words::changed(run.mode)), (it.failed, "failed"), (it.unreachable, "unreachable")];
+    let counts =
+        [(it.changed, words::changed(run.mode)), (it.failed, "failed"), (it.unreachable, "unreachable")];
     let parts: Vec<String> =
         counts.iter().filter(|it| it.0 != 0).map(|(count, word)| format!("{count} {word}")).collect();
     let all = counted(it.total, "host");
