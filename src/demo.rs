@@ -65,9 +65,18 @@ pub async fn tell(options: &DemoOptions, out: &mut impl Write) -> anyhow::Result
         writeln!(out, "   {}", daemon.sign_in_link().await?)?;
     }
     let hosts = root.join("state/stacks/demo/fleet/hosts");
-    let told = Story { out, daemon: &daemon, repository: &repository, hosts }.tell().await;
-    if let Err(error) = told {
-        return Err(error.context(daemon.last_words()));
+    let mut story = Story { out, daemon: &daemon, repository: &repository, hosts };
+    let told = tokio::select! {
+        told = story.tell() => Some(told),
+        ended = interrupted() => {
+            ended?;
+            None
+        }
+    };
+    match told {
+        Some(Ok(())) => {}
+        Some(Err(error)) => return Err(error.context(daemon.last_words())),
+        None => return daemon.stop().await,
     }
     if options.exit {
         writeln!(out, "\nAll of it happened as told. The daemon stops now.")?;
@@ -92,8 +101,17 @@ async fn stay(out: &mut impl Write, root: &Path, daemon: &DemoDaemon) -> anyhow:
         "Change and commit something in {}/repository and see it applied. Ctrl-C ends the demo.",
         root.display()
     )?;
-    tokio::signal::ctrl_c().await?;
+    interrupted().await?;
     daemon.stop().await
+}
+
+/// Waits for Ctrl-C, or for somebody to end this process: the daemon is not left behind.
+async fn interrupted() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        it = tokio::signal::ctrl_c() => it,
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 /// The newest Python on this machine that has `venv`, and the newest ansible-core that it can run
