@@ -64,7 +64,7 @@ async fn no_such_route<B: Backend>(State(backend): State<B>, request: Request) -
 /// Whether a browser asks, which shows pages.
 fn wants_page(request: &Request) -> bool {
     let accepts = request.headers().get(header::ACCEPT).and_then(|it| it.to_str().ok());
-    request.method() == axum::http::Method::GET && accepts.is_some_and(|it| it.contains("text/html"))
+    request.method() == http::Method::GET && accepts.is_some_and(|it| it.contains("text/html"))
 }
 
 async fn no_such_method<B: Backend>(State(backend): State<B>, request: Request) -> Response {
