@@ -59,11 +59,24 @@ pub async fn tell(options: &DemoOptions, out: &mut impl Write) -> anyhow::Result
     writeln!(out, "   Ansible       ansible-core {core}, built by the daemon with {}", python.display())?;
     // The daemon follows the repository from before its first commit.
     let daemon = DemoDaemon::start(&root, options).await?;
-    writeln!(out, "   daemon        {}", daemon.url().await?)?;
+    writeln!(out, "   pages         {}", daemon.url().await?)?;
+    if !options.exit {
+        writeln!(out, "\nLook on in a browser. This link signs you in; it works once, for five minutes:")?;
+        writeln!(out, "   {}", daemon.sign_in_link().await?)?;
+    }
     let hosts = root.join("state/stacks/demo/fleet/hosts");
-    let told = Story { out, daemon: &daemon, repository: &repository, hosts }.tell().await;
-    if let Err(error) = told {
-        return Err(error.context(daemon.last_words()));
+    let mut story = Story { out, daemon: &daemon, repository: &repository, hosts };
+    let told = tokio::select! {
+        told = story.tell() => Some(told),
+        ended = interrupted() => {
+            ended?;
+            None
+        }
+    };
+    match told {
+        Some(Ok(())) => {}
+        Some(Err(error)) => return Err(error.context(daemon.last_words())),
+        None => return daemon.stop().await,
     }
     if options.exit {
         writeln!(out, "\nAll of it happened as told. The daemon stops now.")?;
@@ -74,16 +87,31 @@ pub async fn tell(options: &DemoOptions, out: &mut impl Write) -> anyhow::Result
 
 async fn stay(out: &mut impl Write, root: &Path, daemon: &DemoDaemon) -> anyhow::Result<()> {
     let url = daemon.url().await?;
-    writeln!(out, "\nThe daemon stays up. Metrics are at {url}/metrics. In another terminal:")?;
+    writeln!(out, "\nThe daemon stays up. Its pages are at {url}/, metrics at {url}/metrics.")?;
+    writeln!(out, "This link signs a browser in; it works once, for five minutes:")?;
+    writeln!(out, "   {}", daemon.sign_in_link().await?)?;
+    writeln!(out, "In another terminal, `driftless sign-in` makes another one:")?;
     writeln!(out, "   export DRIFTLESS_SOCKET={}/run/driftless.sock", root.display())?;
-    writeln!(out, "   driftless status; driftless runs; driftless show 1; driftless explain fleet")?;
+    writeln!(
+        out,
+        "   driftless sign-in; driftless status; driftless runs; driftless show 1; driftless explain fleet"
+    )?;
     writeln!(
         out,
         "Change and commit something in {}/repository and see it applied. Ctrl-C ends the demo.",
         root.display()
     )?;
-    tokio::signal::ctrl_c().await?;
+    interrupted().await?;
     daemon.stop().await
+}
+
+/// Waits for Ctrl-C, or for somebody to end this process: the daemon is not left behind.
+async fn interrupted() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        it = tokio::signal::ctrl_c() => it,
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 /// The newest Python on this machine that has `venv`, and the newest ansible-core that it can run

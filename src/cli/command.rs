@@ -169,7 +169,7 @@ pub struct Demo {
     /// Keep everything in this directory [default: a new one in the directory for temporary files]
     #[arg(long, value_name = "PATH")]
     pub directory: Option<PathBuf>,
-    /// Serve metrics and health here
+    /// Serve pages, metrics and health here
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
 }

@@ -130,7 +130,7 @@ async fn execute(
     }
     if too_weak != 0 {
         ending.notes.push(format!(
-            "{too_weak} of the secrets that it was given are too short or too common to be taken out of what it said"
+            "{too_weak} of its secrets are too short or too common to be hidden in what is recorded of it"
         ));
     }
     End { ending, hosts, findings: Box::new(findings) }

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-use crate::api::{ActionReply, PlanBody, RunList, RunSummary, RunView, Status};
+use crate::api::{ActionReply, PlanBody, RunList, RunSummary, RunView, SignInLink, Status};
 use crate::cli::Client;
 use crate::domain::{DriftReport, Mode, Outcome, RunId, StackStatus, SyncStatus, Trigger};
 
@@ -78,7 +78,13 @@ impl DemoDaemon {
     }
 
     pub(super) async fn url(&self) -> anyhow::Result<String> {
-        self.status().await?.url.context("the daemon serves no metrics")
+        self.status().await?.url.context("the daemon serves no pages")
+    }
+
+    /// A link that signs a browser in, once.
+    pub(super) async fn sign_in_link(&self) -> anyhow::Result<String> {
+        let link: SignInLink = self.client.post("/sign-in-link", &()).await?;
+        Ok(link.url)
     }
 
     async fn status(&self) -> anyhow::Result<Status> {

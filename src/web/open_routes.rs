@@ -11,11 +11,12 @@ use axum::{Extension, Router};
 use super::Backend;
 use super::api_routes::{self, BODY_BYTES};
 use super::gate::{Peer, identify};
+use super::pages::refused;
 use super::reply::{Refusal, guard_headers};
 use super::routes::routes;
 use super::streams::Streams;
 use super::webhooks::{Intake, receive};
-use crate::api::{Listener, Method, PREFIX, Route};
+use crate::api::{ErrorBody, Listener, Method, PREFIX, Route};
 
 /// The content type of the text format of Prometheus.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -47,11 +48,23 @@ async fn stranger<B: Backend>(backend: &B, request: Request) -> Option<Response>
 
 async fn no_such_route<B: Backend>(State(backend): State<B>, request: Request) -> Response {
     let is_api = request.uri().path().starts_with(PREFIX);
+    let (wants_page, uri) = (wants_page(&request), request.uri().clone());
     match stranger(&backend, request).await {
         Some(refusal) => refusal,
         None if is_api => api_routes::no_such_route().await.into_response(),
+        None if wants_page => {
+            let error =
+                ErrorBody::not_found("there is no such page").remedy("the fleet leads to all that there are");
+            refused(&uri, backend.now(), &error)
+        }
         None => (StatusCode::NOT_FOUND, FRONT).into_response(),
     }
+}
+
+/// Whether a browser asks, which shows pages.
+fn wants_page(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|it| it.to_str().ok());
+    request.method() == http::Method::GET && accepts.is_some_and(|it| it.contains("text/html"))
 }
 
 async fn no_such_method<B: Backend>(State(backend): State<B>, request: Request) -> Response {

@@ -26,10 +26,12 @@ pub(super) struct Outlines(Mutex<Vec<(RunId, Arc<Mutex<Reading>>)>>);
 struct Reading {
     outline: RunOutline,
     position: u64,
+    /// Whether this was read when the run was over already: nothing comes any more.
+    over: bool,
 }
 
 impl Reading {
-    fn go_on(&mut self, store: &Store, run: RunId) -> Result<RunOutline, StoreError> {
+    fn go_on(&mut self, store: &Store, run: RunId, live: bool) -> Result<RunOutline, StoreError> {
         self.outline.complete = false;
         if let Some(mut reader) = store.events(run, self.position)? {
             while let Some(events) = reader.next_events()? {
@@ -40,6 +42,7 @@ impl Reading {
             }
         }
         self.outline.complete = true;
+        self.over = !live;
         Ok(self.outline.clone())
     }
 }
@@ -47,10 +50,10 @@ impl Reading {
 impl Outlines {
     pub(super) async fn of(&self, store: &Store, run: RunId, live: bool) -> Result<RunOutline, ErrorBody> {
         let reading = self.reading(run);
-        // Of a run that is over nothing comes any more.
+        // What was read while the run was live lacks its end.
         if !live
             && let Ok(known) = reading.try_lock()
-            && known.outline.complete
+            && known.over
         {
             return Ok(known.outline.clone());
         }
@@ -58,7 +61,7 @@ impl Outlines {
         let task = tokio::task::spawn_blocking(move || {
             // Whoever reads already does it for all.
             let Ok(mut reading) = reading.try_lock() else { return Ok(RunOutline::default()) };
-            reading.go_on(&store, run)
+            reading.go_on(&store, run, live)
         });
         match tokio::time::timeout(PATIENCE, task).await {
             Ok(Ok(Ok(outline))) => Ok(outline),
@@ -181,9 +184,13 @@ mod tests {
         };
         assert_eq!(complete(true).await.results, 40);
         record(&mut log, 12, 10);
-        log.finish();
         let outline = complete(true).await;
         assert_eq!((outline.results, outline.tasks.len()), (50, 2));
+        // What comes between the last look at the live run and its end is told too.
+        record(&mut log, 13, 5);
+        log.finish();
+        let outline = complete(false).await;
+        assert_eq!((outline.results, outline.tasks.len()), (55, 3));
         assert_eq!(complete(false).await, outline);
 
         let filter = TaskFilter { changed: true, skip: 2, count: 3, ..TaskFilter::default() };

@@ -82,8 +82,11 @@ pub(super) fn of_stack(stack: &StackOverview) -> Vec<Act> {
     if let Some(live) = &status.live {
         acts.push(cancel(live, status.hosts.total));
     }
-    acts.push(check(stack, &base));
-    acts.push(apply(stack, &base, acts.len() == 1));
+    // What is suspended runs not even on request.
+    if status.suspended.is_none() {
+        acts.push(check(stack, &base));
+        acts.push(apply(stack, &base, acts.len() == 1));
+    }
     acts.push(if status.suspended.is_some() || status.hold.is_some() {
         Act::new("Resume", &format!("{base}/resume"), format!("Resume {}?", status.id), PLAIN)
             .says("Runs are started again, and a hold is ended: what is due begins at once.")

@@ -71,6 +71,18 @@ pub(super) fn state_tone(state: impl Given<HostState>) -> Tone {
     }
 }
 
+/// The classes of a cell of the map: its tone, and what tells apart those of one tone.
+pub(super) fn state_class(state: HostState) -> String {
+    let own = match state {
+        HostState::Owed => " owed",
+        HostState::Drifted => " drifted",
+        HostState::Pending => " pending",
+        HostState::Behind => " behind",
+        _ => "",
+    };
+    format!("cell {}{own}", state_tone(state).class())
+}
+
 /// The words for a state of a host.
 pub(super) fn state_word(state: impl Given<HostState>) -> &'static str {
     match state.given() {

@@ -75,7 +75,7 @@ pub(super) struct FleetPage<'a> {
     stacks_of: BTreeMap<&'a SourceName, usize>,
     hosts: usize,
     /// Classes and words.
-    legend: [(&'static str, &'static str); 7],
+    legend: [(String, &'static str); 7],
 }
 
 /// One number in the strip.
@@ -122,7 +122,7 @@ impl<'a> FleetPage<'a> {
             left_out,
             stacks_of,
             hosts,
-            legend: HostState::ALL.map(|it| (chart::state_tone(it).class(), chart::state_word(it))),
+            legend: HostState::ALL.map(|it| (chart::state_class(it), chart::state_word(it))),
         }
     }
 
@@ -214,6 +214,11 @@ impl<'a> StackRow<'a> {
         &self.it.overview.status
     }
 
+    /// How it stands, in a word.
+    pub(super) fn standing(&self) -> Standing {
+        self.standing
+    }
+
     fn urgency(&self) -> (Standing, bool) {
         (self.standing, self.it.overview.status.live.is_none())
     }
@@ -288,7 +293,9 @@ impl<'a> StackRow<'a> {
             ChangeClass::Flapping => Tone::Quiet,
         };
         let hosts = self.it.overview.drifted_hosts.iter();
-        hosts.map(|(class, hosts)| (tone(*class), format!("{hosts} {class}"))).collect()
+        hosts
+            .map(|(class, hosts)| (tone(*class), format!("{class} on {}", counted(*hosts, "host"))))
+            .collect()
     }
 
     /// What the last check says, in words that are no stronger than what it saw.
@@ -350,9 +357,8 @@ fn groups<'a>(rows: &[StackRow<'a>]) -> Vec<Group<'a>> {
 
 /// One cell of the map.
 fn cell(mark: &HostMark) -> Markup {
-    let tone = chart::state_tone(mark.state);
     let words = format!("{}: {}", mark.host, chart::state_word(mark.state));
-    let tag = super::markup::Tag::new("a").class(&format!("cell {}", tone.class()));
+    let tag = super::markup::Tag::new("a").class(&chart::state_class(mark.state));
     let tag = tag.with("href", &words::host_url(&mark.host)).with("title", &words).with("aria-label", &words);
     tag.text("")
 }

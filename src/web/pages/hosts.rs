@@ -13,7 +13,7 @@ use super::paging::Paging;
 use super::stack;
 use super::words::{self, Given, Tone, counted, pill};
 use crate::api::{HostInStack, HostOverview, HostView};
-use crate::domain::{CommitHash, CommitLine, HostName, HostRun, HostState, Timestamp};
+use crate::domain::{CommitHash, CommitLine, HostName, HostRun, HostState, Mode, Timestamp};
 use crate::web::Backend;
 use crate::web::fleet_routes::{visible, visible_host};
 
@@ -153,7 +153,7 @@ fn stats(run: &HostRun) -> String {
     let it = &run.stats;
     let counts = [
         (it.ok, "ok"),
-        (it.changed, "changed"),
+        (it.changed, words::changed(run.run.mode)),
         (it.failed, "failed"),
         (it.unreachable, "unreachable"),
         (it.rescued, "rescued"),
@@ -172,7 +172,7 @@ fn here(run: &HostRun) -> Markup {
         (_, 1.., ..) => (Tone::Bad, "failed"),
         _ if run.run.outcome.is_none() => (Tone::Live, "live"),
         (_, _, true, _) => (Tone::Notice, "unfinished"),
-        (_, _, _, 1..) if run.run.mode == crate::domain::Mode::Check => (Tone::Notice, "would change"),
+        (_, _, _, 1..) if run.run.mode == Mode::Check => (Tone::Notice, "would change"),
         (_, _, _, 1..) => (Tone::Good, "changed"),
         _ => (Tone::Good, "unchanged"),
     };

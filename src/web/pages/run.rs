@@ -131,13 +131,14 @@ impl RunPage<'_> {
         took(ended.duration_since(started).max(Span::ZERO))
     }
 
-    /// How long it waited before it was started.
+    /// How long it waited before it was started, if that is worth telling.
     fn waited(&self) -> Option<String> {
-        Some(took(self.run.started_at?.duration_since(self.run.decided_at).max(Span::ZERO)))
+        let waited = self.run.started_at?.duration_since(self.run.decided_at);
+        (Span::from_secs(1) <= waited).then(|| took(waited))
     }
 
     fn would(&self) -> &'static str {
-        if self.run.spec.mode == Mode::Check { "would change" } else { "changed" }
+        words::changed(self.run.spec.mode)
     }
 
     fn is_bad(&self) -> bool {
@@ -186,9 +187,17 @@ impl RunPage<'_> {
     }
 
     fn runtime(&self) -> String {
-        let wanted = match &self.run.spec.runtime {
-            RuntimeSpec::System => "of the system".to_owned(),
-            RuntimeSpec::Managed { core, .. } => format!("managed, ansible-core {core}"),
+        let version = self.run.ansible_version.as_deref();
+        let wanted = match (&self.run.spec.runtime, version) {
+            (RuntimeSpec::System, None) => "that of the control node".to_owned(),
+            (RuntimeSpec::System, Some(version)) => format!("{version}, that of the control node"),
+            (RuntimeSpec::Managed { core, .. }, None) => format!("{core}, managed"),
+            (RuntimeSpec::Managed { core, .. }, Some(version)) if core == version => {
+                format!("{version}, managed")
+            }
+            (RuntimeSpec::Managed { core, .. }, Some(version)) => {
+                format!("{version}, managed: {core} was asked for")
+            }
         };
         let hash = self.run.runtime.as_deref().map(|it| it.chars().take(12).collect::<String>());
         hash.map_or_else(|| wanted.clone(), |it| format!("{wanted}, runtime {it}"))

@@ -159,7 +159,7 @@ pub(super) fn hosts_markup(run: &RunSummary) -> Markup {
     for (count, class, word) in [
         (hosts.failed, "text-bad", "failed"),
         (hosts.unreachable, "text-bad", "did not answer"),
-        (hosts.changed, "text-notice", "changed"),
+        (hosts.changed, "text-notice", words::changed(run.mode)),
     ] {
         if count != 0 {
             all.push(&Tag::new("span").class("muted").text(" \u{b7} "));

@@ -15,6 +15,7 @@ use super::fleet::StackRow;
 use super::markup::Markup;
 use super::paging::Paging;
 use super::stack;
+use super::standing::Standing;
 use super::words::{self, Given, Tone, counted, pill};
 use crate::api::{ErrorBody, HISTORY, NameWanted, RunSummary, StackView, resolve_stack};
 use crate::domain::{
@@ -307,7 +308,8 @@ pub(super) fn ended(run: &RunSummary) -> Option<Outcome> {
 /// `1 changed, 2 failed`.
 pub(super) fn host_words(run: &RunSummary) -> String {
     let it = &run.hosts;
-    let counts = [(it.changed, "changed"), (it.failed, "failed"), (it.unreachable, "unreachable")];
+    let counts =
+        [(it.changed, words::changed(run.mode)), (it.failed, "failed"), (it.unreachable, "unreachable")];
     let parts: Vec<String> =
         counts.iter().filter(|it| it.0 != 0).map(|(count, word)| format!("{count} {word}")).collect();
     let all = counted(it.total, "host");

@@ -9,15 +9,20 @@ use super::answer;
 use super::context::PageContext;
 use super::markup::Markup;
 use super::stack;
-use super::words::{self, Tone, pill};
-use crate::api::{RunSummary, SourceView, SystemView};
-use crate::domain::{CommitHash, CommitLine, SourceStatus, Span};
+use super::words::{self, Given, Tone, pill};
+use crate::api::{AlertList, OpenAlert, RunSummary, SourceView, SystemView};
+use crate::domain::{
+    AlertSeverity, CommitHash, CommitLine, Notification, NotificationState, SourceStatus, Span,
+};
 use crate::web::Backend;
 
 pub(super) async fn page<B: Backend>(State(backend): State<B>, context: PageContext) -> Response {
     let Some(caller) = context.caller.clone() else { return answer::stranger(&context) };
     let view = backend.system_view().await.map(|it| it.within(&caller.scope));
-    answer::page(&context, view.as_ref().map(|it| SystemPage::new(&context, it)).map_err(Clone::clone))
+    // The rest of the page does not wait for a store that is at fault: it says so itself.
+    let alerts = backend.alerts().await.map(|it| it.within(&caller.scope)).unwrap_or_default();
+    let shown = view.as_ref().map(|it| SystemPage::new(&context, it, &alerts));
+    answer::page(&context, shown.map_err(Clone::clone))
 }
 
 /// The page of the daemon.
@@ -26,11 +31,12 @@ pub(super) async fn page<B: Backend>(State(backend): State<B>, context: PageCont
 pub(super) struct SystemPage<'a> {
     ctx: &'a PageContext,
     view: &'a SystemView,
+    alerts: &'a AlertList,
 }
 
 impl<'a> SystemPage<'a> {
-    pub(super) fn new(context: &'a PageContext, view: &'a SystemView) -> Self {
-        Self { ctx: context, view }
+    pub(super) fn new(context: &'a PageContext, view: &'a SystemView, alerts: &'a AlertList) -> Self {
+        Self { ctx: context, view, alerts }
     }
 
     fn state(&self) -> Markup {
@@ -94,6 +100,47 @@ fn source_pill(source: &SourceView) -> Markup {
 /// `90d`.
 fn kept(span: &Span) -> String {
     words::took(*span)
+}
+
+/// How much an alert matters.
+fn severity_pill(severity: impl Given<AlertSeverity>) -> Markup {
+    let severity = severity.given();
+    let tone = match severity {
+        AlertSeverity::Critical => Tone::Bad,
+        AlertSeverity::Warning => Tone::Notice,
+        AlertSeverity::Info => Tone::Quiet,
+    };
+    pill(tone, severity.as_str())
+}
+
+/// Who was told of an alert.
+fn told(alert: &OpenAlert) -> String {
+    let names: Vec<String> = alert.told.iter().map(ToString::to_string).collect();
+    match (names.is_empty(), alert.raised_at) {
+        (true, None) => "nobody yet: it has not lasted long enough".to_owned(),
+        (true, Some(_)) => "nobody: no route leads to a receiver".to_owned(),
+        (false, _) => names.join(", "),
+    }
+}
+
+/// What became of a message.
+fn message_pill(message: &Notification) -> Markup {
+    match message.state {
+        NotificationState::Sent => pill(Tone::Good, "sent"),
+        NotificationState::Pending if message.last_error.is_some() => pill(Tone::Notice, "tried again"),
+        NotificationState::Pending => pill(Tone::Live, "waits"),
+        NotificationState::GivenUp => pill(Tone::Bad, "given up"),
+    }
+}
+
+/// What a message says, in a line.
+fn message_words(message: &Notification) -> String {
+    let first = message.notices.first();
+    let words = first.map_or_else(String::new, |it| format!("{}: {}", it.state.as_str(), it.summary));
+    match message.notices.len().saturating_sub(1) + message.left_out as usize {
+        0 => words,
+        more => format!("{words}, and {more} more"),
+    }
 }
 
 /// What became of a delivery.

@@ -13,7 +13,7 @@ use super::fleet::{FleetPage, FleetQuery};
 use super::hosts::{HostPage, HostsPage, HostsQuery};
 use super::stack::{StackPage, StackQuery};
 use super::system::SystemPage;
-use crate::api::Fleet;
+use crate::api::{AlertList, Fleet};
 
 /// Where pages are written to be looked at, if somebody wants that.
 const LOOKED_AT: Option<&str> = option_env!("DRIFTLESS_PAGES_DIR");
@@ -97,7 +97,10 @@ fn hosts_and_the_daemon_are_shown() {
     assert!(text.contains("1–100 of "), "{text}");
     let text = shown("host", &HostPage::new(&samples::context("/hosts/x"), &views::host()));
     assert!(text.contains("restart haproxy"));
-    let text = shown("system", &SystemPage::new(&samples::context("/system"), &views::system()));
+    let text = shown(
+        "system",
+        &SystemPage::new(&samples::context("/system"), &views::system(), &AlertList::default()),
+    );
     assert!(text.contains("18\u{202f}204 records"), "{text}");
 }
 

@@ -1,7 +1,7 @@
 //! The words of the pages: times, lengths, sizes, and what the nouns are called. The same as on the command line.
 
 use super::markup::{Markup, Tag};
-use crate::domain::{HostName, Outcome, Span, Timestamp, Trigger};
+use crate::domain::{HostName, Mode, Outcome, Span, Timestamp, Trigger};
 
 /// `4m ago`; a time that is yet to come is `just now`, since clocks differ a little.
 pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
@@ -254,6 +254,11 @@ pub(super) fn outcome_tone(outcome: Outcome) -> Tone {
 /// An outcome in a pill; `live` for a run that has none yet.
 pub(super) fn outcome_pill(ended: impl Given<Option<Outcome>>) -> Markup {
     ended.given().map_or_else(|| pill(Tone::Live, "live"), |it| pill(outcome_tone(it), outcome(it)))
+}
+
+/// What a task says that it changed: in a check nothing was.
+pub(super) fn changed(mode: Mode) -> &'static str {
+    if mode == Mode::Check { "would change" } else { "changed" }
 }
 
 /// The words for what started a run.

@@ -40,8 +40,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 <input type="hidden" name="code" value="">
 </form>
 {% if let Some(provider) = provider %}<p><a class="button" href="/sign-in/oidc?next={{ next|urlencode }}">Sign in with {{ provider }}</a></p>{% endif %}
-<p>An administrator makes a token on the control node with <code>driftless tokens create NAME</code>. Who is one can
-sign in there with <code>driftless sign-in</code>.</p>
+<p>An administrator makes a token for you on the control node: <code>driftless tokens create NAME</code>. Administrators
+themselves need none: <code>driftless sign-in</code> prints a link that signs them in.</p>
 </main>
 </body>
 </html>
@@ -96,12 +96,19 @@ pub(super) struct Done<'a> {
 const SCRIPT: &str = r##""use strict";
 const done = document.getElementById("done-form");
 const link = document.getElementById("link-form");
-if (done) {
-  done.submit();
-} else if (link && location.hash.startsWith("#code=")) {
+const byLink = () => {
+  if (!link || !location.hash.startsWith("#code=")) return false;
   link.elements.code.value = location.hash.slice(6);
   history.replaceState(null, "", location.pathname);
   link.submit();
+  return true;
+};
+// A link that is pasted where this page is open already loads nothing.
+window.addEventListener("hashchange", byLink);
+if (done) {
+  done.submit();
+} else if (byLink()) {
+  // The answer to the form comes next.
 } else if (link && new URLSearchParams(location.search).has("next")) {
   const next = link.elements.next.value;
   fetch(next, { redirect: "manual" }).then((answer) => {

@@ -6,6 +6,9 @@
   const main = () => byId("main");
   const clockAhead = Number(root.dataset.now || 0) * 1000 - Date.now();
   const now = () => Date.now() + clockAhead;
+  // On a phone the page that one is on can lie beyond the edge of the bar.
+  const here = document.querySelector('nav[aria-label="Pages"] [aria-current="page"]');
+  if (here) here.parentElement.scrollLeft = Math.max(0, here.offsetLeft - here.parentElement.clientWidth / 2);
 
   // Elements are made of text alone, never of HTML.
   const element = (name, className, text) => {

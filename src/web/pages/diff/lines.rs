@@ -11,6 +11,10 @@ const EFFORT: usize = 1_500 * 1_500;
 /// Lines that are less alike than this are two lines, not one that changed.
 const ALIKE: f32 = 0.4;
 
+/// Up to so many pairs of lines, and bytes, it is tried out which lines belong beside each other.
+const PAIRS: usize = 64;
+const PAIRED_BYTES: usize = 8 << 10;
+
 pub(super) fn compare(shown: &mut Shown, before: &str, after: &str) {
     let (old, new): (Vec<&str>, Vec<&str>) =
         (before.split_inclusive('\n').collect(), after.split_inclusive('\n').collect());
@@ -109,26 +113,75 @@ fn equal(shown: &mut Shown, lines: &[&str], (old, new): (usize, usize), context:
 fn changed(shown: &mut Shown, gone: &[&str], come: &[&str], (old, new): (usize, usize)) {
     shown.removed += gone.len();
     shown.added += come.len();
-    for at in 0..gone.len().max(come.len()) {
-        let (before, after) = (gone.get(at), come.get(at));
+    let shift = if shown.rows.len() < super::ROWS_MAX { shift(gone, come) } else { 0 };
+    let (gone_shift, come_shift) = if gone.len() < come.len() { (shift, 0) } else { (0, shift) };
+    for row in 0..gone.len().max(come.len()) {
+        let place = |shift: usize, lines: &[&str]| row.checked_sub(shift).filter(|it| *it < lines.len());
+        let (gone_at, come_at) = (place(gone_shift, gone), place(come_shift, come));
+        let (before, after) = (gone_at.map(|it| gone[it]), come_at.map(|it| come[it]));
+        let (old, new) = (old + gone_at.unwrap_or(0) + 1, new + come_at.unwrap_or(0) + 1);
         // Beyond the rows that are shown nobody sees which words differ.
         if let (Some(before), Some(after)) = (before, after)
             && shown.rows.len() < super::ROWS_MAX
-            && let Some((before, after)) = words(before, after)
+            && let Some((gone, come)) = words(before, after)
         {
             let cell = |number: usize, parts: Vec<Part>, line: &str| Cell {
                 number,
                 parts,
                 open_end: !line.ends_with('\n'),
             };
-            let (gone, come) = (cell(old + at + 1, before, gone[at]), cell(new + at + 1, after, come[at]));
-            shown.rows.push(Row::Changed(Some(gone), Some(come)));
+            let row = Row::Changed(Some(cell(old, gone, before)), Some(cell(new, come, after)));
+            shown.rows.push(row);
             continue;
         }
-        let gone = before.map(|it| Cell::plain(old + at + 1, it));
-        let come = after.map(|it| Cell::plain(new + at + 1, it));
+        let gone = before.map(|it| Cell::plain(old, it));
+        let come = after.map(|it| Cell::plain(new, it));
         shown.rows.push(Row::Changed(gone, come));
     }
+}
+
+/// How many lines of the longer side come before the first of the shorter one, so that like stands beside like.
+fn shift(gone: &[&str], come: &[&str]) -> usize {
+    let (short, long) = if gone.len() < come.len() { (gone, come) } else { (come, gone) };
+    let bytes = short.iter().chain(long).map(|it| it.len()).sum::<usize>();
+    if short.is_empty()
+        || short.len() == long.len()
+        || PAIRS < short.len() * long.len()
+        || PAIRED_BYTES < bytes
+    {
+        return 0;
+    }
+    let alike = |shift: usize| short.iter().zip(&long[shift..]).map(|(a, b)| likeness(a, b)).sum::<f32>();
+    let mut best = (0, alike(0));
+    for shift in 1..=long.len() - short.len() {
+        let alike = alike(shift);
+        if best.1 < alike {
+            best = (shift, alike);
+        }
+    }
+    best.0
+}
+
+/// How much of two lines is the same, from 0 to 1.
+fn likeness(before: &str, after: &str) -> f32 {
+    let diff = TextDiff::from_words(before, after);
+    share(diff.iter_all_changes().map(|it| (visible(it.value()), it.tag() == ChangeTag::Equal)))
+}
+
+/// The share of what is the same, among parts of both sides: what is the same is given once and counts twice.
+fn share(parts: impl Iterator<Item = (u16, bool)>) -> f32 {
+    let (mut same, mut all) = (0.0, 0.0);
+    for (length, is_same) in parts {
+        let length = if is_same { 2.0 * f32::from(length) } else { f32::from(length) };
+        same += if is_same { length } else { 0.0 };
+        all += length;
+    }
+    if all == 0.0 { 1.0 } else { same / all }
+}
+
+/// How long a text is without its spaces, which every sentence has.
+fn visible(text: &str) -> u16 {
+    u16::try_from(text.chars().filter(|it| !it.is_whitespace()).count()).unwrap_or(u16::MAX)
 }
 
 /// Which words of two lines differ; `None` if the lines are not alike.
@@ -139,7 +192,7 @@ fn words(before: &str, after: &str) -> Option<(Vec<Part>, Vec<Part>)> {
         return None;
     }
     let diff = TextDiff::from_words(before_text, after_text);
-    if diff.ratio() < ALIKE {
+    if share(diff.iter_all_changes().map(|it| (visible(it.value()), it.tag() == ChangeTag::Equal))) < ALIKE {
         return None;
     }
     let (mut gone, mut come) = (Vec::new(), Vec::new());

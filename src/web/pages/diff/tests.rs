@@ -60,6 +60,14 @@ fn lines_that_come_and_go_stand_alone() {
 }
 
 #[test]
+fn like_stands_beside_like() {
+    let rows = short(&of("workers 1; # faster, I think\n", "# Written by Ansible for web1.\nworkers 8;\n"));
+    assert_eq!(rows[0], "| 1 # Written by Ansible for web1.");
+    assert!(rows[1].starts_with("1 workers [1;") && rows[1].ends_with("| 2 workers [8;]"), "{rows:?}");
+    assert_eq!(short(&of("listen 80\nold a\n", "listen 443\n"))[1..], ["2 old a |"]);
+}
+
+#[test]
 fn the_missing_end_of_the_last_line_is_marked() {
     assert_eq!(short(&of("a\n", "a")), ["1 a | 1 a$"]);
     assert_eq!(short(&of("a\r\n", "a\n")), ["1 a\u{240d} | 1 a"]);

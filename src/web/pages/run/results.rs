@@ -232,6 +232,7 @@ fn group(
     let ways_left_out = order.len().saturating_sub(WAYS);
     let ways = order.into_iter().take(WAYS).map(|(first, mut named)| {
         let count = named.len();
+        named.sort_unstable();
         named.truncate(HOSTS);
         Way {
             words: way_words(first, mode, count),
