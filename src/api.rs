@@ -4,6 +4,7 @@
 //! fields may come, none is renamed. `docs/api.md` has an example of each.
 
 mod actions;
+mod alerts;
 mod audit;
 mod error;
 mod name;
@@ -12,7 +13,10 @@ mod run;
 mod status;
 mod value;
 
-pub use actions::{ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, PlanBody, PreviewBody};
+pub use actions::{
+    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, BackupBody, CancelBody, PlanBody, PreviewBody,
+};
+pub use alerts::{AlertList, AlertTestBody, OpenAlert, ReceiverStatus};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode};
 pub use name::{NameWanted, resolve_stack};

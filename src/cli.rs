@@ -4,6 +4,7 @@
 //! the others need parts that this module does not know, so `main` hands them on.
 
 mod act;
+mod alerts;
 mod apply;
 mod approve;
 mod asking;
@@ -13,6 +14,7 @@ mod command;
 mod console;
 mod drift;
 mod escape;
+mod life;
 mod merge_requests;
 mod page;
 mod progress;
@@ -21,14 +23,16 @@ mod render;
 mod tests;
 mod when;
 
+pub use alerts::{AlertArguments, AlertCommand};
 pub use audit::{AuditCommand, AuditShow, AuditVerify, audit_key, audit_verdict};
-pub use client::{Client, ClientError, EventStream};
+pub use client::{Client, ClientError, Download, EventStream};
 pub use command::{
     Arguments, CheckConfig, ClientCommand, ColorWanted, Command, Demo, Global, Init, OutputWanted, Schema,
     SchemaWanted,
 };
 pub use console::Console;
 pub use escape::{escape, escape_json};
+pub use life::{Backup, Doctor, Restore};
 
 use clap::{CommandFactory, Parser};
 
@@ -61,6 +65,11 @@ pub async fn perform(command: ClientCommand, client: &Client, console: &mut Cons
         Ok(code) => code,
         Err(error) => told(&error, console),
     }
+}
+
+/// Tells what went wrong with a request that somebody else made.
+pub fn complain(error: &ClientError, global: &Global, now: fn() -> Timestamp) -> ExitCode {
+    told(error, &mut Console::of_process(global, now))
 }
 
 fn told(error: &ClientError, console: &mut Console) -> ExitCode {

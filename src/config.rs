@@ -5,6 +5,8 @@
 //! `operator` and `repository` check what only the whole file or the tree of a commit can tell.
 
 mod access;
+mod alert_keys;
+mod alerts;
 mod audit;
 mod check;
 mod checks;
@@ -38,6 +40,7 @@ mod windows;
 mod yaml;
 
 pub use access::{Access, Credentials, SecretSource};
+pub use alerts::{AlertConfig, ReceiverConfig, ReceiverKind};
 pub use audit::AuditConfig;
 pub use checks::Checks;
 pub use drift::{AirbagOverride, Redact};

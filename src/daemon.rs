@@ -4,16 +4,20 @@
 
 mod access;
 mod acting;
+mod alert_desk;
+mod alerting;
 mod approving;
 mod asked_commit;
 mod asking;
 mod attic;
 mod auditing;
+mod backing;
 mod cleaning;
 pub mod clock;
 mod comment_input;
 mod confined;
 mod desk;
+mod examining;
 mod fetching;
 mod forging;
 mod hands;
@@ -31,6 +35,7 @@ mod record;
 mod recovery;
 mod reload;
 mod reporting;
+mod room;
 mod running;
 mod sandboxing;
 mod signatures;
@@ -62,8 +67,11 @@ use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
 use crate::web::{self, Accounts, SocketSettings};
 
+use alert_desk::AlertDesk;
+use alerting::Alerting;
 use auditing::Auditing;
 use desk::{Desk, Flags};
+pub use examining::{reach_sources, sandbox_available, system_ansible};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
@@ -93,6 +101,11 @@ pub fn read_config(options: &ServeOptions) -> Result<Config, Report> {
     Config::load(&options.config, options.credentials.as_deref(), &access::CHECKS)
 }
 
+/// The newest checkpoint of the audit chain that was kept in a directory, if there is one.
+pub fn newest_checkpoint(dir: &Path) -> Option<crate::domain::audit::Checkpoint> {
+    auditing::newest_of(dir)
+}
+
 /// Follows, runs and records until it is told to stop and nothing is live any more.
 pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
@@ -107,11 +120,13 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
+    let looking = tokio::spawn(room::keep(Arc::clone(&tools)));
     let mut auditing = Auditing::new(Arc::clone(&tools));
     if let Err(error) = auditing.begin().await {
         tracing::error!(error = &error as &dyn std::error::Error, "the start is not in the audit chain yet");
     }
     let auditing = tokio::spawn(auditing.keep(stop.subscribe()));
+    let alerting = tokio::spawn(Alerting::new(Arc::clone(&tools)).keep(stop.subscribe()));
     let attic = Arc::clone(&tools.attic);
     let emptying = tokio::spawn(async move { attic.keep().await });
     desk.flags.ready.store(true, Ordering::Relaxed);
@@ -134,11 +149,15 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     main_loop.turn().await;
     listening.abort();
     housekeeping.abort();
+    looking.abort();
     emptying.abort();
     stop.send_replace(true);
     servers.join_all().await;
     if let Err(error) = auditing.await {
         tracing::error!(%error, "the end of the audit chain is not signed");
+    }
+    if alerting.await.is_err() {
+        tracing::warn!("nobody was told what happened last; the next daemon tells it");
     }
     tools.git.close_connections().await;
     tools.store.close().await;
@@ -163,8 +182,9 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     places
         .make()
         .context("failed to make the directories; look at `state_dir`, `cache_dir` and `run_dir`")?;
-    let (store, recovered) = Store::open(&places.store(), StoreSettings::default())?;
-    let Recovered { memory, live, seed } = recovered;
+    let settings = StoreSettings { free_floor_bytes: config.limits.free_disk, ..StoreSettings::default() };
+    let (store, recovered) = Store::open(&places.store(), settings)?;
+    let Recovered { memory, live, seed, restored } = recovered;
     recovery::sweep(&places.runs(), &live, place::remove);
     let metrics = Arc::new(Metrics::new()?);
     let (inbox, messages) = Inbox::new();
@@ -178,6 +198,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
+        alerts: AlertDesk::new(Arc::clone(&tools)),
         metrics,
         flags,
         started_at: clock::now(),
@@ -199,6 +220,7 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
         unrecorded: None,
         stopping: false,
+        restored,
     };
     Ok(Started { desk, accounts, socket, tcp, main_loop, tools, live })
 }

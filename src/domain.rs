@@ -4,6 +4,7 @@
 pub mod access;
 pub mod failure;
 pub mod name;
+pub mod outbound;
 pub mod revision;
 pub mod secret;
 
@@ -12,6 +13,7 @@ pub mod signature;
 pub mod source;
 pub mod stack;
 
+pub mod alert;
 pub mod change;
 pub mod delivery;
 pub mod drift;
@@ -24,6 +26,7 @@ pub mod outcome;
 pub mod prediction;
 pub mod preview;
 pub mod recap;
+pub mod restored;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
@@ -40,6 +43,10 @@ pub mod memory;
 pub mod audit;
 
 pub use access::{Caller, Grant, Proof, Role, Scope};
+pub use alert::{
+    AlertFacts, AlertKey, AlertKind, AlertPolicy, AlertSeverity, AlertSubject, Condition, Hours, Notice,
+    NoticeState, Notification, NotificationState, Queued, Route, StackPattern, Template, Weekday,
+};
 pub use audit::{AuditHead, AuditRecord};
 pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
@@ -58,7 +65,7 @@ pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
-pub use name::{HostName, NameError, RunId, SourceName, StackId, StackName};
+pub use name::{HostName, NameError, ReceiverName, RunId, SourceName, StackId, StackName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
@@ -67,6 +74,7 @@ pub use preview::{
 };
 pub use recap::{HostEnd, HostStats, Recap, Tally};
 pub use request::Request;
+pub use restored::Restored;
 pub use revision::{CommitHash, Reference, Revision};
 pub use run::{Mode, Run, RunSpec, RuntimeSpec, Selection, Trigger};
 pub use run_event::{

@@ -38,6 +38,10 @@ pub enum ExitCode {
     Unavailable = 13,
     /// The audit chain or a checkpoint of it does not hold.
     AuditFaulty = 14,
+    /// A backup is not whole, or not one at all.
+    BackupFaulty = 15,
+    /// Something is wrong with the installation.
+    Unhealthy = 16,
     /// A fault of the program.
     Internal = 70,
     /// The caller stopped waiting.
@@ -46,7 +50,7 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, for documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Success,
         Self::RunFailed,
         Self::Usage,
@@ -62,6 +66,8 @@ impl ExitCode {
         Self::RunInterrupted,
         Self::Unavailable,
         Self::AuditFaulty,
+        Self::BackupFaulty,
+        Self::Unhealthy,
         Self::Internal,
         Self::Detached,
     ];
@@ -89,6 +95,8 @@ impl ExitCode {
             Self::RunInterrupted => "run interrupted",
             Self::Unavailable => "unavailable",
             Self::AuditFaulty => "audit faulty",
+            Self::BackupFaulty => "backup faulty",
+            Self::Unhealthy => "unhealthy",
             Self::Internal => "internal",
             Self::Detached => "detached",
         }
@@ -122,6 +130,8 @@ impl ExitCode {
                 "The daemon cannot do it at the moment: it stops, or cannot write its journal."
             }
             Self::AuditFaulty => "The audit chain, or a checkpoint that it was compared with, does not hold.",
+            Self::BackupFaulty => "A backup is damaged, incomplete, of a newer driftless, or none at all.",
+            Self::Unhealthy => "`driftless doctor` found something that has to be mended.",
             Self::Internal => "A fault of driftless itself.",
             Self::Detached => "The caller stopped waiting with Ctrl-C; the run goes on.",
         }

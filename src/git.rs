@@ -186,6 +186,11 @@ impl Git {
         result
     }
 
+    /// Asks a source whether it answers and has what is followed. Nothing is fetched.
+    pub async fn reach(&self, remote: &Remote) -> Result<(), GitError> {
+        Transport::open(&self.inner.settings, remote).await?.reach().await
+    }
+
     /// Lays out the tree of a commit at `dest`, which must not exist, and verifies it. A damaged cache is fetched
     /// anew, and a commit that is not there fetched by its hash, if the source was fetched since the start.
     pub async fn checkout(

@@ -7,6 +7,7 @@ pub mod domain;
 
 pub mod reconciler;
 
+pub mod alerts;
 pub mod ansible;
 pub mod api;
 pub mod config;
@@ -23,4 +24,5 @@ pub mod web;
 pub mod cli;
 pub mod daemon;
 pub mod demo;
+pub mod doctor;
 pub mod error;

@@ -1,6 +1,9 @@
 //! Commands that need no daemon: they look at files, say what they think of them, or write some.
 
 mod audit;
+mod backup;
+mod doctor;
+mod machine;
 mod manual;
 
 use std::collections::BTreeMap;
@@ -14,6 +17,8 @@ use driftless::domain::{Failure, SourceName};
 use driftless::error::ExitCode;
 
 pub(crate) use audit::{audit, needs_no_daemon};
+pub(crate) use backup::{backup, restore};
+pub(crate) use doctor::doctor;
 pub(crate) use manual::manual;
 
 /// Writes a report to standard error, in colour on a terminal.

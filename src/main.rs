@@ -34,6 +34,9 @@ fn main() -> ProcessExit {
         Command::Demo(demo) => tell_demo(&demo),
         Command::CheckConfig(wanted) => local::check_config(&wanted, &options(&global)),
         Command::Init(wanted) => local::init(&wanted, global.config()),
+        Command::Backup(wanted) => local::backup(&wanted, &global),
+        Command::Restore(wanted) => local::restore(&wanted, &global, &options(&global)),
+        Command::Doctor(wanted) => local::doctor(&wanted, &global, &options(&global)),
         Command::Schema(wanted) => local::schema(wanted.of),
         Command::Completions { shell } => {
             cli::completions(shell, &mut std::io::stdout());

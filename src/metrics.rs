@@ -5,6 +5,7 @@
 //! Labels hold configured names and fixed words only, never a revision, a task or a run. The `_info` series are the
 //! exception for revisions, those of single hosts for hosts, of which there are only so many.
 
+mod alerts;
 mod deliveries;
 mod drift;
 mod gauges;
@@ -21,10 +22,11 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder as _, HistogramVec, IntCounterVec, Registry, TextEncoder};
 
 use crate::domain::{
-    DriftFacts, LastEnd, Mode, Outcome, SourceName, SourceStatus, StackId, StackStatus, Timestamp, Total,
-    WebhookProvider,
+    DriftFacts, LastEnd, Mode, Outcome, ReceiverName, SourceName, SourceStatus, StackId, StackStatus,
+    Timestamp, Total, WebhookProvider,
 };
 
+pub use alerts::{AlertTotals, Sending};
 pub use table::{Kind, METRICS, Metric};
 
 /// A metric could not be registered or written. Both are defects of driftless, not of its surroundings.
@@ -57,10 +59,16 @@ pub struct Snapshot {
     pub ready: bool,
     /// Whether the journal can be written.
     pub journal_writable: bool,
+    /// Whether there is room on the disk for new runs.
+    pub room: bool,
+    /// What is free on the file system of the state directory, in bytes; `None` if that cannot be read now.
+    pub free_bytes: Option<u64>,
     /// Bytes on disk of database and event files.
     pub store_bytes: u64,
     /// The audit chain; `None` if it cannot be read now.
     pub audit: Option<AuditFacts>,
+    /// Alerts; `None` if they cannot be read now.
+    pub alerts: Option<AlertTotals>,
 }
 
 /// The audit chain, as far as metrics tell of it.
@@ -86,6 +94,7 @@ pub struct Metrics {
     deliveries: IntCounterVec,
     forge_calls: IntCounterVec,
     previews: IntCounterVec,
+    notifications: IntCounterVec,
     known: Mutex<Known>,
     /// As they were last read. A total that went back to zero would be counted again by `increase()`.
     totals: Mutex<Option<Vec<Total>>>,
@@ -98,6 +107,7 @@ struct Known {
     sources: BTreeSet<SourceName>,
     receivers: BTreeSet<(SourceName, WebhookProvider)>,
     stacks: BTreeSet<StackId>,
+    notified: BTreeSet<ReceiverName>,
 }
 
 impl Metrics {
@@ -111,6 +121,7 @@ impl Metrics {
             forge_calls: table::counter(requests::CALLS)?,
             deliveries: table::counter(deliveries::NAME)?,
             previews: table::counter(requests::PREVIEWS)?,
+            notifications: table::counter(alerts::NAME)?,
             registry,
             known: Mutex::default(),
             totals: Mutex::default(),
@@ -122,6 +133,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.deliveries.clone()))?;
         metrics.registry.register(Box::new(metrics.forge_calls.clone()))?;
         metrics.registry.register(Box::new(metrics.previews.clone()))?;
+        metrics.registry.register(Box::new(metrics.notifications.clone()))?;
         metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(metrics)
     }
@@ -180,8 +192,10 @@ impl Metrics {
             sources: snapshot.sources.iter().map(|it| it.name.clone()).collect(),
             receivers: snapshot.receivers.iter().cloned().collect(),
             stacks: snapshot.stacks.iter().map(|it| it.id.clone()).collect(),
+            notified: snapshot.alerts.as_ref().map(|it| it.receivers.clone()).unwrap_or_default(),
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        alerts::prepare(&self.notifications, &known.notified, &now.notified);
         for gone in known.stacks.difference(&now.stacks) {
             self.forget_stack(gone);
         }

@@ -10,6 +10,7 @@
 
 mod admission;
 mod airbag;
+pub mod alerts;
 mod approval;
 mod backoff;
 mod checks;
@@ -29,6 +30,7 @@ mod previews;
 mod probes;
 mod recovery;
 mod report;
+mod restored;
 mod sightings;
 mod source;
 mod spec;
@@ -64,6 +66,8 @@ pub struct Reconciler {
     next_run: u64,
     next_run_changed: bool,
     drain: Option<Drain>,
+    /// Whether the disk has room for new runs, as far as was told.
+    room: bool,
     /// Answers to runs that asked, not yet given.
     answers: Vec<Decision>,
     /// Whether locks were let go of since waiting stacks were looked at.
@@ -177,7 +181,9 @@ impl Reconciler {
         for (name, source) in &mut self.sources {
             source.ask_forge(now, name, decisions);
             source.forget_merge_requests(now);
-            source.order_previews(now, name, decisions);
+            if self.room {
+                source.order_previews(now, name, decisions);
+            }
         }
     }
 
@@ -247,6 +253,7 @@ impl Reconciler {
             live: u32::try_from(live).unwrap_or(u32::MAX),
             most: self.settings.max_live_runs.max(1),
             draining: self.drain.is_some(),
+            room: self.room,
             jitter: self.jitter,
         }
     }

@@ -10,6 +10,8 @@
 //! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes and what it said, of all
 //! results of a run at most 32 MiB; a journal line is as large as its event, and idle polling writes none.
 
+mod alerts;
+pub mod archive;
 mod audit;
 mod backup;
 mod columns;
@@ -17,6 +19,7 @@ mod connection;
 mod deliveries;
 mod error;
 pub mod events;
+mod examine;
 mod frames;
 mod journal;
 mod migrations;
@@ -41,7 +44,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::journal::Entry;
 use self::place::{Ownership, Place};
@@ -51,10 +54,12 @@ use self::space::Ballast;
 use self::writer::{Command, Job, WAITING, Writer};
 use crate::domain::{Decision, Event, Fact, Run, RunId, RunSpec, TaskIdentity, TaskResult, Timestamp};
 
+pub use self::archive::{ArchiveError, BackupHeader, BackupWanted};
 pub use self::audit::{AuditDatabase, AuditFilter, AuditRow, AuditState};
 pub use self::deliveries::RecordedDelivery;
 pub use self::error::StoreError;
 pub use self::events::{EventLog, EventReader};
+pub use self::examine::{Examination, examine};
 pub use self::journal::JournalEntry;
 pub use self::notable::TEXT_MAX;
 pub use self::raw_log::{RawLog, RawReader};
@@ -89,6 +94,23 @@ pub struct Store {
     readers: Arc<Readers>,
     seal: Arc<Seal>,
     writable: Arc<AtomicBool>,
+    /// One backup at a time.
+    backups: Arc<Semaphore>,
+}
+
+/// A backup that was begun.
+#[derive(Debug)]
+pub struct Backup {
+    copy: archive::Copy,
+    place: Place,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Backup {
+    /// Writes the archive. Blocks for as long as that takes.
+    pub fn write(self, out: impl std::io::Write) -> Result<BackupHeader, StoreError> {
+        archive::write(&self.copy, &self.place, out)
+    }
 }
 
 impl Store {
@@ -115,7 +137,8 @@ impl Store {
             .spawn(move || writer.run(waiting))
             .map_err(StoreError::file("start the thread for", &place.database()))?;
         let readers = Readers::new(place.clone());
-        Ok((Self { place, settings, commands, readers, seal: Arc::new(seal), writable }, recovered))
+        let backups = Arc::new(Semaphore::new(1));
+        Ok((Self { place, settings, commands, readers, seal: Arc::new(seal), writable, backups }, recovered))
     }
 
     /// Writes what waits, closes the database and lets the directory go. All clones are closed with it.
@@ -243,8 +266,7 @@ impl Store {
 
     /// Room on the file system of the state directory.
     pub fn space(&self) -> Result<Space, StoreError> {
-        let available_bytes = space::available(self.dir())?;
-        Ok(Space { available_bytes, floor_bytes: self.settings.free_floor_bytes })
+        Space::of(self.dir(), self.settings.free_floor_bytes)
     }
 
     /// Whether there is room enough for a new run. Not knowing counts as yes: writing will tell.
@@ -256,6 +278,17 @@ impl Store {
     pub async fn backup(&self, path: PathBuf) -> Result<(), StoreError> {
         let place = self.place.clone();
         let task = tokio::task::spawn_blocking(move || backup::write(&connection::reader(&place)?, &path));
+        task.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Begins a backup: a copy of the database of this moment, verified. It is written by [`Backup::write`].
+    pub async fn begin_backup(&self, now: Timestamp, wanted: BackupWanted) -> Result<Backup, StoreError> {
+        let turn = Arc::clone(&self.backups).try_acquire_owned().map_err(|_| StoreError::BackupUnderWay)?;
+        let (place, floor) = (self.place.clone(), self.settings.free_floor_bytes);
+        let task = tokio::task::spawn_blocking(move || {
+            let copy = archive::Copy::make(&place, floor, now, wanted)?;
+            Ok(Backup { copy, place, _turn: turn })
+        });
         task.await.map_err(|_| StoreError::Closed)?
     }
 

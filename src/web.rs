@@ -5,8 +5,10 @@
 //! in, which prove their sender and only make the daemon look at a source sooner.
 
 mod accounts;
+mod alert_routes;
 mod api_routes;
 mod audit_routes;
+mod backup_routes;
 mod events;
 mod listen;
 mod open_routes;
@@ -20,16 +22,19 @@ use axum::http::HeaderMap;
 
 pub use accounts::{Accounts, Permission};
 pub use api_routes::api_router;
+pub use backup_routes::Download;
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
 pub use open_routes::open_router;
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, RunFilter, RunList,
-    RunView, Status,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
+    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    RunFilter, RunList, RunView, Status,
 };
-use crate::domain::{Caller, DriftReport, MergeRequestNumber, RunId, SourceName, StackId, StackStatus};
+use crate::domain::{
+    Caller, DriftReport, MergeRequestNumber, ReceiverName, RunId, SourceName, StackId, StackStatus,
+};
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
 ///
@@ -121,6 +126,20 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
     /// Erases the name of a person from the audit chain.
     fn erase(&self, name: String, by: Caller) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
+    /// Makes a backup.
+    fn backup(
+        &self,
+        body: BackupBody,
+        by: Caller,
+    ) -> impl Future<Output = Result<Download, ErrorBody>> + Send;
+    /// What is wrong now, who was told, and what became of the messages.
+    fn alerts(&self) -> impl Future<Output = Result<AlertList, ErrorBody>> + Send;
+    /// Sends a message to a receiver and waits for what comes of it.
+    fn test_alert(
+        &self,
+        receiver: ReceiverName,
+        by: Caller,
+    ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// The merge requests that are followed.
     fn merge_requests(&self) -> impl Future<Output = Result<MergeRequestList, ErrorBody>> + Send;
     /// Records a request for a live preview.

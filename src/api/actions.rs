@@ -90,6 +90,22 @@ pub struct ApproveBody {
     pub commit: CommitHash,
 }
 
+/// `POST /api/v1/backup`. The answer is the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupBody {
+    /// Whether events and raw logs of runs are wanted, too.
+    #[serde(default = "yes")]
+    pub logs: bool,
+    /// Whether the key of variables and the one of the audit chain are wanted, too. Then the file is as secret as they.
+    #[serde(default)]
+    pub keys: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// The answer to an action: it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionReply {

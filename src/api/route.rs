@@ -86,7 +86,7 @@ const fn open(path: &'static str, about: &'static str) -> Route {
 }
 
 /// Every route there is.
-pub const ROUTES: [Route; 23] = [
+pub const ROUTES: [Route; 26] = [
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
     look("/api/v1/stacks", Subject::Listed, "All stacks."),
     look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
@@ -125,6 +125,17 @@ pub const ROUTES: [Route; 23] = [
         Subject::Source,
         "Accepts a revision that waits for a person.",
     ),
+    look(
+        "/api/v1/alerts",
+        Subject::Listed,
+        "What is wrong now, who was told, and what became of the messages.",
+    ),
+    act(
+        "/api/v1/alerts/test",
+        Role::Operator,
+        Subject::Daemon,
+        "Sends a message to a receiver, and says whether it arrived.",
+    ),
     look("/api/v1/audit", Subject::Listed, "Records of the audit chain, the older ones first."),
     act(
         "/api/v1/audit/erase",
@@ -143,6 +154,7 @@ pub const ROUTES: [Route; 23] = [
         Subject::Source,
         "Asks for a live preview of a merge request.",
     ),
+    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file."),
     open("/", "A few lines that say where to look."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),

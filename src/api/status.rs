@@ -46,6 +46,12 @@ pub struct StoreState {
     /// Size on disk in bytes, event files of runs included.
     #[serde(default)]
     pub size_bytes: u64,
+    /// What is free on the file system of the state directory, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_bytes: Option<u64>,
+    /// Whether nothing is started because there is too little room, or the journal cannot be written.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// Everything at a glance: `GET /api/v1/status`.

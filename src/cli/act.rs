@@ -1,5 +1,6 @@
 //! Carries out the commands that only talk to the daemon.
 
+use super::alerts::alerts;
 use super::apply::{apply, plan};
 use super::approve::approve;
 use super::audit::audit;
@@ -48,6 +49,7 @@ pub(super) async fn act(
             let report: DriftReport = client.get(&stack_path(&stack, "drift")).await?;
             console.answer(&report, hosts_page)?;
         }
+        ClientCommand::Alerts(arguments) => alerts(arguments, client, console).await?,
         ClientCommand::Audit(wanted) => return audit(wanted, client, console).await,
         ClientCommand::Plan(arguments) => return plan(arguments, client, console).await,
         ClientCommand::Approve { what, waiting } => approve(&what, waiting, client, console).await?,

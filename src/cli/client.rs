@@ -19,6 +19,8 @@ use crate::error::ExitCode;
 
 /// How long the daemon may take for an answer. It answers when something is recorded, not when it is done.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long the daemon may take until a backup begins to come: it copies and verifies its database before.
+const FIRST_BYTE: Duration = Duration::from_secs(3600);
 /// How long an event stream may be silent; the daemon writes a line every 15 s.
 const SILENCE: Duration = Duration::from_secs(60);
 /// The largest answer that is read, in bytes.
@@ -215,6 +217,13 @@ impl Client {
         Ok(EventStream { body: response.into_body(), buffer: Vec::new(), read: 0 })
     }
 
+    /// Asks for a file. `path` begins after [`PREFIX`].
+    pub async fn download(&self, path: &str, body: &impl Serialize) -> Result<Download, ClientError> {
+        let body = serde_json::to_vec(body).expect("plain data is JSON");
+        let response = self.send_within(FIRST_BYTE, Method::POST, path, body.into()).await?;
+        Ok(Download(response.into_body()))
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -231,6 +240,16 @@ impl Client {
 
     /// Sends a request. An answer that is an error becomes one here.
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
+        self.send_within(ANSWER, method, path, body).await
+    }
+
+    async fn send_within(
+        &self,
+        limit: Duration,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
         let stream =
             UnixStream::connect(&self.socket).await.map_err(|it| ClientError::connect(&self.socket, it))?;
         let (mut sender, connection) =
@@ -245,8 +264,7 @@ impl Client {
             .body(Full::new(body))
             .expect("paths of the API are made of names and numbers");
         let response =
-            in_time(ANSWER, async { sender.send_request(request).await.map_err(ClientError::broken) })
-                .await?;
+            in_time(limit, async { sender.send_request(request).await.map_err(ClientError::broken) }).await?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -264,6 +282,23 @@ async fn in_time<T>(
     match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
         Err(_) => Err(ClientError::Silent { waited: limit }),
+    }
+}
+
+/// A file that comes.
+#[derive(Debug)]
+pub struct Download(Incoming);
+
+impl Download {
+    /// The next part of it; `None` at its end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            let frame = in_time(SILENCE, async { Ok(self.0.frame().await) }).await?;
+            let Some(frame) = frame else { return Ok(None) };
+            if let Ok(data) = frame.map_err(ClientError::broken)?.into_data() {
+                return Ok(Some(data));
+            }
+        }
     }
 }
 

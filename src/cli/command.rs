@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::alerts::AlertArguments;
 use super::asking::{APPLY_RULES, waiting};
 pub(super) use super::asking::{ApplyArguments, PlanArguments, RevisionText};
 use super::audit::AuditCommand;
 use super::drift::DriftArguments;
+use super::life::{Backup, Doctor, Restore};
 use crate::api::NameWanted;
 use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
@@ -124,6 +126,15 @@ pub enum Command {
     /// What only talks to the daemon.
     #[command(flatten)]
     Client(ClientCommand),
+    /// Write a backup while the daemon runs, and verify it
+    #[command(display_order = 27)]
+    Backup(Backup),
+    /// Restore a backup where no daemon runs
+    #[command(display_order = 28)]
+    Restore(Restore),
+    /// Look for what is wrong with this installation, and say how to mend it
+    #[command(display_order = 29)]
+    Doctor(Doctor),
     /// Print the JSON Schema of a configuration, for editors
     #[command(display_order = 30)]
     Schema(Schema),
@@ -257,6 +268,9 @@ pub enum ClientCommand {
         /// The stack: `source/stack`, or only its name where that is unique
         stack: NameWanted,
     },
+    /// Show what is wrong, who was told, and whether the messages arrived
+    #[command(display_order = 19)]
+    Alerts(AlertArguments),
     /// Show, verify or export the audit chain: who did what, what ran and changed where
     #[command(display_order = 20, subcommand)]
     Audit(AuditCommand),

@@ -1,5 +1,6 @@
 //! How the types of the API look to people. Pure: a value and the time in, a page out.
 
+mod alerts;
 mod audit;
 mod drift;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(super) use alerts::alerts_page;
 pub(super) use audit::audit_page;
 pub(super) use drift::{Diffs, coverage_words, drift_page, hosts_page, plan_page};
 pub(super) use logs::EventPages;

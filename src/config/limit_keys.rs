@@ -56,6 +56,12 @@ pub(super) static RETENTION: &[Key] = &[
         "How long the journal of events and decisions goes back.",
     ),
     with_default(
+        "events",
+        Shape::Duration(HOUR, 3650 * DAY),
+        "90d",
+        "How long all that Ansible told is kept. What changed or failed stays with the record of its run.",
+    ),
+    with_default(
         "raw_log",
         Shape::Duration(HOUR, 3650 * DAY),
         "14d",

@@ -19,6 +19,8 @@ pub struct Limits {
     pub airbag: AirbagPolicy,
     /// How long a task may go on after its connection broke.
     pub max_task_time: Span,
+    /// With less free where state and checkouts are, no run starts, in bytes.
+    pub free_disk: u64,
     /// Talking to Git servers.
     pub fetch: FetchLimits,
     /// The tree of a commit.
@@ -69,6 +71,7 @@ pub(super) fn build_limits(value: &Value) -> Option<Limits> {
         daily_heals: value.count("daily_heals")?,
         airbag: AirbagOverride::of(value.get("airbag")?).over(AirbagPolicy::default()),
         max_task_time: value.duration("max_task_time")?,
+        free_disk: value.size("free_disk")?,
         fetch: FetchLimits {
             connect: fetch.duration("connect")?,
             stall: fetch.duration("stall")?,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::{Access, Credentials, Lender};
+use super::alerts::AlertConfig;
 use super::audit::AuditConfig;
 use super::check::Findings;
 use super::checks::Checks;
@@ -49,6 +50,8 @@ pub struct Config {
     /// The one name of each machine that inventories call or reach in different ways. The keys are written as
     /// [`LockKey::address`](crate::domain::LockKey::address) writes them.
     pub aliases: BTreeMap<String, String>,
+    /// Who is told of what.
+    pub alerts: AlertConfig,
     /// The audit chain.
     pub audit: AuditConfig,
     /// What is kept out of records, beside what is always.
@@ -235,6 +238,7 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
         retention: Retention::of(value.get("retention")?)?,
         raw_log: value.switch("raw_log")?,
         aliases: aliases(value),
+        alerts: AlertConfig::of(value.get("alerts")?, lender)?,
         audit: AuditConfig::of(value.get("audit")?, lender)?,
         redact: Redact::of(value.get("redact")?),
         host_metrics: value.get("metrics")?.count("hosts")?,

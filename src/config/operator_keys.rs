@@ -1,5 +1,6 @@
 //! The keys of the operator's file. Checks, defaults, suggestions, schema and docs are all made from these tables.
 
+use super::alert_keys::ALERTS;
 use super::audit::AUDIT;
 use super::forge::FORGE;
 use super::limit_keys::{CHECKOUT, FETCH, RETENTION, RETRY, RUN};
@@ -68,6 +69,7 @@ pub(super) static OPERATOR: &[Key] = &[
         Shape::Named(&shape::HOST, &Shape::Text(&shape::MACHINE), false),
         "Machines that inventories call or reach in different ways, each with its one name. Two runs are never on one machine at once if one of them changes it.",
     ),
+    optional("alerts", Shape::Group(ALERTS), "Who is told of what goes wrong, and of when it is over."),
     optional("audit", Shape::Group(AUDIT), "The audit chain and what vouches for it."),
     optional("redact", Shape::Group(REDACT), "What is kept out of records, beside what is always."),
     optional("metrics", Shape::Group(METRICS), "What Prometheus is told."),
@@ -275,6 +277,12 @@ static LIMITS: &[Key] = &[
         "A run that says nothing for longer is ended.",
     ),
     with_default("output", Shape::Size(MIB, TIB), "256MiB", "A run that says more is ended."),
+    with_default(
+        "free_disk",
+        Shape::Size(MIB, TIB),
+        "256MiB",
+        "With less free where `state_dir` and `cache_dir` are, no run starts; reading goes on.",
+    ),
     with_default(
         "drain",
         Shape::Duration(SECOND, DAY),

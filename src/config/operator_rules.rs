@@ -51,6 +51,9 @@ impl Rules<'_> {
         }
         self.users(sources);
         self.aliases(value.named("aliases"));
+        if let Some(alerts) = value.get("alerts") {
+            super::alerts::check(alerts, self.findings);
+        }
         self.files(value);
     }
 

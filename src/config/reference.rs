@@ -66,7 +66,7 @@ fn rows(found: &mut Vec<KeyRow>, keys: &'static [Key], at: &str) {
         match &key.shape {
             Shape::Group(inner) | Shape::OneOf(inner) => rows(found, inner, &path),
             Shape::List(Shape::Group(inner)) => rows(found, inner, &format!("{path}.<n>")),
-            Shape::Named(rule, Shape::Group(inner), _) => {
+            Shape::Named(rule, Shape::Group(inner) | Shape::OneOf(inner), _) => {
                 rows(found, inner, &format!("{path}.{}", rule.placeholder));
             }
             _ => {}

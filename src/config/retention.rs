@@ -12,6 +12,8 @@ pub struct Retention {
     pub size: u64,
     /// The journal of events and decisions.
     pub journal: Span,
+    /// What Ansible told, event by event.
+    pub events: Span,
     /// Raw logs.
     pub raw_log: Span,
 }
@@ -22,6 +24,7 @@ impl Retention {
             age: value.duration("age")?,
             size: value.size("size")?,
             journal: value.duration("journal")?,
+            events: value.duration("events")?,
             raw_log: value.duration("raw_log")?,
         })
     }

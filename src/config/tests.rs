@@ -1,5 +1,6 @@
 //! The files of operators and repositories, good and bad, and what is made of them.
 
+mod alerts;
 mod corpus;
 mod declaration;
 mod judge;

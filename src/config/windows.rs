@@ -9,7 +9,7 @@ use super::units::{DAY, MINUTE};
 use super::value::Value;
 use crate::domain::{CronLine, Freeze, Timestamp, Window, Windows, Zone};
 
-static ZONE: Rule =
+pub(super) static ZONE: Rule =
     Rule { what: "a time zone", placeholder: "", pattern: "^[A-Za-z0-9_+/-]{1,64}$", check: zone };
 static OPENING: Rule =
     Rule { what: "a cron line", placeholder: "", pattern: "^ *[^ ]+( +[^ ]+){4} *$", check: opening };

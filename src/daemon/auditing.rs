@@ -207,7 +207,7 @@ fn append_note(dir: &Path, note: &str) {
 }
 
 /// The newest checkpoint of the file, if there is one.
-fn newest_of(dir: &Path) -> Option<Checkpoint> {
+pub(super) fn newest_of(dir: &Path) -> Option<Checkpoint> {
     let path = dir.join(FILE);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,

@@ -113,6 +113,11 @@ impl Hands {
         }
     }
 
+    /// Whether there is room on the disk, if the core has to be told.
+    pub(super) async fn look_for_room(&self) -> Option<crate::domain::Event> {
+        super::room::look(&self.tools).await
+    }
+
     /// Uses another configuration from now on. Runs that are live keep theirs.
     pub(super) fn reconfigure(&mut self, config: Config) {
         self.tools.metrics.limit_hosts(config.host_metrics);
@@ -143,6 +148,11 @@ impl Hands {
 
     pub(super) fn exit_asked(&self) -> bool {
         self.exit_asked
+    }
+
+    /// Something may be worth telling.
+    pub(super) fn something_happened(&self) {
+        self.tools.flags.activity.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many runs there really are, whatever the core believes.

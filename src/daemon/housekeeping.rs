@@ -26,6 +26,7 @@ pub(super) async fn keep(tools: Arc<Tools>) {
             max_age: config.retention.age,
             max_bytes: config.retention.size,
             journal_max_age: config.retention.journal,
+            events_max_age: config.retention.events,
             raw_max_age: config.retention.raw_log,
         };
         match tools.store.retain(now(), policy).await {

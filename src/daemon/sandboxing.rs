@@ -17,7 +17,7 @@ use super::hands::Tools;
 use super::previewing::Wanted;
 
 /// The program that makes sandboxes, looked for where distributions put it.
-const BWRAP: &str = "/usr/bin/bwrap";
+pub(super) const BWRAP: &str = "/usr/bin/bwrap";
 
 /// How sandboxes are made for a source.
 pub(super) fn sandbox(tools: &Tools, source: &SourceConfig) -> Result<Sandbox, Failure> {

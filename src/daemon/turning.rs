@@ -10,7 +10,7 @@ use crate::config::Report;
 use crate::domain::{Decision, Event, Memory, RunId, Timestamp};
 use crate::reconciler::Reconciler;
 use crate::signals::ServiceManager;
-use crate::store::{Store, StoreError};
+use crate::store::{Recovered, Store, StoreError};
 
 use super::clock::now;
 use super::hands::Hands;
@@ -35,6 +35,8 @@ pub(super) struct Loop {
     /// While the journal cannot be written: what must not be lost until it can.
     pub(super) unrecorded: Option<Unrecorded>,
     pub(super) stopping: bool,
+    /// When the backup was made that the state is of, until that is recorded.
+    pub(super) restored: Option<Timestamp>,
 }
 
 /// Events that arrived while the journal could not be written and that nobody will send again.
@@ -49,6 +51,7 @@ pub(super) struct Unrecorded {
 impl Loop {
     /// Turns until the core says exit.
     pub(super) async fn turn(mut self) {
+        self.begin().await;
         let mut watchdog = self.service.watchdog().map(ticking);
         let mut rebuild = ticking(REBUILD_EVERY);
         loop {
@@ -65,6 +68,17 @@ impl Loop {
             if self.is_done() {
                 return;
             }
+        }
+    }
+
+    /// What the core must know before it decides anything.
+    async fn begin(&mut self) {
+        if let Some(made) = self.restored.take() {
+            tracing::warn!(backup = %made, "this state was restored from a backup: stacks are checked before anything is retried or corrected");
+            self.take(Event::Restored { made }, None).await;
+        }
+        if let Some(event) = self.hands.look_for_room().await {
+            self.take(event, None).await;
         }
     }
 
@@ -104,6 +118,7 @@ impl Loop {
 
     async fn take(&mut self, event: Event, tell: Option<oneshot::Sender<Recorded>>) {
         self.stopping |= event == Event::ShutdownRequested;
+        let is_news = event != Event::Tick;
         let at = now();
         let decisions = self.core.step(at, event.clone());
         let recorded = match &mut self.unrecorded {
@@ -114,6 +129,9 @@ impl Loop {
             }
         };
         let writable = recorded.is_ok();
+        if is_news {
+            self.hands.something_happened();
+        }
         if let Some(tell) = tell {
             // Whoever asked may have gone; the event is recorded all the same.
             drop(tell.send(recorded));
@@ -170,14 +188,16 @@ impl Loop {
 
     /// Builds the core again from what the store holds, once it holds what is new again.
     async fn rebuild(&mut self) {
-        let memory = match self.writable_again().await {
-            Ok(memory) => memory,
+        let recovered = match self.writable_again().await {
+            Ok(recovered) => recovered,
             Err(error) => return still_not_writable(&error),
         };
         let Some(unrecorded) = self.unrecorded.take() else { return };
         tracing::info!("the journal can be written again");
-        self.restart_core(memory);
+        self.restart_core(recovered.memory);
         self.hands.journal_writable(true);
+        self.restored = recovered.restored;
+        self.begin().await;
         for event in unrecorded.finished.into_iter().chain(unrecorded.asked.into_values()) {
             self.take(event, None).await;
         }
@@ -191,9 +211,9 @@ impl Loop {
         self.core = Reconciler::new(settings, memory, self.seed, now());
     }
 
-    async fn writable_again(&self) -> Result<Memory, StoreError> {
+    async fn writable_again(&self) -> Result<Recovered, StoreError> {
         self.store.probe().await?;
-        Ok(self.store.recover().await?.memory)
+        self.store.recover().await
     }
 
     /// While the journal cannot be written the core may believe in runs whose start was dropped, so what is really

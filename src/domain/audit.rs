@@ -23,7 +23,9 @@ use super::{CommitHash, RunId, Timestamp};
 
 pub use chain::{Fault, Faults, Verification, Verified, verify};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use facts::{AuditContext, AuditedRun, admitted_by, daemon_started, key_used, records_of, runs_of};
+pub use facts::{
+    AuditContext, AuditedRun, admitted_by, alert_tested, daemon_started, key_used, records_of, runs_of,
+};
 pub use key::{AuditKey, AuditPublicKey, KeyError};
 
 /// What separates hashes of records from all other hashes, and this form of a record from later ones.
@@ -178,6 +180,10 @@ actions! {
     KeyUsed "key_used",
     /// The daemon started.
     DaemonStarted "daemon_started",
+    /// A person took a backup.
+    BackedUp "backed_up",
+    /// The state was restored from a backup: records after the one before this are lost here, and may be elsewhere.
+    Restored "restored",
     /// The daemon was told to stop.
     StopRequested "stop_requested",
     /// The daemon stopped: nothing was live any more.
@@ -214,6 +220,8 @@ actions! {
     RunStopped "run_stopped",
     /// Nothing of a run was left.
     RunEnded "run_ended",
+    /// A person tried a receiver of alerts out.
+    AlertTested "alert_tested",
     /// Personal text was erased from these records.
     PersonalErased "personal_erased",
 }

@@ -191,6 +191,16 @@ pub enum Event {
         /// What it says now.
         settings: Settings,
     },
+    /// The state is that of a backup. Told before everything else.
+    Restored {
+        /// When the backup was made.
+        made: Timestamp,
+    },
+    /// It was looked whether the disk has room for new runs.
+    RoomSeen {
+        /// Whether it has.
+        enough: bool,
+    },
     /// The daemon is to stop.
     ShutdownRequested,
 }

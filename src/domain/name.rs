@@ -77,6 +77,10 @@ configured_name!(
     /// The repository's name of a playbook kept in sync with an inventory. Unique within its source.
     StackName
 );
+configured_name!(
+    /// The operator's name of somebody or something that is told of alerts.
+    ReceiverName
+);
 
 /// A stack as the whole daemon knows it: written `source/stack`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AirbagHold, AirbagPolicy, AskedPlay, CheckSchedule, CommitHash, Coverage, HostName, LastCheck, Latencies,
-    LockKey, NarrowingRefusal, Outcome, Quarantine, Request, Revision, RunId, RunSpec, RuntimeSpec, Span,
-    StackId, StackName, Timestamp, Trigger, Windows,
+    LockKey, NarrowingRefusal, Outcome, Quarantine, Request, Restored, Revision, RunId, RunSpec, RuntimeSpec,
+    Span, StackId, StackName, Timestamp, Trigger, Windows,
 };
 
 /// When a new revision is applied.
@@ -381,6 +381,9 @@ pub struct StackFacts {
     /// Hosts that did not answer.
     #[serde(default)]
     pub probe: ProbeFacts,
+    /// Set while what is known of its hosts is that of a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
     /// How fast it follows Git.
     #[serde(default)]
     pub latencies: Latencies,

@@ -213,6 +213,18 @@ impl Transport {
         error
     }
 
+    /// Whether the other side answers and has what is followed.
+    pub(super) async fn reach(&self) -> Result<(), GitError> {
+        self.cache.prepare(&self.remote.url, &self.remote.reference, &self.lock)?;
+        self.unchanged()?;
+        let (reference, existing) = (self.remote.reference.clone(), self.branches(&self.cache.path()).await?);
+        if existing.is_empty() {
+            return Err(GitError::Empty);
+        }
+        let there = existing.iter().any(|it| reference.as_str().ends_with(it.as_str()));
+        if there { Ok(()) } else { Err(GitError::NoSuchBranch { reference, existing }) }
+    }
+
     async fn branches(&self, git_dir: &Path) -> Result<Vec<String>, GitError> {
         let command =
             GitCommand::branches(&self.surroundings, git_dir, &self.remote.url, &self.remote.reference);

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 use super::page::Page;
-use super::{AuditFacts, Snapshot, drift, flag, requests, seconds};
+use super::{AuditFacts, Snapshot, alerts, drift, flag, requests, seconds};
 
 /// The outcomes that are shown as zero before the first of them: a counter that appears only with its first increment
 /// hides that increment from `increase()`.
@@ -29,6 +29,11 @@ pub(super) fn families(
     page.single("driftless_journal_writable", flag(snapshot.journal_writable))?;
     #[expect(clippy::cast_precision_loss, reason = "a store of 8 PiB is out of reach")]
     page.single("driftless_store_bytes", snapshot.store_bytes as f64)?;
+    if let Some(free) = snapshot.free_bytes {
+        #[expect(clippy::cast_precision_loss, reason = "a disk of 8 PiB is out of reach")]
+        page.single("driftless_disk_free_bytes", free as f64)?;
+    }
+    page.single("driftless_disk_enough", flag(snapshot.room))?;
     page.single("driftless_live_runs", f64::from(snapshot.live_runs))?;
     page.single("driftless_run_limit", f64::from(snapshot.run_limit))?;
     if let Some(facts) = &snapshot.audit {
@@ -42,6 +47,7 @@ pub(super) fn families(
     }
     last_runs(&page, &declared, &snapshot.last_ends)?;
     requests::render(&page, snapshot)?;
+    alerts::render(&page, snapshot)?;
     drift::render(&mut page, &snapshot.drift, &snapshot.stacks, host_limit)?;
     Ok(page.families())
 }

@@ -45,9 +45,14 @@ metrics! {
     Gauge "driftless_ready" &[], "Whether the daemon is ready: 1 or 0.";
     Gauge "driftless_journal_writable" &[], "Whether decisions can be recorded: 1 or 0. While it is 0 nothing is started.";
     Gauge "driftless_store_bytes" &[], "Bytes on disk of the database and the event files.";
+    Gauge "driftless_disk_free_bytes" &[], "Bytes free on the file system of the state directory.";
+    Gauge "driftless_disk_enough" &[], "Whether there is room on the disk for new runs: 1 or 0. While it is 0 no run starts.";
     Counter "driftless_audit_records_total" &[], "Records of the audit chain, since it began.";
     Gauge "driftless_audit_chain_ok" &[], "Whether the audit chain held when it was last verified: 1 or 0. Absent until it was.";
     Gauge "driftless_audit_last_checkpoint_timestamp_seconds" &[], "When the audit chain was last signed; absent until it was.";
+    Gauge "driftless_alerts_open" &["kind"], "Alerts that are open and lasted long enough to be told.";
+    Counter "driftless_notifications_total" &["receiver", "result"], "Tries to send a message to a receiver of alerts since the daemon started; result is sent, failed (it is tried again) or given_up.";
+    Gauge "driftless_notifications_pending" &["receiver"], "Messages to a receiver of alerts that wait to be sent or tried again.";
     Gauge "driftless_live_runs" &[], "Runs that are live.";
     Gauge "driftless_run_limit" &[], "Runs that may be live at once.";
     Counter "driftless_git_fetches_total" &["source", "result"], "Fetches since the daemon started; result is success or error.";

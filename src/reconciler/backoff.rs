@@ -24,6 +24,11 @@ impl Jitter {
         stretched(span, self.thousandths(name, number) / 10)
     }
 
+    /// Some of `span`: nothing to all of it.
+    pub(super) fn within(self, span: Span, name: &str, number: u64) -> Span {
+        (span / 1000).checked_mul(self.thousandths(name, number)).unwrap_or(span)
+    }
+
     /// `span` plus or minus up to 10 % of it, and never nothing.
     pub(super) fn around(self, span: Span, name: &str, number: u64) -> Span {
         let span = span.max(SHORTEST);

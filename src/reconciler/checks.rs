@@ -19,6 +19,9 @@ impl Stack {
     /// When the next check of the whole stack is due, if it was ever applied.
     pub(super) fn check_at(&self, policy: &StackPolicy, world: &World) -> Option<Timestamp> {
         let attempt = self.facts.attempt.as_ref().filter(|it| it.outcome.is_some())?;
+        if let Some(at) = self.look_after_restore(policy) {
+            return Some(at);
+        }
         if self.facts.check.verify.is_some() {
             return Some(world.now);
         }
@@ -43,6 +46,9 @@ impl Stack {
             hosts,
             merge_request: None,
         };
+        if self.look_after_restore(policy).is_some_and(|it| world.now < it) {
+            return None;
+        }
         if let Some(owed) =
             self.facts.check.verify.as_ref().filter(|it| it.revision.commit == revision.commit)
         {

@@ -80,6 +80,7 @@ impl Stack {
             Mode::Check => self.check_finished(ended, pace, &spec),
             Mode::Apply => self.apply_finished(ended, pace, &spec, before),
         }
+        self.told_since_restore(ended, &spec);
         self.release_locks(ended.now, &spec, ended.findings, pace.max_task_time);
         self.count_interruption(ended, pace, &spec);
         match ended.ending.outcome {

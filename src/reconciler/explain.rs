@@ -158,6 +158,17 @@ fn stack_facts(now: Timestamp, stack: &Stack, head: &Head, policy: &StackPolicy)
             sentences.push(format!("a retry is due {}{failures}", words::until(now, retry_at)));
         }
     }
+    if let Some(restored) = &facts.restored {
+        let next = if restored.moved {
+            "and there are newer commits: drift is not corrected before it was applied"
+        } else {
+            "and nothing is retried or corrected before it was checked"
+        };
+        sentences.push(format!(
+            "what is known of it was restored from a backup {}, {next}",
+            ago(now, restored.at)
+        ));
+    }
     let counts = summary.counts;
     if counts.total != 0 {
         let (total, converged, short) = (counts.total, counts.converged, head.revision.short());

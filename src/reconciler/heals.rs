@@ -64,6 +64,7 @@ impl Stack {
         let good = |it: Outcome| it.is_success() || it == Outcome::Unreachable;
         let checked = self.facts.check.last.as_ref().is_some_and(|it| it.revision.commit == *commit);
         policy.heal == HealPolicy::Corrective
+            && self.facts.restored.is_none()
             && attempt.outcome.is_some_and(good)
             && checked
             && self.facts.check.verify.is_none()

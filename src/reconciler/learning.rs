@@ -65,6 +65,8 @@ impl Reconciler {
             | Event::PreviewRequested { .. }
             | Event::Reported { .. } => self.learn_of_merge_requests(now, event),
             Event::Reconfigured { settings } => self.reconfigured(now, settings),
+            Event::Restored { made: _ } => self.restored(now),
+            Event::RoomSeen { enough } => self.room = enough,
             Event::ShutdownRequested => {
                 let drain_timeout = self.settings.drain_timeout;
                 self.drain.get_or_insert_with(|| Drain::new(now, drain_timeout));

@@ -52,6 +52,7 @@ impl Reconciler {
             next_run,
             next_run_changed: false,
             drain: None,
+            room: true,
             answers: Vec::new(),
             locks_moved: false,
             decided_at: Timestamp::MIN,

@@ -84,6 +84,7 @@ impl Source {
         self.fetches.succeeded(now, jitter.around(policy.poll_every, policy.name.as_str(), salt));
         let lack = admission::refusal(policy.admission, policy.rewinds, admitted.as_ref(), &tip);
         let asks = matches!(tip.lineage, Lineage::Rewound { .. }) && policy.rewinds == RewindPolicy::Ask;
+        self.fetched_since_restore(&tip.revision.commit);
         self.sight(now, &tip);
         if lack.is_some() {
             self.requests.asks.hint();

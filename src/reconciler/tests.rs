@@ -15,6 +15,7 @@ mod scenario_merge_requests;
 mod scenario_people;
 mod scenario_recovery;
 mod scenario_request;
+mod scenario_restore;
 mod scenario_rewind;
 mod scenario_run;
 mod scenario_settings;

@@ -25,6 +25,8 @@ pub(super) struct World {
     /// How many may be.
     pub(super) most: u32,
     pub(super) draining: bool,
+    /// Whether the disk has room for new runs.
+    pub(super) room: bool,
     /// Where the spread of schedules comes from.
     pub(super) jitter: Jitter,
 }
@@ -100,6 +102,15 @@ pub(super) enum Waiting<'a> {
     Base { stack: &'a StackName, lack: Lack },
     /// Somebody else works on one of its hosts.
     Locked { key: &'a LockKey, holder: &'a str },
+    /// What is known of its hosts is that of a backup, and nobody looked since.
+    Restored {
+        /// When it is looked at.
+        until: Option<Timestamp>,
+        /// Whether its source was fetched since.
+        fetched: bool,
+    },
+    /// The disk is nearly full.
+    NoRoom,
     /// As many runs are live as may be. `first` says whether it is the next to get a place.
     RunLimit { first: bool },
 }
@@ -121,7 +132,7 @@ impl Waiting<'_> {
     /// When time alone ends the waiting. Everything else ends with an event.
     pub(super) fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Owed { until } | Self::Window { until, .. } => *until,
+            Self::Owed { until } | Self::Restored { until, .. } | Self::Window { until, .. } => *until,
             Self::Backoff { until }
             | Self::HealBackoff { until }
             | Self::HealCapped { until }
@@ -166,6 +177,9 @@ impl Source {
         }
         if let Some(wait) = stack.lock_wait.as_ref().filter(|it| !it.ready) {
             return Err(Waiting::Locked { key: &wait.key, holder: &wait.holder });
+        }
+        if !world.room {
+            return Err(Waiting::NoRoom);
         }
         if world.most <= world.live {
             return Err(Waiting::RunLimit { first: want.goes_first() });
@@ -327,6 +341,7 @@ impl Stack {
             return Err(Waiting::Held(hold));
         }
         let trigger = self.due(&head.revision.commit, now)?;
+        self.not_on_the_word_of_a_backup(trigger, policy, now)?;
         self.not_just_refused(now)?;
         let (mode, revision) = (Mode::Apply, &head.revision);
         let want = Want { mode, trigger, revision, request: None, hosts: None, merge_request: None };

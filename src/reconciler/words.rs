@@ -185,6 +185,12 @@ pub(super) fn waiting(now: Timestamp, waiting: &Waiting<'_>, head: &Revision) ->
         Waiting::Interrupted { until: at } => format!("starts again {}", until(now, *at)),
         Waiting::Refused { until: at } => format!("the last run was refused; retry {}", until(now, *at)),
         Waiting::Base { stack, lack } => format!("waits for {stack}, {}", lacking(*lack, head)),
+        Waiting::Restored { until: at, fetched } => {
+            let first = if *fetched { "it is checked" } else { "its source is fetched" };
+            let at = at.map_or_else(String::new, |it| format!(", {}", until(now, it)));
+            format!("waits: its state is that of a backup, so {first} first{at}")
+        }
+        Waiting::NoRoom => "waits: the disk is nearly full, so no run starts".to_owned(),
         Waiting::RunLimit { .. } => "waits for a free place among the live runs".to_owned(),
     })
 }

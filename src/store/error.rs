@@ -58,6 +58,19 @@ pub enum StoreError {
         /// The state directory.
         dir: PathBuf,
     },
+    /// There is no room for a copy of the database. Nothing was written.
+    #[error("failed to copy the database: {} has {} MiB available, and {} MiB are needed", dir.display(), available >> 20, needed >> 20)]
+    NoRoom {
+        /// The state directory.
+        dir: PathBuf,
+        /// What the copy takes, and what is to be left free, in bytes.
+        needed: u64,
+        /// What there is, in bytes.
+        available: u64,
+    },
+    /// Another backup is being made. It can be tried again when that has ended.
+    #[error("failed to begin a backup: another one is being made")]
+    BackupUnderWay,
     /// A row cannot be understood. It is not ignored, since facts must not be forgotten silently.
     #[error("failed to read {key} of {table}")]
     Row {
@@ -173,7 +186,8 @@ impl StoreError {
             Self::Damaged { .. } | Self::Row { .. } => {
                 "stop the daemon, move the database away and restore a backup".to_owned()
             }
-            Self::Full { dir } => {
+            Self::BackupUnderWay => "wait until it has ended".to_owned(),
+            Self::Full { dir } | Self::NoRoom { dir, .. } => {
                 format!("free space on the file system of {}, or keep less (`retention`)", dir.display())
             }
             Self::File { path, .. } => format!("see who owns {} and whether its disk works", path.display()),
@@ -198,9 +212,11 @@ impl From<StoreError> for Failure {
         }
         let remedy = error.remedy();
         let failure = match error {
-            StoreError::Full { .. } | StoreError::Database { .. } | StoreError::File { .. } => {
-                Self::soon(message)
-            }
+            StoreError::BackupUnderWay
+            | StoreError::NoRoom { .. }
+            | StoreError::Full { .. }
+            | StoreError::Database { .. }
+            | StoreError::File { .. } => Self::soon(message),
             StoreError::Migration { ref source, .. } if source.is_full() => Self::soon(message),
             _ => Self::until_changed(message),
         };

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::archive::MARK;
 use super::columns::{count, json, nanos, timestamp, uncount};
 use super::seal::Seal;
 use super::{StoreError, audit, runs};
@@ -46,9 +47,11 @@ impl JournalEntry {
 pub(super) fn is_idle(event: &Event, decisions: &[Decision], facts: &[Fact]) -> bool {
     let polls = decisions.iter().all(|it| matches!(it, Decision::Fetch { .. } | Decision::AskForge { .. }));
     let quiet = match event {
-        Event::Tick | Event::Hinted { .. } | Event::MergeRequestsSeen { .. } | Event::ForgeFailed { .. } => {
-            true
-        }
+        Event::Tick
+        | Event::Hinted { .. }
+        | Event::RoomSeen { .. }
+        | Event::MergeRequestsSeen { .. }
+        | Event::ForgeFailed { .. } => true,
         Event::Fetched { tip, .. } => tip.lineage == Lineage::Same,
         _ => false,
     };
@@ -66,6 +69,8 @@ pub(super) struct Entry {
     starts: Vec<(RunSpec, String)>,
     end: Option<(RunId, Ending)>,
     audited: Audited,
+    /// Whether a daemon begins with the state of a backup: from here on it knows by its facts.
+    restored: bool,
 }
 
 /// What the audit chain is told.
@@ -133,6 +138,7 @@ impl Entry {
             starts: starts.collect(),
             end,
             audited: Audited::new(event, decisions, facts),
+            restored: matches!(event, Event::Restored { .. }),
         }
     }
 
@@ -146,6 +152,9 @@ impl Entry {
             learn(db, fact, &self.seal).map_err(failed())?;
         }
         self.audited.write(db, timestamp(self.at))?;
+        if self.restored {
+            db.execute("DELETE FROM meta WHERE name = ?1", [MARK]).map_err(failed())?;
+        }
         if let Some((run, ending)) = &self.end {
             runs::end(db, *run, self.at, ending)?;
         }

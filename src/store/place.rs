@@ -24,6 +24,11 @@ impl Place {
         Ok(place)
     }
 
+    /// The same names in a directory that is as it is.
+    pub(super) fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }

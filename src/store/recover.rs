@@ -4,11 +4,12 @@ use std::fs;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::columns::{count, uncount};
+use super::archive::MARK;
+use super::columns::{count, timestamp, uncount};
 use super::place::{Place, run_of};
 use super::seal::Seal;
 use super::{StoreError, runs};
-use crate::domain::{Fact, HostName, Memory, Run, RunId};
+use crate::domain::{Fact, HostName, Memory, Run, RunId, Timestamp};
 
 /// What the store remembers.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Recovered {
     pub live: Vec<Run>,
     /// Made once per state directory: jitter comes from it, so that restarts keep their place.
     pub seed: u64,
+    /// When the backup was made whose state this is, if no daemon began with it yet.
+    pub restored: Option<Timestamp>,
 }
 
 impl Recovered {
@@ -33,7 +36,7 @@ impl Recovered {
 
 /// Reads everything, in one transaction or before anybody writes.
 pub(super) fn recover(db: &Connection) -> Result<Recovered, StoreError> {
-    Ok(Recovered { memory: memory(db)?, live: runs::live(db)?, seed: seed(db)? })
+    Ok(Recovered { memory: memory(db)?, live: runs::live(db)?, seed: seed(db)?, restored: restored(db)? })
 }
 
 fn memory(db: &Connection) -> Result<Memory, StoreError> {
@@ -113,6 +116,10 @@ fn value(db: &Connection, name: &str) -> Result<Option<i64>, StoreError> {
 
 fn seed(db: &Connection) -> Result<u64, StoreError> {
     Ok(value(db, "seed")?.unwrap_or(0).cast_unsigned())
+}
+
+fn restored(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    Ok(value(db, MARK)?.map(timestamp))
 }
 
 /// Makes the seed, if the directory has none yet.

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::columns::{count, nanos, uncount};
 use super::place::{event_file, raw_file, run_of};
-use super::{Store, StoreError, deliveries};
+use super::{Store, StoreError, alerts, deliveries};
 use crate::domain::{RunId, Span, Timestamp};
 
 /// What is to be kept.
@@ -24,6 +24,8 @@ pub struct RetentionPolicy {
     pub max_bytes: u64,
     /// Lines of the journal that are older are forgotten.
     pub journal_max_age: Span,
+    /// Events of runs that ended longer ago are forgotten, except those of the last run of each stack and mode.
+    pub events_max_age: Span,
     /// Raw output of runs that ended longer ago is forgotten.
     pub raw_max_age: Span,
 }
@@ -35,6 +37,8 @@ pub struct Removed {
     pub runs: u64,
     /// Lines of the journal.
     pub journal_entries: u64,
+    /// Files with events, of runs that were kept.
+    pub event_files: u64,
     /// Files with raw output, of runs that were forgotten or kept.
     pub raw_files: u64,
     /// How much smaller database, events and raw output are now, in bytes.
@@ -67,6 +71,7 @@ impl Store {
         self.forget_old(now, policy, &candidates, &mut removed).await?;
         self.forget_beyond(policy.max_bytes, candidates, &mut removed).await?;
         self.make_room(move |db| deliveries::forget(db, now)).await?;
+        self.make_room(move |db| alerts::forget(db, now)).await?;
         while self.make_room(|db| give_back(db, PAGES_AT_ONCE)).await? {}
         self.settle_room().await?;
         removed.bytes = before.saturating_sub(self.bytes().await?);
@@ -83,6 +88,10 @@ impl Store {
         let raw_limit = before(now, policy.raw_max_age);
         for it in candidates.iter().filter(|it| it.ended_at < raw_limit) {
             removed.raw_files += u64::from(self.remove_raw(it.run).await?);
+        }
+        let limit = before(now, policy.events_max_age);
+        for it in candidates.iter().filter(|it| it.ended_at < limit && !it.is_last) {
+            removed.event_files += u64::from(self.remove_file(event_file(self.dir(), it.run)).await?);
         }
         let limit = before(now, policy.max_age);
         let old = candidates.iter().filter(|it| it.ended_at < limit && !it.is_last).map(|it| it.run);
@@ -230,7 +239,7 @@ fn give_back(db: &Connection, pages: u32) -> Result<bool, StoreError> {
     Ok(left != 0)
 }
 
-fn database_bytes(db: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn database_bytes(db: &Connection) -> rusqlite::Result<u64> {
     let value = |name| db.pragma_query_value(None, name, |it| it.get::<_, i64>(0)).map(uncount);
     let pages = value("page_count")?.saturating_sub(value("freelist_count")?);
     Ok(pages * value("page_size")?)

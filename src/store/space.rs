@@ -18,12 +18,39 @@ pub struct Space {
     pub available_bytes: u64,
     /// Below this no new run should start, in bytes.
     pub floor_bytes: u64,
+    /// How many more files it can hold; `None` if it has no limit of its own.
+    pub files_left: Option<u64>,
 }
+
+/// With fewer files left no new run should start: a checkout alone has hundreds.
+const FILES_LEAST: u64 = 2_000;
 
 impl Space {
     /// Whether there is room enough for new runs.
     pub fn is_enough(self) -> bool {
         self.available_bytes >= self.floor_bytes
+    }
+
+    /// The room where `dir` is, or will be.
+    pub fn of(dir: &Path, floor_bytes: u64) -> Result<Self, StoreError> {
+        let exists = dir.ancestors().find(|it| it.exists()).unwrap_or(Path::new("/"));
+        let found =
+            rustix::fs::statvfs(exists).map_err(|it| StoreError::file("look at", exists)(it.into()))?;
+        let files_left = (found.f_files != 0).then_some(found.f_favail);
+        Ok(Self { available_bytes: found.f_bavail.saturating_mul(found.f_frsize), floor_bytes, files_left })
+    }
+
+    /// What is lacking for new runs. Once something was, a quarter more is asked for, so that runs do not begin and fail
+    /// in turns.
+    pub fn lack(self, was_lacking: bool) -> Option<String> {
+        let more = |it: u64| if was_lacking { it.saturating_add(it / 4) } else { it };
+        let mib = |it: u64| it >> 20;
+        if self.available_bytes < more(self.floor_bytes) {
+            let (left, floor) = (mib(self.available_bytes), mib(more(self.floor_bytes)));
+            return Some(format!("{left} MiB are free, and {floor} MiB are kept free"));
+        }
+        let files = self.files_left.filter(|it| *it < more(FILES_LEAST))?;
+        Some(format!("it can hold only {files} more files"))
     }
 }
 
@@ -171,6 +198,24 @@ mod tests {
 
     fn blocks(path: &Path) -> u64 {
         fs::metadata(path).expect("the file").blocks() * 512
+    }
+
+    #[test]
+    fn what_is_lacking_is_lacking_until_there_is_clearly_more() {
+        let space =
+            |mib: u64, files| Space { available_bytes: mib << 20, floor_bytes: 256 << 20, files_left: files };
+        assert_eq!(space(256, Some(2000)).lack(false), None);
+        assert_eq!(
+            space(255, None).lack(false).as_deref(),
+            Some("255 MiB are free, and 256 MiB are kept free")
+        );
+        assert_eq!(
+            space(300, None).lack(true).as_deref(),
+            Some("300 MiB are free, and 320 MiB are kept free")
+        );
+        assert_eq!(space(320, Some(2500)).lack(true), None);
+        assert_eq!(space(320, Some(1999)).lack(false).as_deref(), Some("it can hold only 1999 more files"));
+        assert_eq!(Space { floor_bytes: 0, ..space(0, None) }.lack(true), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The store on real files: what was acknowledged is there, whatever happens.
 
+mod alerts;
+mod archive;
 mod audit;
 mod crash;
 mod deliveries;

@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 
 use super::Backend;
 use super::accounts::Permission;
+use super::alert_routes::{alerts, test_alert};
 use super::audit_routes::{audit, erase};
+use super::backup_routes::backup;
 use super::events::events;
 use super::reply::{Answer, Refusal, answer, guard_headers};
 use crate::api::{
@@ -61,7 +63,10 @@ fn handler<B: Backend>(route: &Route) -> Option<MethodRouter<B>> {
         (Method::Get, "/merge-requests") => get(merge_requests::<B>),
         (Method::Post, "/sources/{source}/merge-requests/{number}/preview") => post(preview::<B>),
         (Method::Post, "/sources/{source}/approve") => post(approve::<B>),
+        (Method::Get, "/alerts") => get(alerts::<B>),
+        (Method::Post, "/alerts/test") => post(test_alert::<B>),
         (Method::Get, "/audit") => get(audit::<B>),
+        (Method::Post, "/backup") => post(backup::<B>),
         (Method::Post, "/audit/erase") => post(erase::<B>),
         _ => return None,
     })

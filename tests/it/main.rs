@@ -2,7 +2,9 @@
 //! A file that is forgotten here is found by `tidy::each_test_file_is_part_of_the_binary`.
 
 mod acceptance;
+mod alerted;
 mod audited;
+mod backup;
 mod canary;
 mod crash;
 mod drift;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import fleet
@@ -40,8 +41,8 @@ def main() -> None:
     program, ansible = options.program.resolve(), options.ansible.resolve()
     bench = programs.runner(str(top), options.quick)
     ways = {
-        "push": lambda room: pushes(room, program, ansible, pairs),
-        "webhook": lambda room: webhook.measure(room, program, ansible, pairs),
+        "push": lambda room: both(push.measure, room, program, ansible, pairs),
+        "webhook": lambda room: both(webhook.measure, room, program, ansible, pairs),
         "overhead": lambda room: overhead.measure(room, program, ansible, pairs, 20, options.runner.resolve()),
         "large": lambda room: overhead.measure(room, program, ansible, pairs, 200),
         "events": lambda _: programs.events(bench),
@@ -65,13 +66,13 @@ def main() -> None:
     print(f"\n{surroundings(ansible)}{', short run: three pairs' if options.quick else ''}.")
 
 
-def pushes(room: Path, program: Path, ansible: Path, pairs: int) -> list[Row]:
+def both(measure: Callable[..., list[Row]], room: Path, program: Path, ansible: Path, pairs: int) -> list[Row]:
     """On the disk, and in memory: what differs is the file system's, the rest is ours."""
-    rows = push.measure(room, program, ansible, pairs, "on disk")
+    rows = measure(room, program, ansible, pairs, "on disk")
     memory = Path("/dev/shm")
     if os.access(memory, os.W_OK):
         with tempfile.TemporaryDirectory(prefix="bench-", dir=memory, ignore_cleanup_errors=True) as place:
-            rows += push.measure(Path(place), program, ansible, pairs, "in memory")
+            rows += measure(Path(place), program, ansible, pairs, "in memory")
     return rows
 
 

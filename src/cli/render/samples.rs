@@ -106,7 +106,13 @@ pub(in crate::cli) fn status() -> Status {
         sources: vec![source("infra")],
         stacks: vec![stack("infra/web")],
         live: Vec::new(),
-        store: StoreState { writable: true, problem: None, size_bytes: 12_897_484 },
+        store: StoreState {
+            writable: true,
+            problem: None,
+            size_bytes: 12_897_484,
+            free_bytes: Some(48 << 30),
+            read_only: false,
+        },
         url: Some("http://127.0.0.1:9847".to_owned()),
     }
 }

@@ -159,13 +159,13 @@ fn full_operator() -> Value {
         "webhooks": {"body_limit": "2MiB"},
         "listen": "127.0.0.1:1", "listen_publicly": false, "admin_group": "g", "raw_log": true,
         "limits": {
-            "runs": 1, "timeout": "1h", "silence": "1h", "output": "1GiB", "drain": "1m",
+            "runs": 1, "timeout": "1h", "silence": "1h", "output": "1GiB", "drain": "1m", "free_disk": "1GiB",
             "daily_heals": 0, "airbag": {"fewer": "5%", "max_hosts": 9, "more_changes": 9}, "max_task_time": "1h",
             "retry": {"base": "1s", "max": "1h"}, "fetch": {"connect": "1s", "stall": "1s", "total": "1h"},
             "checkout": {"files": 5, "size": "1GiB"},
             "run": {"memory": "1GiB", "processes": 500, "open_files": 900, "file_size": "1GiB"},
         },
-        "retention": {"age": "30d", "size": "1GiB", "journal": "7d", "raw_log": "1d"},
+        "retention": {"age": "30d", "size": "1GiB", "journal": "7d", "events": "2d", "raw_log": "1d"},
         "state_dir": "/s", "run_dir": "/r", "cache_dir": "/c", "system_ansible": "/a", "python": "/p",
     })
 }

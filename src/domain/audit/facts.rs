@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{AuditAction, AuditDraft, AuditHash, AuditKey, AuditPublicKey};
 use crate::domain::{
     CommitHash, Decision, Ending, Event, Fact, HostEnd, HostName, Lineage, MergeRequestState, Mode, Question,
-    Recap, RefusalCause, Request, RunId, RunSpec, Settings, SourceName, StackId, Tip, Trigger,
+    Recap, ReceiverName, RefusalCause, Request, RunId, RunSpec, Settings, SourceName, StackId, Tip, Trigger,
 };
 
 /// What the daemon itself is called as the object of a record.
@@ -95,6 +95,13 @@ pub fn key_used(first: Option<&AuditHash>, old: Option<&AuditKey>, new: &AuditPu
     draft
 }
 
+/// A person had a message sent to a receiver of alerts.
+pub fn alert_tested(receiver: &ReceiverName, by: &str) -> AuditDraft {
+    let mut draft = AuditDraft::new(AuditAction::AlertTested, DAEMON).personal("actor", by);
+    draft.detail = json!({ "receiver": receiver });
+    draft
+}
+
 fn of_event(event: &Event, context: &AuditContext) -> Option<AuditDraft> {
     let act = |action, object: String, by: &str| AuditDraft::new(action, object).personal("actor", by);
     Some(match event {
@@ -130,8 +137,14 @@ fn of_event(event: &Event, context: &AuditContext) -> Option<AuditDraft> {
         Event::Suspended { stack, by } => act(AuditAction::Suspended, stack.to_string(), by),
         Event::Resumed { stack, by } => act(AuditAction::Resumed, stack.to_string(), by),
         Event::Reconfigured { settings } => reconfigured(settings),
+        Event::Restored { made } => {
+            let mut draft = AuditDraft::new(AuditAction::Restored, DAEMON);
+            draft.detail = json!({ "backup_made": made });
+            draft
+        }
         Event::ShutdownRequested => AuditDraft::new(AuditAction::StopRequested, DAEMON),
         Event::Tick
+        | Event::RoomSeen { .. }
         | Event::Hinted { .. }
         | Event::Fetched { .. }
         | Event::FetchFailed { .. }

@@ -6,8 +6,8 @@ use reqwest::Url;
 use url::Host;
 
 use super::error::ForgeError;
-use super::trust;
 use crate::domain::ForgeKind;
+use crate::domain::outbound::{is_localhost, permit};
 
 /// The address that the operator gave. Everything that is asked for is below it.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl Api {
             (None, _) => false,
         };
         if let Some(address) = literal {
-            trust::permit(address, names_loopback)?;
+            permit(address, names_loopback)?;
         }
         match base.scheme() {
             "https" => {}
@@ -69,11 +69,6 @@ impl Api {
         }
         Ok(url)
     }
-}
-
-fn is_localhost(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
-    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// A path below the API, in parts. Each part is escaped as a whole, so that nothing in it can become a `/` or a `?`.

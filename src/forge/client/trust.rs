@@ -1,17 +1,10 @@
 //! Whom we speak to: which certificates are accepted, and to which addresses a name may lead.
 //!
 //! The operator names the forge, and people in its network answer what the name means. So each answer is looked at
-//! where it is used, between resolving and connecting; nothing resolves a second time.
-//!
-//! - Link-local addresses, those where clouds keep the metadata of a machine, and those that are no machine at all are
-//!   never a forge.
-//! - This machine is spoken to only if the operator's own words name it: `localhost` or a loopback address. Then
-//!   nothing else is, so that plain http stays inside.
-//! - Private networks are fine: most forges that people run themselves are there, and their certificate proves who
-//!   they are.
+//! where it is used, between resolving and connecting; nothing resolves a second time. Which addresses are let through
+//! is said in [`outbound`](crate::domain::outbound).
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,85 +14,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::ForgeError;
+use crate::domain::outbound::{ForbiddenAddress, permit};
 
-/// An address that must not be connected to. It travels through reqwest as a cause.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Forbidden {
-    address: IpAddr,
-    what: &'static str,
-}
-
-impl fmt::Display for Forbidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {}", self.address, self.what)
-    }
-}
-
-impl std::error::Error for Forbidden {}
-
-impl From<Forbidden> for ForgeError {
-    fn from(it: Forbidden) -> Self {
+impl From<ForbiddenAddress> for ForgeError {
+    fn from(it: ForbiddenAddress) -> Self {
         Self::ForbiddenAddress { address: it.address.to_string(), what: it.what }
-    }
-}
-
-/// Whether an address may be connected to.
-pub(super) fn permit(address: IpAddr, names_loopback: bool) -> Result<(), Forbidden> {
-    let real = embedded(address);
-    let refuse = |what| Err(Forbidden { address, what });
-    if is_metadata(real) {
-        return refuse("an address where clouds keep the secrets of machines");
-    }
-    let (link_local, nowhere) = match real {
-        IpAddr::V4(it) => (
-            it.is_link_local(),
-            it.octets()[0] == 0 || it.is_multicast() || it.is_broadcast() || 240 <= it.octets()[0],
-        ),
-        IpAddr::V6(it) => (it.is_unicast_link_local(), it.is_unspecified() || it.is_multicast()),
-    };
-    if link_local {
-        return refuse("a link-local address");
-    }
-    if nowhere {
-        return refuse("no address of a machine");
-    }
-    match (real.is_loopback(), names_loopback) {
-        (true, false) => refuse("this machine, though its name does not say so"),
-        (false, true) => refuse("not this machine, though its name says so"),
-        _ => Ok(()),
-    }
-}
-
-/// Amazon and others (also below `fd00:ec2::`), Alibaba, Oracle, Azure, Google.
-fn is_metadata(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(it) => [
-            Ipv4Addr::new(169, 254, 169, 254),
-            Ipv4Addr::new(100, 100, 100, 200),
-            Ipv4Addr::new(192, 0, 0, 192),
-            Ipv4Addr::new(168, 63, 129, 16),
-        ]
-        .contains(&it),
-        IpAddr::V6(it) => {
-            it.segments()[..2] == [0xfd00, 0x0ec2] || it == Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)
-        }
-    }
-}
-
-/// The IPv4 address that an IPv6 address leads to: mapped, compatible, 6to4 or through NAT64.
-fn embedded(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(it) = address else { return address };
-    let segments = it.segments();
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-    };
-    match segments {
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => address,
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => v4(high, low),
-        _ => address,
     }
 }
 
@@ -111,7 +30,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    fn checked(self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Forbidden> {
+    fn checked(self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ForbiddenAddress> {
         found.iter().try_for_each(|it| permit(it.ip(), self.names_loopback))?;
         Ok(found)
     }

@@ -13,8 +13,9 @@ use super::address::{Api, Endpoint, Project};
 use super::error::ForgeError;
 use super::memory::{Memory, Remembered};
 use super::pace::{Pace, asked_to_wait};
-use super::trust::{Forbidden, Guard, tls};
+use super::trust::{Guard, tls};
 use super::{ForgeLimits, ForgeSettings};
+use crate::domain::outbound::ForbiddenAddress;
 use crate::domain::{ForgeKind, Secret};
 
 /// The most pages of one list. GitLab ends its own at 50,000 entries.
@@ -246,7 +247,7 @@ impl Wire {
     fn failed(&self, error: &reqwest::Error) -> ForgeError {
         let mut cause = error.source();
         while let Some(inner) = cause {
-            if let Some(forbidden) = inner.downcast_ref::<Forbidden>() {
+            if let Some(forbidden) = inner.downcast_ref::<ForbiddenAddress>() {
                 return (*forbidden).into();
             }
             if let Some(tls) = inner.downcast_ref::<rustls::Error>() {

@@ -9,6 +9,7 @@ mod endings;
 mod memory;
 mod promises;
 mod remote;
+mod restores;
 mod seen;
 mod weather;
 mod world;

@@ -40,6 +40,8 @@ struct Teller {
     now: Timestamp,
     core: Option<Reconciler>,
     memory: Memory,
+    /// What `restore` goes back to.
+    backup: Memory,
     /// What a person saw before approving.
     saw: String,
     told: String,
@@ -60,6 +62,7 @@ impl Teller {
             now: Timestamp::UNIX_EPOCH,
             core: None,
             memory: Memory::default(),
+            backup: Memory::default(),
             saw: String::new(),
             told: String::new(),
         };
@@ -121,6 +124,11 @@ impl Teller {
             }
             [_, "sees", stack] => self.saw = self.shown(stack),
             ["forgets"] => self.memory = Memory::default(),
+            ["backup"] => self.backup = self.memory.clone(),
+            ["restore"] => {
+                (self.memory, self.core) = (self.backup.clone(), None);
+                self.step(Event::Restored { made: Timestamp::UNIX_EPOCH });
+            }
             ["reconfigured", rest @ ..] => {
                 given(&mut self.settings, rest);
                 let settings = self.settings.clone();
@@ -173,6 +181,7 @@ impl Teller {
             [name, "suspends", stack] => Event::Suspended { stack: id(stack), by: by(name) },
             [name, "resumes", stack] => Event::Resumed { stack: id(stack), by: by(name) },
             ["finished", run, outcome, rest @ ..] => finished(run, outcome, rest),
+            ["room", enough] => Event::RoomSeen { enough: *enough == "enough" },
             ["shutdown"] => Event::ShutdownRequested,
             ["asked", run, number, play, hosts @ ..] => {
                 Event::HostsAsked { run: run_id(run), question: found::question(number, play, hosts) }

@@ -42,6 +42,11 @@ impl AuditDatabase {
         Ok(Self { db })
     }
 
+    /// The connection, which only reads.
+    pub(in crate::store) fn connection(&self) -> &Connection {
+        &self.db
+    }
+
     /// What is known of the chain without reading all of it.
     pub fn state(&self) -> Result<AuditState, StoreError> {
         state(&self.db)

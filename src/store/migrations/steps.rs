@@ -21,6 +21,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 4, name: "merge requests", statements: MERGE_REQUESTS.to_vec() },
         Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
         Step { number: 6, name: "deliveries of webhooks", statements: DELIVERIES.to_vec() },
+        Step { number: 7, name: "alerts and their notifications", statements: ALERTS.to_vec() },
     ]
 });
 
@@ -60,6 +61,15 @@ const BASE: [&str; 12] = [
         PRIMARY KEY (run, seq)
     ) STRICT, WITHOUT ROWID",
     "CREATE INDEX journal_at ON journal (at)",
+];
+
+const ALERTS: [&str; 3] = [
+    "CREATE TABLE alerts (key TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE notifications (
+        id TEXT PRIMARY KEY, receiver TEXT NOT NULL, due INTEGER NOT NULL, state TEXT NOT NULL,
+        next_try INTEGER NOT NULL, ended_at INTEGER, body TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID",
+    "CREATE INDEX notifications_pending ON notifications (next_try) WHERE state = 'pending'",
 ];
 
 const DELIVERIES: [&str; 2] = [

@@ -110,6 +110,7 @@ async fn retention_leaves_the_chain_alone() {
         max_age: Span::ZERO,
         max_bytes: 0,
         journal_max_age: Span::ZERO,
+        events_max_age: Span::ZERO,
         raw_max_age: Span::ZERO,
     };
     let removed = store.retain(at(1_000_000), nothing).await.expect("retained");

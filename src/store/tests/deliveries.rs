@@ -75,6 +75,7 @@ async fn what_is_not_known_any_more_is_forgotten() {
         max_age: keep_all,
         max_bytes: u64::MAX,
         journal_max_age: keep_all,
+        events_max_age: keep_all,
         raw_max_age: keep_all,
     };
     for day in 0..10 {

@@ -113,7 +113,13 @@ async fn when_the_record_fills_the_disk_retention_makes_room_and_writing_goes_on
     assert!(runs.len() as u64 >= recorded, "what was acknowledged is there");
 
     let age = Span::from_hours(24 * 365);
-    let policy = RetentionPolicy { max_age: age, max_bytes: 2 << 20, journal_max_age: age, raw_max_age: age };
+    let policy = RetentionPolicy {
+        max_age: age,
+        max_bytes: 2 << 20,
+        journal_max_age: age,
+        events_max_age: age,
+        raw_max_age: age,
+    };
     let removed = store.retain(at(100_000), policy).await.expect("there is room for that");
     assert!(removed.runs > 0 && removed.bytes > 0, "{removed:?}");
     assert_eq!(ballast(&disk), BALLAST, "there for the next time");
@@ -160,6 +166,7 @@ async fn on_a_full_disk_the_store_opens_on_its_ballast() {
         max_age: Span::ZERO,
         max_bytes: 0,
         journal_max_age: Span::ZERO,
+        events_max_age: Span::ZERO,
         raw_max_age: Span::ZERO,
     };
     store.retain(at(9), policy).await.expect("retention works");

@@ -14,6 +14,7 @@ const KEEP_ALL: RetentionPolicy = RetentionPolicy {
     max_age: Span::from_hours(24 * 10_000),
     max_bytes: u64::MAX,
     journal_max_age: Span::from_hours(24 * 10_000),
+    events_max_age: Span::from_hours(24 * 10_000),
     raw_max_age: Span::from_hours(24 * 10_000),
 };
 
@@ -172,4 +173,43 @@ fn files_of_no_run_are_removed_at_start_and_others_left_alone() {
     let (store, _) = open(&dir);
     assert_eq!(files(&store, "events"), ["1.jsonl.zst", "notes.txt"]);
     assert_eq!(files(&store, "raw"), ["1.log.zst"]);
+}
+
+#[tokio::test]
+async fn events_have_a_window_of_their_own_and_those_of_the_last_run_stay() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    for run in 1..=3 {
+        large_run(&store, run, "web", i64::try_from(run).expect("small") * DAY).await;
+    }
+    let policy = RetentionPolicy { events_max_age: days(1), ..KEEP_ALL };
+    let removed = store.retain(at(10 * DAY), policy).await.expect("retained");
+    assert_eq!((removed.runs, removed.event_files, removed.raw_files), (0, 2, 0));
+    assert_eq!(files(&store, "events"), ["3.jsonl.zst"]);
+    assert_eq!(ids(&store).await, [1, 2, 3]);
+    assert!(!store.results(RunId(1)).await.expect("read").is_empty(), "what changed stays with the run");
+    assert!(store.events(RunId(1), 0).expect("looked").is_none());
+}
+
+/// What is forgotten is room on the disk again: the files of the database are measured, not what it says of itself.
+#[tokio::test]
+async fn the_disk_gets_the_room_back() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = directory();
+    let (store, _) = open(&dir);
+    let on_disk = || {
+        let names = ["driftless.db", "driftless.db-wal"];
+        let blocks = |it: &&str| fs::metadata(dir.path().join(it)).map_or(0, |it| it.blocks() * 512);
+        names.iter().map(blocks).sum::<u64>()
+    };
+    for run in 1..=40 {
+        large_run(&store, run, "web", i64::try_from(run).expect("small")).await;
+    }
+    let full = on_disk();
+    store
+        .retain(at(DAY), RetentionPolicy { max_age: Span::from_hours(1), ..KEEP_ALL })
+        .await
+        .expect("retained");
+    let left = on_disk();
+    assert!(left < full / 4, "{full} bytes became {left}");
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use driftless::daemon::clock::now;
 use driftless::domain::{
     Applied, ChangeClass, Coverage, DriftFacts, Failure, HealPolicy, Hold, HostCounts, HostFacts, HostName,
-    LastCheck, LastEnd, Latencies, Mode, Outcome, PredictionTotals, Revision, RunId, SourceStatus, Span,
-    StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Total, Trigger,
+    LastCheck, LastEnd, Latencies, Mode, Outcome, PredictionTotals, ReceiverName, Revision, RunId,
+    SourceStatus, Span, StackId, StackPolicy, StackStatus, SyncStatus, Timestamp, Total, Trigger,
 };
-use driftless::metrics::{AuditFacts, Metrics, Snapshot};
+use driftless::metrics::{AlertTotals, AuditFacts, Metrics, Snapshot};
 
 /// It gets worse with each look at it.
 pub(super) struct Fleet {
@@ -41,6 +41,7 @@ impl Fleet {
             sources,
             merge_requests: BTreeMap::new(),
             audit: Some(AuditFacts { records: 44, holds: Some(false), last_checkpoint: Some(now()) }),
+            alerts: Some(alerts()),
             stacks: vec![stack("drifting"), stack("failing"), held(stack("held"))],
             drift: vec![drift("drifting", looks), drift("failing", looks), caught(drift("held", looks))],
             totals: Some(totals(looks)),
@@ -49,10 +50,21 @@ impl Fleet {
             run_limit: 4,
             ready: false,
             journal_writable: false,
+            room: true,
+            free_bytes: Some(1 << 30),
             store_bytes: 1 << 20,
         };
         self.metrics.limit_hosts(2);
         self.metrics.render(&snapshot).expect("metrics")
+    }
+}
+
+fn alerts() -> AlertTotals {
+    let receiver: ReceiverName = "ops".parse().expect("a name");
+    AlertTotals {
+        receivers: [receiver.clone()].into(),
+        pending: [(receiver, 2)].into(),
+        ..AlertTotals::default()
     }
 }
 

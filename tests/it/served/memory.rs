@@ -8,16 +8,16 @@ use tokio::sync::watch;
 
 use axum::http::HeaderMap;
 use driftless::api::{
-    ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, CancelBody, ErrorBody,
-    EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody, Readiness, RunFilter,
-    RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+    ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
+    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
+    Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
 };
 use driftless::domain::{
-    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, Run, RunEvent,
-    RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
+    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, ReceiverName, Run,
+    RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
     StackStatus, Timestamp, Trigger,
 };
-use driftless::web::{Backend, WebhookAnswer};
+use driftless::web::{Backend, Download, WebhookAnswer};
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
@@ -155,7 +155,13 @@ impl Backend for Memory {
             sources: vec![source()],
             stacks: Vec::new(),
             live: Vec::new(),
-            store: StoreState { writable: true, problem: None, size_bytes: 0 },
+            store: StoreState {
+                writable: true,
+                problem: None,
+                size_bytes: 0,
+                free_bytes: None,
+                read_only: false,
+            },
             url: None,
         })
     }
@@ -215,6 +221,13 @@ impl Backend for Memory {
 
     async fn plan(&self, stack: StackId, body: PlanBody, by: Caller) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("plans {stack} on {:?}", body.limit)))
+    }
+
+    async fn backup(&self, _body: BackupBody, by: Caller) -> Result<Download, ErrorBody> {
+        self.act(&by, "backs up");
+        let (sender, chunks) = tokio::sync::mpsc::channel(1);
+        sender.try_send(Ok("a backup".into())).expect("there is room");
+        Ok(Download { chunks })
     }
 
     async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
@@ -284,6 +297,14 @@ impl Backend for Memory {
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
         Ok(self.act(&by, &format!("erases {name}")))
+    }
+
+    async fn alerts(&self) -> Result<AlertList, ErrorBody> {
+        Ok(AlertList::default())
+    }
+
+    async fn test_alert(&self, receiver: ReceiverName, by: Caller) -> Result<ActionReply, ErrorBody> {
+        Ok(self.act(&by, &format!("tries {receiver} out")))
     }
 
     async fn metrics(&self) -> String {

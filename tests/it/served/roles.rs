@@ -56,6 +56,7 @@ fn request(route: &Route) -> Request<Body> {
         Method::Post if path.ends_with("/approve") => {
             ("POST", format!("{{\"commit\":\"{}\"}}", "ab".repeat(20)))
         }
+        Method::Post if path.ends_with("/test") => ("POST", "{\"receiver\":\"ops\"}".to_owned()),
         Method::Post if path.ends_with("/erase") => ("POST", "{\"name\":\"alice\"}".to_owned()),
         Method::Post => ("POST", "{}".to_owned()),
     };

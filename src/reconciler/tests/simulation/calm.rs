@@ -13,6 +13,7 @@ impl World {
     pub(super) fn calm_down(&mut self) {
         self.tell(|| "-- the weather clears up".to_owned());
         self.stormy = false;
+        self.deliver(&Event::RoomSeen { enough: true });
         self.finish_stopping();
         let sources: Vec<_> = self.remotes.keys().cloned().collect();
         for source in sources {

@@ -217,7 +217,7 @@ impl World {
     /// Late, repeated and unknown events.
     fn nonsense(&mut self) {
         let unknown: StackId = "nowhere/nothing".parse().expect("a stack");
-        let event = match self.dice.below(6) {
+        let event = match self.dice.below(7) {
             0 => {
                 let run = RunId(u64::try_from(self.dice.below(60)).expect("small"));
                 if self.executing.contains_key(&run) {
@@ -234,7 +234,8 @@ impl World {
             },
             2 => Event::Hinted { source: unknown.source },
             3 => Event::FetchFailed { source: unknown.source, failure: Failure::soon("late") },
-            4 => Event::Suspended { stack: unknown, by: "frank".to_owned() },
+            4 => Event::RoomSeen { enough: self.dice.chance(60) },
+            5 => Event::Suspended { stack: unknown, by: "frank".to_owned() },
             _ => Event::CancelRequested { run: RunId(9999), by: "frank".to_owned(), suspend: true },
         };
         self.deliver(&event);

@@ -45,6 +45,8 @@ pub(super) struct World {
     pub(super) last_answer: Option<Event>,
     pub(super) idle_ticks: u32,
     pub(super) stormy: bool,
+    /// Whether the disk has room, as far as this daemon was told.
+    pub(super) room: bool,
     telling: bool,
 }
 
@@ -83,6 +85,7 @@ impl World {
             last_answer: None,
             idle_ticks: 0,
             stormy: true,
+            room: true,
             telling,
         }
     }
@@ -115,6 +118,11 @@ impl World {
             self.check(decision);
             self.check_window(decision);
         }
+        if let Event::RoomSeen { enough } = event {
+            self.room = *enough;
+        }
+        let starts = decisions.iter().any(|it| matches!(it, Decision::Start { .. }));
+        super::promise!(self.room || !starts, "no run starts while the disk is nearly full", "{event:?}");
         self.check_state();
         match crash {
             None => self.act(&decisions),
@@ -192,6 +200,7 @@ impl World {
         for spec in left {
             self.executing.insert(spec.run, Executing { spec, stopped: None, dead: true, asked: None });
         }
+        self.room = true;
         self.seen.stopping = None;
         self.seen.exited = false;
         for source in self.seen.sources.values_mut() {
