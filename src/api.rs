@@ -7,10 +7,17 @@ mod actions;
 mod alerts;
 mod audit;
 mod error;
+mod fleet;
+mod leaf;
+mod listing;
 mod name;
+mod news;
+mod openapi;
+mod query;
 mod route;
 mod run;
 mod status;
+mod tokens;
 mod value;
 
 pub use actions::{
@@ -18,13 +25,27 @@ pub use actions::{
 };
 pub use alerts::{AlertList, AlertTestBody, OpenAlert, ReceiverStatus};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
-pub use error::{ErrorBody, ErrorCode};
+pub use error::{ErrorBody, ErrorCode, Problem};
+pub use fleet::{
+    AuditState, Before, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY, HostInStack,
+    HostList, HostOverview, HostView, Older, QueueEntry, RuntimeView, SourceList, SourceView, StackLock,
+    StackView, SystemView,
+};
+pub use leaf::{
+    AuditStanding, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition, MergeRequestView,
+    TaskFilter, TaskQuery, TaskResults,
+};
+pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};
+pub use news::{News, NewsChunk, NewsPosition};
+pub use openapi::document;
+pub use query::{EventQuery, NewsQuery, RunQuery, checked_count};
 pub use route::{Access, Listener, Method, PREFIX, ROUTES, Route, Subject};
 pub use run::{
     EventChunk, EventLine, EventPosition, HostTotals, NotableResult, RunFilter, RunList, RunSummary, RunView,
 };
 pub use status::{MergeRequestList, Readiness, ServiceMode, StackList, Status, StoreState};
+pub use tokens::{SignInLink, TokenBody, TokenList, TokenMade, TokenView};
 pub use value::{RevisionAsked, check_limit, check_reason, check_tag, check_tags};
 
 /// The same as in the core: why a stack did, does or does not run.

@@ -21,6 +21,7 @@ mod progress;
 mod render;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod when;
 
 pub use alerts::{AlertArguments, AlertCommand};
@@ -33,6 +34,7 @@ pub use command::{
 pub use console::Console;
 pub use escape::{escape, escape_json};
 pub use life::{Backup, Doctor, Restore};
+pub use tokens::{TokenCommand, TokenCreate};
 
 use clap::{CommandFactory, Parser};
 

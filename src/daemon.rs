@@ -12,6 +12,7 @@ mod asking;
 mod attic;
 mod auditing;
 mod backing;
+mod certifying;
 mod cleaning;
 pub mod clock;
 mod comment_input;
@@ -23,6 +24,8 @@ mod forging;
 mod hands;
 mod housekeeping;
 mod inbox;
+mod keeping;
+mod leafing;
 mod live;
 pub mod logging;
 mod narrowing;
@@ -38,7 +41,9 @@ mod reporting;
 mod room;
 mod running;
 mod sandboxing;
+mod showing;
 mod signatures;
+mod telling;
 mod trail;
 mod turning;
 
@@ -65,7 +70,7 @@ use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::signals::{Asked, ServiceManager, Signals};
 use crate::store::{Recovered, Store, StoreSettings};
-use crate::web::{self, Accounts, SocketSettings};
+use crate::web::{self, Accounts, SocketSettings, Tls};
 
 use alert_desk::AlertDesk;
 use alerting::Alerting;
@@ -75,9 +80,12 @@ pub use examining::{reach_sources, sandbox_available, system_ansible};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
+use keeping::Keeping;
 use places::Places;
 use receiving::Receiving;
 use reload::Reloading;
+use showing::Showing;
+use telling::Board;
 use turning::Loop;
 
 /// How many hints of watched repositories may wait.
@@ -108,16 +116,16 @@ pub fn newest_checkpoint(dir: &Path) -> Option<crate::domain::audit::Checkpoint>
 
 /// Follows, runs and records until it is told to stop and nothing is live any more.
 pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> {
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     if !config.warnings.is_empty() {
         tracing::warn!("{}", config.warnings);
     }
     let started = start(&options, config).await?;
-    let Started { desk, accounts, socket, tcp, main_loop, tools, live } = started;
+    let Started { desk, accounts, socket, tcp, tls, main_loop, tools, live } = started;
     let (stop, _) = watch::channel(false);
     let mut servers = JoinSet::new();
     servers.spawn(web::serve_socket(socket, accounts, desk.clone(), stopped(stop.subscribe())));
-    servers.spawn(web::serve_tcp(tcp, desk.clone(), stopped(stop.subscribe())));
+    servers.spawn(serve_tcp(tcp, tls, Arc::clone(&tools), desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
     let looking = tokio::spawn(room::keep(Arc::clone(&tools)));
@@ -134,18 +142,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     tracing::info!(url = desk.url.as_deref(), "ready");
     let inbox = desk.inbox.clone();
     let flags = Arc::clone(&desk.flags);
-    let listening = tokio::spawn(async move {
-        loop {
-            match signals.next().await {
-                Asked::Reload => inbox.reload().await,
-                Asked::Stop => {
-                    flags.stopping.store(true, Ordering::Relaxed);
-                    ServiceManager.stopping();
-                    inbox.send(Event::ShutdownRequested).await;
-                }
-            }
-        }
-    });
+    let listening = tokio::spawn(obey(signals, inbox, flags));
     main_loop.turn().await;
     listening.abort();
     housekeeping.abort();
@@ -165,12 +162,27 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Reloads and stops as the operating system asks.
+async fn obey(mut signals: Signals, inbox: Inbox, flags: Arc<Flags>) {
+    loop {
+        match signals.next().await {
+            Asked::Reload => inbox.reload().await,
+            Asked::Stop => {
+                flags.stopping.store(true, Ordering::Relaxed);
+                ServiceManager.stopping();
+                inbox.send(Event::ShutdownRequested).await;
+            }
+        }
+    }
+}
+
 /// Everything that is made ready before the loop turns.
 struct Started {
     desk: Desk,
     accounts: Accounts,
     socket: UnixListener,
     tcp: TcpListener,
+    tls: Option<Arc<Tls>>,
     main_loop: Loop,
     tools: Arc<Tools>,
     live: Vec<Run>,
@@ -191,19 +203,30 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
     let flags = Arc::new(Flags::writable());
     let accounts = Accounts::new(rustix::process::geteuid().as_raw(), Some(config.admin_group.clone()));
     let socket = web::bind_socket(&SocketSettings { path: places.socket(), accounts: accounts.clone() })?;
+    let tls = certifying::begin(config.tls.as_ref()).map_err(|it| anyhow::anyhow!("{it}"))?;
     let tcp = web::bind_tcp(config.listen, !config.listen.ip().is_loopback()).await?;
     let tools = tools(options, config, places, store.clone(), &metrics, &inbox, &flags, seed)?;
+    let started_at = clock::now();
+    let board = Arc::new(Board::new(started_at.as_microsecond().unsigned_abs()));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = tcp.local_addr().ok().map(|it| format!("{scheme}://{it}"));
+    let keeping = Keeping::begin(Arc::clone(&tools), url.clone()).await?;
     let desk = Desk {
         inbox: inbox.clone(),
+        board: Arc::clone(&board),
+        tls: tls.clone(),
+        keeping: Arc::new(keeping),
         store: store.clone(),
         git: Arc::clone(&tools.git),
         receiving: Arc::clone(&tools.receiving),
+        showing: Arc::new(Showing::new(Arc::clone(&tools))),
         alerts: AlertDesk::new(Arc::clone(&tools)),
         metrics,
         flags,
-        started_at: clock::now(),
+        started_at,
         mode: service_mode(&tools.config()),
-        url: tcp.local_addr().ok().map(|it| format!("http://{it}")),
+        url,
+        leaves: leafing::Leaves::new(&tools),
     };
     recovery::sweep(&tools.places.checkouts(), &live, |it| {
         tools.attic.put(it.to_owned());
@@ -216,13 +239,14 @@ async fn start(options: &ServeOptions, config: Config) -> anyhow::Result<Started
         store,
         hands: Hands::new(Arc::clone(&tools), watcher(&inbox)),
         inbox: messages,
+        board,
         service: ServiceManager,
         reloading: Reloading { file: options.config.clone(), credentials: options.credentials.clone() },
         unrecorded: None,
         stopping: false,
         restored,
     };
-    Ok(Started { desk, accounts, socket, tcp, main_loop, tools, live })
+    Ok(Started { desk, accounts, socket, tcp, tls, main_loop, tools, live })
 }
 
 #[expect(clippy::too_many_arguments, reason = "it only puts together what was made")]
@@ -313,6 +337,20 @@ fn watcher(inbox: &Inbox) -> Option<Arc<Watcher>> {
             None
         }
     }
+}
+
+/// Serves over TCP, and over TLS if there is a certificate.
+async fn serve_tcp(
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    tools: Arc<Tools>,
+    desk: Desk,
+    stop: impl Future<Output = ()>,
+) {
+    let Some(tls) = tls else { return web::serve_tcp(listener, desk, stop).await };
+    let renewing = tokio::spawn(certifying::keep(tools, Arc::clone(&tls)));
+    web::serve_tls(listener, tls, desk, stop).await;
+    renewing.abort();
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

@@ -7,7 +7,10 @@ pub mod name;
 pub mod outbound;
 pub mod revision;
 pub mod secret;
+pub mod session;
+pub mod token;
 
+pub mod policy;
 pub mod request;
 pub mod signature;
 pub mod source;
@@ -15,6 +18,8 @@ pub mod stack;
 
 pub mod alert;
 pub mod change;
+pub mod choice;
+pub mod commit;
 pub mod delivery;
 pub mod drift;
 pub mod findings;
@@ -23,6 +28,7 @@ pub mod latency;
 pub mod lock;
 pub mod merge_request;
 pub mod outcome;
+pub mod outline;
 pub mod prediction;
 pub mod preview;
 pub mod recap;
@@ -30,9 +36,11 @@ pub mod restored;
 pub mod run;
 pub mod run_event;
 pub mod schedule;
+pub(crate) mod schema;
 pub mod verdict;
 pub mod window;
 
+pub mod fleet;
 pub mod ledger;
 pub mod status;
 pub mod total;
@@ -52,11 +60,14 @@ pub use change::{
     Change, ChangeClass, Findings, HostChange, LastCheck, NarrowingRefusal, PendingHandler, Quarantine,
     TaskCounts, TaskFacts, TaskKey,
 };
+pub use choice::RunChoice;
+pub use commit::{CommitFacts, CommitWords};
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};
 pub use failure::{Failure, Retry};
 pub use findings::Gathering;
+pub use fleet::{CommitLine, HeldLock, HostMark, HostRun, HostState, RunMark, StackOverview};
 pub use impact::{FileChange, HostsImpact, Impact, LeftBehind, PlayImpact, StackImpact};
 pub use latency::{Latencies, Latency};
 pub use ledger::HostLedger;
@@ -65,8 +76,10 @@ pub use memory::Memory;
 pub use merge_request::{
     Approval, CommitState, CommitStatus, ForgeKind, MergeRequest, MergeRequestNumber, MergeRequestState,
 };
-pub use name::{HostName, NameError, ReceiverName, RunId, SourceName, StackId, StackName};
+pub use name::{HostName, NameError, ReceiverName, RunId, SourceName, StackId, StackName, TokenName};
 pub use outcome::{Ending, Exit, Outcome, Reason};
+pub use outline::{PlayOutline, ResultCounts, RunOutline, TaskOutline};
+pub use policy::{ApplyPolicy, ApprovalPolicy, HealPolicy, StackPolicy};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
     AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy,
@@ -83,18 +96,20 @@ pub use run_event::{
 };
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
+pub use session::Session;
 pub use signature::{Sighting, SignaturePolicy, SignatureRules};
 pub use source::{
     AdmissionPolicy, Declaration, Head, Landing, Lineage, RewindPolicy, SourceFacts, SourcePolicy, Tip,
 };
 pub use stack::{
-    ApplyPolicy, ApprovalFacts, ApprovalPolicy, Attempt, CheckFacts, HealFacts, HealPolicy, Hold,
-    Interruption, LockFacts, NarrowPlan, OwedVerify, PredictionTotals, ProbeFacts, StackFacts, StackPolicy,
+    ApprovalFacts, Attempt, CheckFacts, HealFacts, Hold, Interruption, LockFacts, NarrowPlan, OwedVerify,
+    PredictionTotals, ProbeFacts, StackFacts,
 };
 pub use status::{
     Applied, CheckResult, DriftFacts, Explanation, HostCounts, HostFacts, SourceStatus, StackStatus,
     SyncStatus,
 };
+pub use token::{SecretHash, Token, TokenId, TokenState};
 pub use total::{LastEnd, Total};
 pub use verdict::{Coverage, Verdict};
 pub use window::{Freeze, Window, WindowState, Windows, Zone, ZoneError};

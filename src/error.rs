@@ -131,7 +131,7 @@ impl ExitCode {
             }
             Self::AuditFaulty => "The audit chain, or a checkpoint that it was compared with, does not hold.",
             Self::BackupFaulty => "A backup is damaged, incomplete, of a newer driftless, or none at all.",
-            Self::Unhealthy => "`driftless doctor` found something that has to be mended.",
+            Self::Unhealthy => "The doctor found something that has to be mended.",
             Self::Internal => "A fault of driftless itself.",
             Self::Detached => "The caller stopped waiting with Ctrl-C; the run goes on.",
         }

@@ -8,10 +8,12 @@ mod access;
 mod cache;
 mod checkout;
 mod command;
+mod commit;
 mod compare;
 mod diagnose;
 mod error;
 mod history;
+mod line;
 mod local;
 mod merge;
 mod merge_request;
@@ -44,7 +46,7 @@ pub use tree::{EntryKind, TreeEntry};
 pub use trust::{Claim, Distrust, Untrusted};
 pub use url::{RemoteUrl, UrlError};
 
-use crate::domain::{CommitHash, Failure, Lineage, Reference, Revision, SourceName};
+use crate::domain::{CommitFacts, CommitHash, Failure, Lineage, Reference, Revision, SourceName};
 use cache::Cache;
 use transport::Transport;
 
@@ -245,6 +247,17 @@ impl Git {
     /// The one commit whose hash begins with `prefix`; `None` if there is none, or several.
     pub fn find_by_prefix(&self, source: &SourceName, prefix: &str) -> Result<Option<CommitHash>, GitError> {
         Ok(history::find_by_prefix(&self.cache(source).objects()?, prefix))
+    }
+
+    /// What a commit says of itself; `None` if it is not there. Its files are compared with its first parent only if
+    /// that is asked for.
+    pub fn commit(
+        &self,
+        source: &SourceName,
+        commit: &CommitHash,
+        with_files: bool,
+    ) -> Result<Option<CommitFacts>, GitError> {
+        commit::read(&self.cache(source).objects()?, commit, with_files)
     }
 
     /// Ends the ssh connections that are kept open between polls. To be called when the daemon ends; without it they

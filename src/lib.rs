@@ -14,6 +14,7 @@ pub mod config;
 pub mod content;
 pub mod forge;
 pub mod git;
+pub mod identity;
 pub mod metrics;
 pub mod redact;
 pub mod sandbox;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
+use driftless::api;
 use driftless::cli::{CheckConfig, Init, SchemaWanted};
 use driftless::config::{self, FileKind, Report, RepositoryFiles};
 use driftless::daemon::{self, ServeOptions};
@@ -47,6 +48,7 @@ pub(crate) fn schema(of: SchemaWanted) -> ExitCode {
     let schema = match of {
         SchemaWanted::Operator => config::operator_schema(),
         SchemaWanted::Repository => config::repository_schema(),
+        SchemaWanted::Api => api::document(env!("CARGO_PKG_VERSION")),
     };
     say(&format!("{schema:#}"))
 }

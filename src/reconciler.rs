@@ -19,6 +19,7 @@ mod drift;
 mod ending;
 mod explain;
 mod fetch;
+mod fleet;
 mod heals;
 mod latency;
 mod learning;

@@ -10,16 +10,19 @@
 //! Size: a run costs about 1 KB, each of its hosts 60 bytes, each notable result 300 bytes and what it said, of all
 //! results of a run at most 32 MiB; a journal line is as large as its event, and idle polling writes none.
 
+mod access;
 mod alerts;
 pub mod archive;
 mod audit;
 mod backup;
+mod chosen;
 mod columns;
 mod connection;
 mod deliveries;
 mod error;
 pub mod events;
 mod examine;
+mod fleet;
 mod frames;
 mod journal;
 mod migrations;
@@ -31,6 +34,7 @@ mod recorder;
 mod recover;
 mod retention;
 mod runs;
+mod scope;
 mod seal;
 mod space;
 mod totals;
@@ -60,6 +64,7 @@ pub use self::deliveries::RecordedDelivery;
 pub use self::error::StoreError;
 pub use self::events::{EventLog, EventReader};
 pub use self::examine::{Examination, examine};
+pub use self::fleet::RunCounts;
 pub use self::journal::JournalEntry;
 pub use self::notable::TEXT_MAX;
 pub use self::raw_log::{RawLog, RawReader};

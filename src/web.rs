@@ -1,8 +1,8 @@
-//! What is served: the API on a unix socket, metrics and health over TCP.
+//! What is served: the API on a unix socket and over TCP; pages, metrics and health over TCP.
 //!
-//! The unix socket knows who is at the other end, so actions are there and only there. TCP serves what everybody may
-//! see: no API, no names that a repository made up, nothing that changes state. It also takes deliveries of webhooks
-//! in, which prove their sender and only make the daemon look at a source sooner.
+//! The unix socket knows who is at the other end. Over TCP callers prove who they are, by a token or a session; without
+//! a proof there is what everybody may see, and the page to sign in. [`Gate`] is where that is decided, route by route.
+//! TCP also takes deliveries of webhooks in, which prove their sender and only make the daemon look at a source sooner.
 
 mod accounts;
 mod alert_routes;
@@ -10,12 +10,25 @@ mod api_routes;
 mod audit_routes;
 mod backup_routes;
 mod events;
+mod fleet_routes;
+mod gate;
 mod listen;
+mod news;
 mod open_routes;
+mod pages;
+mod paging;
+mod record_routes;
+mod records;
 mod reply;
+mod routes;
+mod sign_in;
+mod streams;
+mod tls;
+mod token_routes;
 mod webhooks;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -23,8 +36,14 @@ use axum::http::HeaderMap;
 pub use accounts::{Accounts, Permission};
 pub use api_routes::api_router;
 pub use backup_routes::Download;
-pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
+pub use gate::{
+    Attempt, Csrf, Gate, GateSettings, Keeper, Kept, Keys, Limiter, Network, Peer, ProofMark, Proved,
+    Unproved,
+};
+pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp, serve_tls};
 pub use open_routes::open_router;
+pub use records::Records;
+pub use tls::{Identity, Tls, TlsError};
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{
@@ -32,15 +51,18 @@ use crate::api::{
     CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
     RunFilter, RunList, RunView, Status,
 };
+use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, MergeRequestNumber, ReceiverName, RunId, SourceName, StackId, StackStatus,
+    Caller, DriftReport, HostName, MergeRequestNumber, ReceiverName, RunId, Scope, SourceName, StackId,
+    StackStatus,
 };
 
 /// What the daemon does for those who ask. The server checks who asks and what they wrote; everything else is here.
 ///
 /// Names are resolved and values are checked before any of these is called. An action answers when it is recorded,
 /// not when it is done.
-pub trait Backend: Clone + Send + Sync + 'static {
+pub trait Backend: Keeper + Records + Clone + Send + Sync + 'static {
     /// Everything at a glance.
     fn status(&self) -> impl Future<Output = Result<Status, ErrorBody>> + Send;
     /// The names of all stacks, for finding the one that is meant.
@@ -61,6 +83,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
         from: EventPosition,
         wait: Duration,
     ) -> impl Future<Output = Result<EventChunk, ErrorBody>> + Send;
+    /// What changed since a place in the stream of news. Answers at once if anything did; else waits, at most for
+    /// `wait`. Without a place, says where the end is.
+    fn news(
+        &self,
+        after: Option<NewsPosition>,
+        wait: Duration,
+    ) -> impl Future<Output = Result<NewsChunk, ErrorBody>> + Send;
     /// How the hosts of a stack differ, and what they are owed.
     fn drift(&self, stack: StackId) -> impl Future<Output = Result<DriftReport, ErrorBody>> + Send;
     /// Records a request for a check.
@@ -122,8 +151,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = WebhookAnswer> + Send;
     /// A delivery of a webhook was not read to its end.
     fn webhook_unread(&self, source: &str);
-    /// Records of the audit chain.
-    fn audit(&self, query: AuditQuery) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
+    /// Records of the audit chain, of what is in this scope.
+    fn audit(
+        &self,
+        query: AuditQuery,
+        scope: Scope,
+    ) -> impl Future<Output = Result<AuditList, ErrorBody>> + Send;
     /// Erases the name of a person from the audit chain.
     fn erase(&self, name: String, by: Caller) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Makes a backup.
@@ -152,6 +185,20 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<ActionReply, ErrorBody>> + Send;
     /// Metrics in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;
+    /// All stacks at a glance. Not filtered: the server tells a caller what is in their scope.
+    fn fleet(&self) -> impl Future<Output = Result<Arc<Fleet>, ErrorBody>> + Send;
+    /// One stack with its history, from a run on downwards.
+    fn stack_view(
+        &self,
+        stack: StackId,
+        before: Before,
+    ) -> impl Future<Output = Result<StackView, ErrorBody>> + Send;
+    /// One host over all stacks. Not filtered.
+    fn host_view(&self, host: HostName) -> impl Future<Output = Result<HostView, ErrorBody>> + Send;
+    /// All sources. Not filtered.
+    fn source_views(&self) -> impl Future<Output = Result<Vec<SourceView>, ErrorBody>> + Send;
+    /// The daemon itself. Not filtered.
+    fn system_view(&self) -> impl Future<Output = Result<SystemView, ErrorBody>> + Send;
     /// Whether the loop turns; else a sentence.
     fn health(&self) -> impl Future<Output = Result<(), String>> + Send;
     /// Whether work is done; else a sentence.

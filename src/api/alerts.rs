@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 /// `GET /api/v1/alerts`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AlertList {
     /// What is there now, whether anybody was told or not.
     pub alerts: Vec<OpenAlert>,
@@ -42,7 +42,7 @@ impl AlertList {
 }
 
 /// One thing that is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OpenAlert {
     /// What about.
     pub kind: AlertKind,
@@ -58,12 +58,15 @@ pub struct OpenAlert {
     /// Where more is to be seen, as a path of the page.
     pub link: String,
     /// Since when.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub since: Timestamp,
     /// When it had lasted long enough to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub raised_at: Option<Timestamp>,
     /// Since when it seems to be over, which is not told yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub gone_since: Option<Timestamp>,
     /// Who was told, or will be by the messages that wait.
     pub told: BTreeSet<ReceiverName>,
@@ -88,7 +91,7 @@ impl OpenAlert {
 }
 
 /// Somebody who can be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ReceiverStatus {
     /// The operator's name for it.
     pub name: ReceiverName,
@@ -99,7 +102,7 @@ pub struct ReceiverStatus {
 }
 
 /// `POST /api/v1/alerts/test`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertTestBody {
     /// Who gets the message.

@@ -47,10 +47,24 @@ pub enum Subject {
 /// Where a route is served, and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Listener {
-    /// The unix socket, which knows who is at the other end.
+    /// The unix socket alone, where the kernel says who is at the other end.
     Socket,
-    /// The TCP listener, which does not.
+    /// The TCP listener alone, where callers prove who they are by a token or a session.
     Tcp,
+    /// Either.
+    Both,
+}
+
+impl Listener {
+    /// Whether the unix socket serves it.
+    pub fn is_socket(self) -> bool {
+        self != Self::Tcp
+    }
+
+    /// Whether the TCP listener serves it.
+    pub fn is_tcp(self) -> bool {
+        self != Self::Socket
+    }
 }
 
 /// One route.
@@ -72,12 +86,12 @@ pub struct Route {
 
 const fn look(path: &'static str, subject: Subject, about: &'static str) -> Route {
     let access = Access::Role(Role::Viewer);
-    Route { listener: Listener::Socket, method: Method::Get, path, access, subject, about }
+    Route { listener: Listener::Both, method: Method::Get, path, access, subject, about }
 }
 
 const fn act(path: &'static str, role: Role, subject: Subject, about: &'static str) -> Route {
     let access = Access::Role(role);
-    Route { listener: Listener::Socket, method: Method::Post, path, access, subject, about }
+    Route { listener: Listener::Both, method: Method::Post, path, access, subject, about }
 }
 
 const fn open(path: &'static str, about: &'static str) -> Route {
@@ -85,10 +99,64 @@ const fn open(path: &'static str, about: &'static str) -> Route {
     Route { listener: Listener::Tcp, method: Method::Get, path, access, subject, about }
 }
 
+const fn page(path: &'static str, subject: Subject, about: &'static str) -> Route {
+    let access = Access::Role(Role::Viewer);
+    Route { listener: Listener::Tcp, method: Method::Get, path, access, subject, about }
+}
+
+const fn take(path: &'static str, about: &'static str) -> Route {
+    let (access, subject) = (Access::Everybody, Subject::Nothing);
+    Route { listener: Listener::Tcp, method: Method::Post, path, access, subject, about }
+}
+
+impl Route {
+    /// The same elsewhere.
+    const fn on(self, listener: Listener) -> Self {
+        Self { listener, ..self }
+    }
+
+    /// The same for those with this role.
+    const fn for_role(self, role: Role) -> Self {
+        Self { access: Access::Role(role), ..self }
+    }
+
+    /// Whether it is of the API, which answers in JSON; everything else is for browsers and other programs.
+    pub fn is_api(&self) -> bool {
+        self.path.starts_with(PREFIX)
+    }
+
+    /// Whether it is a page for people, or what pages are made of, rather than a part of the API.
+    pub fn is_page(&self) -> bool {
+        let looks = self.method == Method::Get && !self.is_api();
+        looks && (matches!(self.access, Access::Role(_)) || self.path == ASSETS)
+    }
+}
+
+/// Styles, scripts and the icon.
+const ASSETS: &str = "/assets/{file}";
+
 /// Every route there is.
-pub const ROUTES: [Route; 26] = [
+pub const ROUTES: &[Route] = &[
     look("/api/v1/status", Subject::Listed, "The daemon, its sources, its stacks and its live runs."),
     look("/api/v1/stacks", Subject::Listed, "All stacks."),
+    look("/api/v1/fleet", Subject::Listed, "All stacks with their hosts, commits and last runs."),
+    look(
+        "/api/v1/stacks/{source}/{stack}",
+        Subject::Stack,
+        "One stack: how it stands, why, its drift, its history.",
+    ),
+    look("/api/v1/sources", Subject::Listed, "The followed repositories."),
+    look("/api/v1/hosts", Subject::Listed, "All hosts, and how each stands in its stacks."),
+    look(
+        "/api/v1/hosts/{host}",
+        Subject::Listed,
+        "One host over all stacks: what it is owed, how it differs, its runs.",
+    ),
+    look(
+        "/api/v1/system",
+        Subject::Listed,
+        "The daemon: sources, queue, locks, runtimes, disk, deliveries, audit chain.",
+    ),
     look("/api/v1/stacks/{source}/{stack}/explain", Subject::Stack, "Why a stack did, does or does not run."),
     look(
         "/api/v1/stacks/{source}/{stack}/drift",
@@ -118,6 +186,8 @@ pub const ROUTES: [Route; 26] = [
     look("/api/v1/runs", Subject::Listed, "Runs, newest first."),
     look("/api/v1/runs/{run}", Subject::Run, "One run with its recap and its notable results."),
     look("/api/v1/runs/{run}/events", Subject::Run, "What Ansible told, one JSON object a line."),
+    look("/api/v1/openapi.json", Subject::Listed, "This API as an OpenAPI document."),
+    look("/api/v1/events", Subject::Listed, "What changes, as it changes: server-sent events."),
     act("/api/v1/runs/{run}/cancel", Role::Operator, Subject::Run, "Ends a live run."),
     act(
         "/api/v1/sources/{source}/approve",
@@ -125,6 +195,14 @@ pub const ROUTES: [Route; 26] = [
         Subject::Source,
         "Accepts a revision that waits for a person.",
     ),
+    look(
+        "/api/v1/runs/{run}/tasks",
+        Subject::Run,
+        "Plays and tasks of a run: how they ended, how long they took.",
+    ),
+    look("/api/v1/runs/{run}/tasks/{task}", Subject::Run, "The results of one task of a run."),
+    look("/api/v1/runs/{run}/log", Subject::Run, "The raw output of a run, where the operator has it kept."),
+    look("/api/v1/audit/standing", Subject::Daemon, "How far the audit chain goes, and whether it holds."),
     look(
         "/api/v1/alerts",
         Subject::Listed,
@@ -148,14 +226,74 @@ pub const ROUTES: [Route; 26] = [
         Subject::Listed,
         "The merge requests that are followed, and their previews.",
     ),
+    look(
+        "/api/v1/sources/{source}/merge-requests/{number}",
+        Subject::Source,
+        "One merge request with its previews.",
+    ),
+    look(
+        "/api/v1/sources/{source}/commits/{commit}",
+        Subject::Source,
+        "A commit: what it says, and where it is applied.",
+    ),
     act(
         "/api/v1/sources/{source}/merge-requests/{number}/preview",
         Role::Operator,
         Subject::Source,
         "Asks for a live preview of a merge request.",
     ),
-    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file."),
-    open("/", "A few lines that say where to look."),
+    look("/api/v1/tokens", Subject::Daemon, "All tokens, without what makes them work.")
+        .for_role(Role::Admin),
+    act(
+        "/api/v1/tokens",
+        Role::Admin,
+        Subject::Daemon,
+        "Makes a token, which this answer tells and nothing else.",
+    ),
+    act(
+        "/api/v1/tokens/{token}/revoke",
+        Role::Admin,
+        Subject::Daemon,
+        "Revokes a token, by its id or its name, and ends the sessions that it began.",
+    ),
+    act(
+        "/api/v1/sign-in-link",
+        Role::Admin,
+        Subject::Daemon,
+        "Makes a link that signs a browser in as the caller, once.",
+    )
+    .on(Listener::Socket),
+    open("/sign-in", "A page to sign in: with a token, a link or an account elsewhere."),
+    open("/sign-in.js", "The little that page needs."),
+    take("/sign-in", "Signs in with a token or the code of a link."),
+    open("/sign-in/oidc", "Sends a browser to the provider of accounts."),
+    open("/sign-in/oidc/done", "Where the provider sends it back to."),
+    take("/sign-in/oidc", "Signs in as the account that the provider vouches for."),
+    act("/sign-out", Role::Viewer, Subject::Nothing, "Ends the session.").on(Listener::Tcp),
+    act("/api/v1/backup", Role::Admin, Subject::Daemon, "Makes a backup, and answers with its file.")
+        .on(Listener::Socket),
+    page("/", Subject::Listed, "The fleet: all stacks, the worst first, and a map of their hosts."),
+    page(
+        "/stacks/{source}/{stack}",
+        Subject::Stack,
+        "One stack: history, hosts, drift, why, and what is next.",
+    ),
+    page("/hosts", Subject::Listed, "All hosts."),
+    page("/hosts/{host}", Subject::Listed, "One host over all stacks."),
+    page("/system", Subject::Listed, "The daemon itself."),
+    page("/runs", Subject::Listed, "Runs, newest first."),
+    page("/runs/{run}", Subject::Run, "A run: live, with its results, differences and times."),
+    page("/runs/{run}/tasks/{task}", Subject::Run, "One task of a run on all its hosts."),
+    page("/runs/{run}/log", Subject::Run, "The raw output of a run, with its colours."),
+    page("/sources/{source}/commits/{commit}", Subject::Source, "A commit: what it did where."),
+    page("/merge-requests", Subject::Listed, "The merge requests that are followed."),
+    page(
+        "/sources/{source}/merge-requests/{number}",
+        Subject::Source,
+        "A merge request: what it would do, and what it did.",
+    ),
+    page("/audit", Subject::Listed, "The audit chain: who did what, and whether it holds."),
+    open(ASSETS, "What pages are made of: styles, scripts, the icon."),
     open("/metrics", "Metrics in the text format of Prometheus."),
     open("/healthz", "200 while the loop turns."),
     open("/readyz", "200 while work is done, else 503 and why not."),
@@ -174,20 +312,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_acts_is_on_the_socket_for_administrators_or_signed() {
+    fn what_acts_is_for_those_who_have_a_role_or_sign() {
         for route in ROUTES {
-            let on_socket = route.listener == Listener::Socket;
-            assert_eq!(on_socket, route.path.starts_with(PREFIX), "{}", route.path);
-            assert_eq!(on_socket, matches!(route.access, Access::Role(_)), "{}", route.path);
-            // What comes over TCP acts only if it is signed, and then only as a hint.
+            let has_role = matches!(route.access, Access::Role(_));
+            assert!(has_role || !route.is_api(), "{}", route.path);
+            assert!(!route.listener.is_socket() || route.is_api(), "{}", route.path);
+            // What strangers may post is a proof of who they are, and does nothing without one.
+            let proof = ["/sign-in", "/sign-in/oidc"].contains(&route.path);
             let acts = route.method == Method::Post;
-            assert_eq!(!on_socket && acts, route.access == Access::Senders, "{}", route.path);
+            assert!(!acts || has_role || proof || route.access == Access::Senders, "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn what_changes_anything_is_not_for_viewers() {
+        for route in ROUTES.iter().filter(|it| it.method == Method::Post && it.path != "/sign-out") {
+            assert_ne!(route.access, Access::Role(Role::Viewer), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn a_route_names_what_it_is_about() {
+        for route in ROUTES {
+            let named = match route.subject {
+                Subject::Stack => route.path.contains("{source}/{stack}"),
+                Subject::Source => route.path.contains("{source}") && !route.path.contains("{stack}"),
+                Subject::Run => route.path.contains("{run}"),
+                Subject::Daemon | Subject::Listed => !route.path.contains("{source}"),
+                Subject::Nothing => !matches!(route.access, Access::Role(_)) || !route.is_api(),
+            };
+            assert!(named, "{}", route.path);
         }
     }
 
     #[test]
     fn no_route_is_there_twice() {
-        let mut seen: Vec<_> = ROUTES.iter().map(|it| (it.listener, it.method, it.path)).collect();
+        let mut seen: Vec<_> = ROUTES.iter().map(|it| (it.method, it.path)).collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), ROUTES.len());

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ErrorBody;
 use crate::domain::{
-    Detail, Ending, HostName, Mode, ResultStatus, Revision, Run, RunEvent, RunId, Selection, StackId,
-    TaskIdentity, TaskResult, Timestamp, Trigger,
+    Detail, Ending, HostName, Mode, ResultStatus, Revision, Run, RunChoice, RunEvent, RunId, Scope,
+    Selection, StackId, TaskIdentity, TaskResult, Timestamp, Trigger,
 };
 
 /// Which runs are wanted, newest first.
@@ -13,8 +13,12 @@ use crate::domain::{
 pub struct RunFilter {
     /// Only of this stack.
     pub stack: Option<StackId>,
+    /// Only of stacks in this scope: what the caller may see.
+    pub scope: Scope,
     /// Only with a smaller number: to page on.
     pub before: Option<RunId>,
+    /// Which of them.
+    pub choice: RunChoice,
     /// How many at most, from 1 to [`RunFilter::MOST`].
     pub count: u32,
 }
@@ -27,7 +31,7 @@ impl RunFilter {
 }
 
 /// A run's hosts, counted by Ansible's own counts per host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostTotals {
     /// All of them.
     pub total: u32,
@@ -40,7 +44,7 @@ pub struct HostTotals {
 }
 
 /// One line of a list of runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunSummary {
     /// Its number.
     pub run: RunId,
@@ -58,12 +62,15 @@ pub struct RunSummary {
     /// Which part of the stack it covers.
     pub selection: Selection,
     /// When the decision to start it was recorded.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub decided_at: Timestamp,
     /// When `ansible-playbook` was started.
     #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub started_at: Option<Timestamp>,
     /// When nothing of it was left.
     #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub ended_at: Option<Timestamp>,
     /// How it ended; `null` while it is live.
     #[serde(default)]
@@ -100,7 +107,7 @@ impl From<&Run> for RunSummary {
 }
 
 /// Runs, newest first: `GET /api/v1/runs`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunList {
     /// They.
     pub runs: Vec<RunSummary>,
@@ -110,7 +117,7 @@ pub struct RunList {
 }
 
 /// A result that a person wants to see: something changed, failed, or could not be said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NotableResult {
     /// The host.
     pub host: HostName,
@@ -168,7 +175,7 @@ impl NotableResult {
 }
 
 /// All that is told of one run: `GET /api/v1/runs/{run}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunView {
     /// What is recorded of it, with the sentence that says why it was started.
     pub run: Run,
@@ -183,9 +190,27 @@ pub struct RunView {
 
 /// A place in the event stream of a run. 0 is its beginning; every other value was told by the daemon and means
 /// nothing to anybody else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct EventPosition(pub u64);
+
+impl EventPosition {
+    /// No stream is that long.
+    pub const LARGEST: u64 = 1 << 53;
+}
 
 /// A part of a run's event stream, as the daemon hands it to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +227,7 @@ pub struct EventChunk {
 
 /// One line of `GET /api/v1/runs/{run}/events`. The last one is `end` or `error`; if neither came, the connection
 /// broke and the client goes on at the last position that it was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "line", rename_all = "snake_case")]
 pub enum EventLine {
     /// An event.

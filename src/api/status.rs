@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::RunSummary;
-use crate::domain::{Failure, MergeRequestStatus, SourceStatus, StackStatus, Timestamp};
+use crate::domain::{Failure, MergeRequestStatus, Scope, SourceStatus, StackStatus, Timestamp};
 
 /// Who runs as whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceMode {
     /// Started by hand: daemon and playbooks are the same user, so a playbook can read what the daemon can.
@@ -26,7 +26,7 @@ impl ServiceMode {
 }
 
 /// Whether the daemon does its work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Readiness {
     /// Whether it does.
     pub ready: bool,
@@ -36,7 +36,7 @@ pub struct Readiness {
 }
 
 /// The state of the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StoreState {
     /// Whether the last write succeeded. While it did not, nothing new is started.
     pub writable: bool,
@@ -55,11 +55,12 @@ pub struct StoreState {
 }
 
 /// Everything at a glance: `GET /api/v1/status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Status {
     /// Version of the daemon.
     pub version: String,
     /// When it started.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub started_at: Timestamp,
     /// Who runs as whom.
     pub mode: ServiceMode,
@@ -84,15 +85,37 @@ pub struct Status {
     pub url: Option<String>,
 }
 
+impl Status {
+    /// The part of it that a scope has.
+    #[must_use]
+    pub fn seen_by(mut self, scope: &Scope) -> Self {
+        if *scope == Scope::All {
+            return self;
+        }
+        // What concerns the daemon as a whole may name what is not in the scope.
+        self.notices.clear();
+        self.store.problem = None;
+        self.stacks.retain(|it| scope.has_stack(&it.id));
+        self.live.retain(|it| scope.has_stack(&it.stack));
+        self.sources.retain(|it| scope.touches_source(&it.name));
+        for source in self.sources.iter_mut().filter(|it| !scope.has_source(&it.name)) {
+            // These are of all stacks of the source.
+            source.notes.clear();
+            source.problem = source.problem.take().map(|_| Failure::soon("the source has a problem"));
+        }
+        self
+    }
+}
+
 /// The merge requests that are followed: `GET /api/v1/merge-requests`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MergeRequestList {
     /// They, by source and number.
     pub merge_requests: Vec<MergeRequestStatus>,
 }
 
 /// All stacks: `GET /api/v1/stacks`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StackList {
     /// They, by source and name.
     pub stacks: Vec<StackStatus>,

@@ -13,6 +13,7 @@ use super::page::{Page, plain};
 use super::render::{
     EventPages, explanation_page, hosts_page, run_page, runs_page, stacks_page, status_page,
 };
+use super::tokens::{sign_in, tokens};
 use crate::api::{
     ActionReply, CancelBody, EventLine, EventPosition, Explanation, NameWanted, RunList, RunView, StackList,
     Status,
@@ -50,6 +51,8 @@ pub(super) async fn act(
             console.answer(&report, hosts_page)?;
         }
         ClientCommand::Alerts(arguments) => alerts(arguments, client, console).await?,
+        ClientCommand::SignIn => sign_in(client, console).await?,
+        ClientCommand::Tokens(wanted) => tokens(wanted, client, console).await?,
         ClientCommand::Audit(wanted) => return audit(wanted, client, console).await,
         ClientCommand::Plan(arguments) => return plan(arguments, client, console).await,
         ClientCommand::Approve { what, waiting } => approve(&what, waiting, client, console).await?,

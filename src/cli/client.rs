@@ -168,11 +168,13 @@ impl ClientError {
 impl From<ErrorCode> for ExitCode {
     fn from(code: ErrorCode) -> Self {
         match code {
-            ErrorCode::BadRequest => Self::Usage,
-            ErrorCode::NotPermitted => Self::NotPermitted,
+            ErrorCode::BadRequest | ErrorCode::NoSuchMethod | ErrorCode::TooLarge | ErrorCode::NotJson => {
+                Self::Usage
+            }
+            ErrorCode::NotSignedIn | ErrorCode::NotPermitted => Self::NotPermitted,
             ErrorCode::NotFound => Self::NotFound,
             ErrorCode::Refused => Self::Refused,
-            ErrorCode::Unavailable => Self::Unavailable,
+            ErrorCode::TooMany | ErrorCode::Unavailable => Self::Unavailable,
             ErrorCode::Internal => Self::Internal,
         }
     }

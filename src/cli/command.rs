@@ -12,6 +12,7 @@ pub(super) use super::asking::{ApplyArguments, PlanArguments, RevisionText};
 use super::audit::AuditCommand;
 use super::drift::DriftArguments;
 use super::life::{Backup, Doctor, Restore};
+use super::tokens::TokenCommand;
 use crate::api::NameWanted;
 use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
@@ -127,19 +128,19 @@ pub enum Command {
     #[command(flatten)]
     Client(ClientCommand),
     /// Write a backup while the daemon runs, and verify it
-    #[command(display_order = 27)]
+    #[command(display_order = 30)]
     Backup(Backup),
     /// Restore a backup where no daemon runs
-    #[command(display_order = 28)]
+    #[command(display_order = 31)]
     Restore(Restore),
     /// Look for what is wrong with this installation, and say how to mend it
-    #[command(display_order = 29)]
+    #[command(display_order = 32)]
     Doctor(Doctor),
-    /// Print the JSON Schema of a configuration, for editors
-    #[command(display_order = 30)]
+    /// Print the JSON Schema of a configuration, or the OpenAPI document
+    #[command(display_order = 33)]
     Schema(Schema),
     /// Print completions for a shell
-    #[command(display_order = 31)]
+    #[command(display_order = 34)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -201,18 +202,20 @@ pub struct Init {
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// Of which configuration
+    /// Of what
     #[arg(default_value = "repository")]
     pub of: SchemaWanted,
 }
 
-/// Which configuration a schema is of.
+/// What a schema is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SchemaWanted {
     /// `/etc/driftless/config.yml`.
     Operator,
     /// `driftless.yml` of a repository.
     Repository,
+    /// The API: its OpenAPI document.
+    Api,
 }
 
 /// What only talks to the daemon.
@@ -269,16 +272,16 @@ pub enum ClientCommand {
         stack: NameWanted,
     },
     /// Show what is wrong, who was told, and whether the messages arrived
-    #[command(display_order = 19)]
+    #[command(display_order = 20)]
     Alerts(AlertArguments),
     /// Show, verify or export the audit chain: who did what, what ran and changed where
-    #[command(display_order = 20, subcommand)]
+    #[command(display_order = 21, subcommand)]
     Audit(AuditCommand),
     /// Check a stack now, wait for it, and show what differs; changes nothing
-    #[command(display_order = 21)]
+    #[command(display_order = 22)]
     Plan(PlanArguments),
     /// Apply a stack now, wait for it, and end as the run ended
-    #[command(display_order = 22, after_long_help = APPLY_RULES)]
+    #[command(display_order = 23, after_long_help = APPLY_RULES)]
     Apply(ApplyArguments),
     /// List the merge requests that are followed, and where their previews stand
     #[command(display_order = 18)]
@@ -298,7 +301,7 @@ pub enum ClientCommand {
         live: bool,
     },
     /// Accept what waits for a person: rewritten history, a revision, an odd apply
-    #[command(display_order = 23)]
+    #[command(display_order = 24)]
     Approve {
         /// The source, or the stack as `source/stack`
         #[arg(value_name = "SOURCE or SOURCE/STACK")]
@@ -308,7 +311,7 @@ pub enum ClientCommand {
         waiting: Option<String>,
     },
     /// End a live run; its revision is then held until a newer commit or a person
-    #[command(display_order = 24)]
+    #[command(display_order = 25)]
     Cancel {
         /// The number of the run
         run: RunId,
@@ -317,13 +320,19 @@ pub enum ClientCommand {
         suspend: bool,
     },
     /// Start no more runs of a stack; a live one goes on
-    #[command(display_order = 25)]
+    #[command(display_order = 26)]
     Suspend {
         /// The stack
         stack: NameWanted,
     },
+    /// Print a link that signs a browser in as you, once
+    #[command(display_order = 28)]
+    SignIn,
+    /// Make, list and revoke tokens for programs and people
+    #[command(display_order = 29, subcommand)]
+    Tokens(TokenCommand),
     /// Start runs of a stack again; also ends a hold
-    #[command(display_order = 26)]
+    #[command(display_order = 27)]
     Resume {
         /// The stack
         stack: NameWanted,

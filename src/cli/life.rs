@@ -6,10 +6,11 @@ use clap::Args;
 
 const BACKUP_RULES: &str = "\
 What is in it:
-  The database of one moment, and events and raw logs of its runs. Keys are not,
-  unless --with-keys: then the file is as secret as the state directory. Never
-  in it are the configuration, the Git cache, runtimes, and what playbooks keep
-  in `DRIFTLESS_STATE_DIR`. docs/operations.md says what to copy along.";
+  The database of one moment, the key that signs its audit chain, and events
+  and raw logs of its runs. The key of variables is not, unless --with-key: then
+  the file tells their values. Never in it are the configuration, the Git cache,
+  runtimes, and what playbooks keep in `DRIFTLESS_STATE_DIR`.
+  docs/operations.md says what to copy along.";
 
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
@@ -21,9 +22,9 @@ pub struct Backup {
     /// Leave the events and raw logs of runs out
     #[arg(long)]
     pub without_logs: bool,
-    /// Put the key of variables and the one of the audit chain in
+    /// Put the key of variables in: whoever has the file can then read their values
     #[arg(long)]
-    pub with_keys: bool,
+    pub with_key: bool,
 }
 
 /// Arguments of `restore`.

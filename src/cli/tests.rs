@@ -32,7 +32,8 @@ fn commands_are_listed_in_the_order_of_use_and_the_guardian_is_hidden() {
         .filter_map(|it| it.split_whitespace().next())
         .collect();
     let wanted = "demo serve check-config init status stacks runs show logs explain drift hosts merge-requests preview \
-                  audit plan apply approve cancel suspend resume schema completions help";
+                  alerts audit plan apply approve cancel suspend resume sign-in tokens backup restore doctor schema \
+                  completions help";
     assert_eq!(listed, wanted.split_whitespace().collect::<Vec<_>>(), "{text}");
     assert!(parsed("driftless guardian --fd 3").is_ok(), "hidden, but there");
 }

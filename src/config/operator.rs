@@ -18,7 +18,9 @@ use super::operator_keys::OPERATOR;
 use super::operator_rules::Rules;
 use super::report::{Diagnostic, Report};
 use super::retention::Retention;
+use super::sign_in::{self, SignIn};
 use super::signatures::signature_rules;
+use super::tls::TlsConfig;
 use super::value::Value;
 use super::webhook::Webhook;
 use super::windows::{WindowsOverride, windows_of};
@@ -37,8 +39,14 @@ pub struct Config {
     pub sources: BTreeMap<SourceName, SourceConfig>,
     /// Where things are on this machine.
     pub paths: Paths,
-    /// Where HTTP is served.
+    /// Where HTTP is served over TCP.
     pub listen: SocketAddr,
+    /// How it speaks TLS; `None`: it does not.
+    pub tls: Option<TlsConfig>,
+    /// Where browsers reach it, as an origin: `https://fleet.example.org`.
+    pub public_url: Option<String>,
+    /// How people sign in, beside tokens and links.
+    pub sign_in: SignIn,
     /// Members of this group may act through the socket.
     pub admin_group: String,
     /// What runs and fetches may use.
@@ -193,8 +201,12 @@ impl Config {
     /// What a new configuration changes that only a restart can bring about, one sentence each.
     pub fn changes(old: &Self, new: &Self) -> Vec<String> {
         let path = |it: &PathBuf| it.display().to_string();
+        let url = |it: &Option<String>| it.clone().unwrap_or_else(|| "(absent)".to_owned());
+        let said = |it: bool| if it { "(present)" } else { "(absent)" }.to_owned();
         let kept = [
             ("listen", old.listen.to_string(), new.listen.to_string()),
+            ("tls", said(old.tls.is_some()), said(new.tls.is_some())),
+            ("public_url", url(&old.public_url), url(&new.public_url)),
             ("admin_group", old.admin_group.clone(), new.admin_group.clone()),
             ("state_dir", path(&old.paths.state_dir), path(&new.paths.state_dir)),
             ("run_dir", path(&old.paths.run_dir), path(&new.paths.run_dir)),
@@ -233,6 +245,9 @@ fn build(value: &Value, lender: &Lender<'_>) -> Option<Config> {
             python: value.path("python"),
         },
         listen: value.text("listen")?.parse().ok()?,
+        tls: TlsConfig::of(value, lender),
+        public_url: sign_in::origin(value),
+        sign_in: SignIn::of(value, lender),
         admin_group: value.owned("admin_group")?,
         limits: build_limits(limits)?,
         retention: Retention::of(value.get("retention")?)?,

@@ -6,8 +6,10 @@ use super::forge::FORGE;
 use super::limit_keys::{CHECKOUT, FETCH, RETENTION, RETRY, RUN};
 use super::merge_requests::MERGE_REQUESTS;
 use super::shape::{self, Key, Presence, Shape};
+use super::sign_in::{PUBLIC_URL, SIGN_IN};
 use super::signatures::SIGNATURES;
 use super::stack_keys::{AIRBAG, DAILY_HEALS, MAX_TASK_TIME, STACK};
+use super::tls::TLS;
 use super::units::{DAY, MIB, SECOND, TIB};
 use super::webhook::{WEBHOOK, WEBHOOKS};
 use super::windows::{FREEZE, WINDOW};
@@ -42,14 +44,25 @@ pub(super) static OPERATOR: &[Key] = &[
         "listen",
         Shape::Text(&shape::LISTENER),
         "127.0.0.1:9847",
-        "Where metrics and health are served over HTTP.",
+        "Where pages, the API, metrics and health are served over HTTP.",
     ),
     with_default(
         "listen_publicly",
         Shape::Switch,
         "false",
-        "Allow `listen` to be an address that other machines reach. There is no TLS and no login: put a proxy in front.",
+        "Allow `listen` to be an address that other machines reach although there is no `tls`, because of a proxy in front.",
     ),
+    optional(
+        "tls",
+        Shape::Group(TLS),
+        "The TLS that `listen` speaks. Absent: none, which is for this machine alone.",
+    ),
+    optional(
+        "public_url",
+        Shape::Text(&PUBLIC_URL),
+        "Where browsers reach driftless, for example `https://fleet.example.org`. Requests of browsers must come from there; with `https`, cookies are for it alone. A change counts after a restart.",
+    ),
+    optional("sign_in", Shape::Group(SIGN_IN), "How people sign in, beside tokens and links."),
     with_default(
         "admin_group",
         Shape::Text(&shape::GROUP),

@@ -9,6 +9,7 @@ use super::drift::alias_key;
 use super::forge;
 use super::mask::{for_display, one_line};
 use super::report::Diagnostic;
+use super::sign_in;
 use super::signatures::check_signatures;
 use super::units::show_span;
 use super::value::{Content, Pointer, Value};
@@ -17,12 +18,13 @@ use super::windows::check_freezes;
 use super::yaml::Name;
 
 /// Keys whose path is to exist already. Secrets are looked at by themselves.
-const EXISTING: [&str; 10] = [
+const EXISTING: [&str; 11] = [
     "ssh_agent",
     "known_hosts",
     "ssh_config",
     "git_credentials",
     "ca_bundle",
+    "certificate",
     "system_ansible",
     "python",
     "allowed_signers",
@@ -49,6 +51,7 @@ impl Rules<'_> {
             self.source(source);
             webhook::check(self.findings, source, self.checks, self.credentials_dir);
         }
+        sign_in::check(value, self.findings);
         self.users(sources);
         self.aliases(value.named("aliases"));
         if let Some(alerts) = value.get("alerts") {
@@ -61,8 +64,9 @@ impl Rules<'_> {
         let Some(listen) = value.get("listen") else { return };
         let address = listen.as_text().and_then(|it| it.parse::<std::net::SocketAddr>().ok());
         let publicly = value.switch("listen_publicly") == Some(true);
-        if address.is_some_and(|it| !it.ip().is_loopback()) && !publicly {
-            let help = "listen on `127.0.0.1:9847` behind a proxy that has TLS and logins, or add `listen_publicly: true`";
+        if address.is_some_and(|it| !it.ip().is_loopback()) && !publicly && value.get("tls").is_none() {
+            let help = "add `tls:` with a certificate and its key, or listen on `127.0.0.1:9847`; with a proxy that has \
+                TLS in front, add `listen_publicly: true`";
             self.findings.error("this address can be reached by other machines", &listen.place, help);
         }
     }

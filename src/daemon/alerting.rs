@@ -25,6 +25,9 @@ use super::hands::Tools;
 /// How often it is asked whether anything happened.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long after a look the next one is, whatever happens: a look at a large fleet takes some milliseconds of the loop.
+const LOOK_AGAIN: Span = Span::from_secs(2);
+
 /// How often it is looked although nothing happened that the loop knows of.
 const LOOK_ANYWAY: Span = Span::from_secs(30);
 
@@ -36,6 +39,8 @@ pub(super) struct Alerting {
     tools: Arc<Tools>,
     /// The activity of the loop when it was looked last.
     seen: u64,
+    /// When it was looked last.
+    looked_at: Timestamp,
     /// When to look again at the latest.
     look_at: Timestamp,
     /// Messages on their way: one for a receiver at a time.
@@ -57,6 +62,7 @@ impl Alerting {
         Self {
             tools,
             seen: 0,
+            looked_at: Timestamp::MIN,
             look_at: Timestamp::MIN,
             sending: JoinSet::new(),
             busy: BTreeSet::new(),
@@ -88,11 +94,12 @@ impl Alerting {
     async fn turn(&mut self) -> Result<(), StoreError> {
         let activity = self.tools.flags.activity.load(Ordering::Relaxed);
         let at = now();
+        let happened = activity != self.seen && later(self.looked_at, LOOK_AGAIN) <= at;
         // A clock that was set back must not make it wait.
-        let waits_too_long = later(at, LOOK_ANYWAY) < self.look_at;
-        if activity != self.seen || self.look_at <= at || waits_too_long {
+        let waits_too_long = at < self.looked_at;
+        if happened || self.look_at <= at || waits_too_long {
             let wake = self.look(at).await?;
-            self.seen = activity;
+            (self.seen, self.looked_at) = (activity, at);
             self.look_at = wake.into_iter().fold(later(at, LOOK_ANYWAY), Timestamp::min);
         }
         self.send_due().await
@@ -264,4 +271,31 @@ fn clean(sight: &mut Sight, redactor: &Redactor) {
         condition.details.iter_mut().for_each(clean);
     }
     sight.over.values_mut().for_each(|it| clean(&mut it.summary));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AlertKey, AlertSeverity, Condition};
+
+    #[test]
+    fn what_looks_like_a_secret_is_told_to_nobody() {
+        let key: AlertKey = "apply_failed infra/web".parse().expect("an alert");
+        let secret = "hunter2-hunter2-hunter2";
+        let condition = Condition {
+            severity: AlertSeverity::Critical,
+            summary: format!("failed: password={secret}"),
+            details: vec![format!("https://ann:{secret}@git.example/infra.git")],
+            link: "/".to_owned(),
+            instance: String::new(),
+            since: None,
+            after: Span::ZERO,
+            lasting: true,
+            heals: 0,
+        };
+        let mut sight = Sight { conditions: [(key, condition)].into(), ..Sight::default() };
+        clean(&mut sight, &Secrets::with_names(Names::new(&[] as &[&str])).redactor());
+        let shown = format!("{sight:?}");
+        assert!(shown.contains("failed: ") && !shown.contains(secret), "{shown}");
+    }
 }

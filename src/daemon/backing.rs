@@ -29,9 +29,9 @@ pub(super) async fn backup(desk: &Desk, body: BackupBody, by: &Caller) -> Result
             .remedy(remedy));
     }
     let mut draft = AuditDraft::new(AuditAction::BackedUp, "daemon").personal("actor", &by.name);
-    draft.detail = serde_json::json!({ "logs": body.logs, "keys": body.keys });
+    draft.detail = serde_json::json!({ "logs": body.logs, "key": body.key });
     desk.store.audit(clock::now(), vec![draft]).await.map_err(|it| told(&it))?;
-    let wanted = BackupWanted { logs: body.logs, keys: body.keys };
+    let wanted = BackupWanted { logs: body.logs, key: body.key };
     let backup = desk.store.begin_backup(clock::now(), wanted).await.map_err(|it| told(&it))?;
     let (sender, chunks) = mpsc::channel(AHEAD);
     drop(tokio::task::spawn_blocking(move || {

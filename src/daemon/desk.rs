@@ -13,20 +13,26 @@ use crate::api::{
     CancelBody, ErrorBody, ErrorCode, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody,
     PreviewBody, Readiness, RunFilter, RunList, RunView, ServiceMode, Status, StoreState,
 };
+use crate::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
+use crate::api::{NewsChunk, NewsPosition};
 use crate::domain::{
-    Caller, DriftReport, Event, Failure, MergeRequestNumber, ReceiverName, RunId, SourceName, SourceStatus,
-    StackId, StackStatus, Timestamp,
+    Caller, DriftReport, Event, Failure, HostName, MergeRequestNumber, ReceiverName, RunId, Scope,
+    SourceName, SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
 use crate::metrics::{Metrics, Snapshot};
 use crate::store::Store;
-use crate::web::{Backend, Download, WebhookAnswer};
+use crate::web::{Backend, Download, Tls, WebhookAnswer};
 
 use super::alert_desk::AlertDesk;
 use super::auditing::Verdict;
 use super::inbox::{Inbox, Stopping};
+use super::keeping::Keeping;
+use super::leafing::Leaves;
 use super::receiving::Receiving;
-use super::{acting, approving, backing, clock, record, room, trail};
+use super::showing::{self, Showing};
+use super::telling::Board;
+use super::{acting, approving, backing, certifying, clock, record, room, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -56,15 +62,20 @@ const LOOP_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) inbox: Inbox,
+    pub(super) board: Arc<Board>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) keeping: Arc<Keeping>,
     pub(super) store: Store,
     pub(super) git: Arc<Git>,
     pub(super) receiving: Arc<Receiving>,
+    pub(super) showing: Arc<Showing>,
     pub(super) alerts: AlertDesk,
     pub(super) metrics: Arc<Metrics>,
     pub(super) flags: Arc<Flags>,
     pub(super) started_at: Timestamp,
     pub(super) mode: ServiceMode,
     pub(super) url: Option<String>,
+    pub(super) leaves: Arc<Leaves>,
 }
 
 impl From<Stopping> for ErrorBody {
@@ -116,7 +127,7 @@ impl Desk {
         Ok(ActionReply { message, by: by.name.clone(), run: None, after })
     }
 
-    fn notices(&self) -> Vec<String> {
+    pub(super) fn notices(&self) -> Vec<String> {
         let refused = self.flags.refused_config.lock().unwrap_or_else(PoisonError::into_inner);
         let refused =
             refused.iter().map(|it| format!("the new configuration was refused and the old one stays: {it}"));
@@ -124,7 +135,8 @@ impl Desk {
         let faulty = audit.iter().filter_map(|it| it.as_ref().err());
         let faulty =
             faulty.map(|it| format!("the audit chain does not hold; see `driftless audit verify`: {it}"));
-        refused.chain(faulty).collect()
+        let ending = self.tls.as_ref().and_then(|it| certifying::notice(it.ends_at(), clock::now()));
+        refused.chain(faulty).chain(ending).collect()
     }
 
     fn readiness(&self) -> Readiness {
@@ -143,7 +155,7 @@ impl Desk {
     }
 }
 
-fn store_error(error: &crate::store::StoreError) -> ErrorBody {
+pub(super) fn store_error(error: &crate::store::StoreError) -> ErrorBody {
     ErrorBody::new(ErrorCode::Unavailable, error.to_string())
 }
 
@@ -178,7 +190,7 @@ impl Backend for Desk {
     }
 
     async fn stack_ids(&self) -> Result<Vec<StackId>, ErrorBody> {
-        Ok(self.stacks().await?.into_iter().map(|it| it.id).collect())
+        Ok(self.inbox.ask(|core, _| core.stack_ids()).await?)
     }
 
     async fn stacks(&self) -> Result<Vec<StackStatus>, ErrorBody> {
@@ -205,6 +217,10 @@ impl Backend for Desk {
         record::events(&self.store, run, from, wait).await.map_err(|it| store_error(&it))?.ok_or_else(|| {
             ErrorBody::not_found(format!("there is no run {run}")).remedy("`driftless runs` lists them")
         })
+    }
+
+    async fn news(&self, after: Option<NewsPosition>, wait: Duration) -> Result<NewsChunk, ErrorBody> {
+        self.board.read(after, wait).await.ok_or_else(|| Stopping.into())
     }
 
     async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -280,8 +296,8 @@ impl Backend for Desk {
         self.receiving.unread(source);
     }
 
-    async fn audit(&self, query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        trail::list(&self.store, query).await.map_err(|it| store_error(&it))
+    async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        trail::list(&self.store, query, scope).await.map_err(|it| store_error(&it))
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -327,6 +343,26 @@ impl Backend for Desk {
             tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");
             String::new()
         })
+    }
+
+    async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
+        showing::fleet(self).await
+    }
+
+    async fn stack_view(&self, stack: StackId, before: Before) -> Result<StackView, ErrorBody> {
+        showing::stack(self, stack, before).await
+    }
+
+    async fn host_view(&self, host: HostName) -> Result<HostView, ErrorBody> {
+        showing::host(self, host).await
+    }
+
+    async fn source_views(&self) -> Result<Vec<SourceView>, ErrorBody> {
+        showing::sources(self).await
+    }
+
+    async fn system_view(&self) -> Result<SystemView, ErrorBody> {
+        showing::system(self).await
     }
 
     async fn health(&self) -> Result<(), String> {

@@ -22,6 +22,7 @@ use super::confined::confined;
 use super::hands::Tools;
 use super::live::stop_asked;
 use super::places::RunUser;
+use super::room;
 use super::running::setup;
 use super::signatures;
 
@@ -84,7 +85,7 @@ async fn ready(tools: &Arc<Tools>, spec: &RunSpec) -> Result<Prepared, Failure> 
 pub(super) async fn lay_out(tools: &Tools, spec: &RunSpec, name: &str) -> Result<LaidOut, Failure> {
     let config = tools.config();
     let source = configured(&config, spec)?;
-    if !tools.store.free_space_ok() {
+    if room::is_short(&config) {
         return Err(Failure::soon("there is too little free space in the state directory for another run")
             .remedy("free space, or shorten `retention`"));
     }

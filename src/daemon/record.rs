@@ -16,21 +16,27 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Runs, newest first.
 pub(super) async fn list(store: &Store, asked: api::RunFilter) -> Result<RunList, StoreError> {
     let count = usize::try_from(asked.count).unwrap_or(usize::MAX);
+    let newer = asked.choice.after.is_some();
     let filter = RunFilter {
         stack: asked.stack,
+        scope: asked.scope,
         limit: asked.count.saturating_add(1),
         before: asked.before,
+        choice: asked.choice,
         hosts: true,
     };
     let mut runs = store.runs(filter).await?;
     let more = count < runs.len();
+    if newer && more {
+        runs.remove(0);
+    }
     runs.truncate(count);
     Ok(RunList { runs: runs.iter().map(RunSummary::from).collect(), more })
 }
 
 /// The number of the newest run.
 pub(super) async fn newest(store: &Store) -> Result<Option<RunId>, StoreError> {
-    let filter = RunFilter { stack: None, limit: 1, before: None, hosts: false };
+    let filter = RunFilter { limit: 1, hosts: false, ..RunFilter::default() };
     Ok(store.runs(filter).await?.first().map(|it| it.spec.run))
 }
 

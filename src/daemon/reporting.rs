@@ -42,8 +42,13 @@ async fn attempt(
     let named = move |it: &MergeRequestStatus| it.source == asked && it.facts.seen.number == number;
     let status = tools.inbox.ask(move |core, _| core.merge_requests().into_iter().find(named)).await;
     let status = status.ok().flatten();
-    let surroundings =
-        Surroundings { source: &source, policy: &configured.policy, standing: status.as_ref(), link: None };
+    let link = page_of(config.public_url.as_deref(), &source, number);
+    let surroundings = Surroundings {
+        source: &source,
+        policy: &configured.policy,
+        standing: status.as_ref(),
+        link: link.clone(),
+    };
     let input = comment_input::input(&tools.store, &surroundings, &facts).await;
     let kind = client.kind();
     let (limit, head) = (kind.comment_limit(), facts.seen.head.clone());
@@ -53,9 +58,14 @@ async fn attempt(
         state: made.status.state,
         context: format!("driftless/{source}"),
         description: made.status.description.clone(),
-        target_url: None,
+        target_url: link,
     };
     client.write_comment(number, &comment::marker(&source), &made.body).await?;
     client.set_status(&head, &said).await?;
     Ok(())
+}
+
+/// Our page of a merge request, if browsers reach us.
+fn page_of(public_url: Option<&str>, source: &SourceName, number: MergeRequestNumber) -> Option<String> {
+    Some(format!("{}/sources/{source}/merge-requests/{number}", public_url?))
 }

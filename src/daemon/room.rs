@@ -55,6 +55,15 @@ pub(super) fn shortage(flags: &Flags) -> Option<String> {
     flags.room.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Whether there is so little room that a run would fill it, although the core was not told yet. Not knowing counts as
+/// room: writing will tell.
+pub(super) fn is_short(config: &Config) -> bool {
+    let half = config.limits.free_disk / 2;
+    [&config.paths.state_dir, &config.paths.cache_dir]
+        .into_iter()
+        .any(|dir| Space::of(dir, half).is_ok_and(|it| !it.is_enough()))
+}
+
 fn lack(config: &Config, was: bool) -> Option<String> {
     let paths = &config.paths;
     [("state_dir", &paths.state_dir), ("cache_dir", &paths.cache_dir)].into_iter().find_map(|(key, dir)| {

@@ -3,18 +3,22 @@
 use std::sync::PoisonError;
 
 use crate::api::{AuditList, AuditQuery, UnreadableRecord};
+use crate::domain::Scope;
 use crate::metrics::AuditFacts;
 use crate::store::{AuditFilter, Store, StoreError};
 
 use super::desk::Flags;
 
 /// Records, the older ones first.
-pub(super) async fn list(store: &Store, query: AuditQuery) -> Result<AuditList, StoreError> {
+pub(super) async fn list(store: &Store, query: AuditQuery, scope: Scope) -> Result<AuditList, StoreError> {
     let filter = AuditFilter {
         object: query.object,
+        scope: Some(scope),
         run: query.run,
         since: query.since,
         from: query.from.unwrap_or_default(),
+        actor: query.actor,
+        before: query.before,
         count: query.count.unwrap_or(AuditQuery::MOST),
         newest: query.newest,
     };

@@ -1,13 +1,15 @@
 //! The loop. Four verbs and nothing else: listen, decide, remember, act.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
+use crate::api::News;
 use crate::config::Report;
-use crate::domain::{Decision, Event, Memory, RunId, Timestamp};
+use crate::domain::{Decision, Event, Memory, RunId, RunSpec, Timestamp};
 use crate::reconciler::Reconciler;
 use crate::signals::ServiceManager;
 use crate::store::{Recovered, Store, StoreError};
@@ -16,6 +18,7 @@ use super::clock::now;
 use super::hands::Hands;
 use super::inbox::{Message, Recorded};
 use super::reload::Reloading;
+use super::telling::{Board, news};
 
 /// How often the daemon tries to write again while its journal cannot be written.
 const REBUILD_EVERY: Duration = Duration::from_secs(2);
@@ -30,6 +33,7 @@ pub(super) struct Loop {
     pub(super) store: Store,
     pub(super) hands: Hands,
     pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) board: Arc<Board>,
     pub(super) service: ServiceManager,
     pub(super) reloading: Reloading,
     /// While the journal cannot be written: what must not be lost until it can.
@@ -66,6 +70,7 @@ impl Loop {
                 () = tick(&mut watchdog) => self.service.alive(),
             }
             if self.is_done() {
+                self.board.close();
                 return;
             }
         }
@@ -120,9 +125,10 @@ impl Loop {
         self.stopping |= event == Event::ShutdownRequested;
         let is_news = event != Event::Tick;
         let at = now();
+        let ended = ended(&self.core, &event);
         let decisions = self.core.step(at, event.clone());
         let recorded = match &mut self.unrecorded {
-            None => self.remember(at, &event, &decisions).await,
+            None => self.remember(at, &event, ended.as_ref(), &decisions).await,
             Some(unrecorded) => {
                 unrecorded.keep(event);
                 Err("the journal cannot be written; see the daemon's log".to_owned())
@@ -143,10 +149,19 @@ impl Loop {
         }
     }
 
-    async fn remember(&mut self, at: Timestamp, event: &Event, decisions: &[Decision]) -> Recorded {
+    async fn remember(
+        &mut self,
+        at: Timestamp,
+        event: &Event,
+        ended: Option<&RunSpec>,
+        decisions: &[Decision],
+    ) -> Recorded {
         let facts = self.core.take_facts();
         match self.store.journal(at, event, decisions, &facts).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.board.write(news(event, ended, decisions, &facts));
+                Ok(())
+            }
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -156,6 +171,7 @@ impl Loop {
                 unrecorded.keep(event.clone());
                 self.unrecorded = Some(unrecorded);
                 self.hands.journal_writable(false);
+                self.board.write(vec![News::DaemonChanged]);
                 if error.is_full() {
                     self.hands.make_room();
                 }
@@ -198,6 +214,7 @@ impl Loop {
         self.hands.journal_writable(true);
         self.restored = recovered.restored;
         self.begin().await;
+        self.board.write(vec![News::Resync]);
         for event in unrecorded.finished.into_iter().chain(unrecorded.asked.into_values()) {
             self.take(event, None).await;
         }
@@ -236,6 +253,12 @@ impl Unrecorded {
             _ => {}
         }
     }
+}
+
+/// The run that ends with an event, which the core does not know afterwards.
+fn ended(core: &Reconciler, event: &Event) -> Option<RunSpec> {
+    let Event::RunFinished { run, .. } = event else { return None };
+    core.live_runs().into_iter().find(|it| it.run == *run).cloned()
 }
 
 /// The first thing that is wrong, and how much more there is; all of it is in the log.

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{NameError, SourceName, StackId};
 
 /// What somebody may do. Each role may do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Looks.
@@ -51,7 +53,8 @@ impl FromStr for Role {
 }
 
 /// One thing that somebody may see and act on: `infra` is all of a source, `infra/web` one stack.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
+#[schemars(with = "String", extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,62}(/[a-z0-9][a-z0-9_-]{0,62})?$"))]
 pub enum Grant {
     /// A source with all its stacks and merge requests.
     Source(SourceName),
@@ -88,7 +91,7 @@ impl<'de> Deserialize<'de> for Grant {
 }
 
 /// What a role holds for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everything.

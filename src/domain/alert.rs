@@ -23,7 +23,7 @@ pub use template::Template;
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal),* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum $name {
             $($(#[$about])* $variant),*
@@ -93,7 +93,8 @@ words!(
 );
 
 /// What an alert is of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
+#[schemars(with = "String")]
 pub enum AlertSubject {
     /// The daemon itself.
     Daemon,
@@ -142,7 +143,8 @@ impl FromStr for AlertSubject {
 }
 
 /// One alert: there is at most one of a kind and a subject at a time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
+#[schemars(with = "String")]
 pub struct AlertKey {
     /// What about.
     pub kind: AlertKind,
@@ -187,7 +189,7 @@ macro_rules! as_text {
 as_text!(AlertSubject AlertKey);
 
 /// Something that people want to know of, as the facts have it now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Condition {
     /// How much it matters.
     pub severity: AlertSeverity,
@@ -203,9 +205,11 @@ pub struct Condition {
     pub instance: String,
     /// Since when, where the facts tell; else since it was first seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub since: Option<Timestamp>,
     /// How long it must last before anybody is told.
     #[serde(default, skip_serializing_if = "Span::is_zero")]
+    #[schemars(with = "crate::domain::schema::Length")]
     pub after: Span,
     /// Whether its end is told, too. What does not last is news.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
@@ -225,18 +229,21 @@ fn is_zero(count: &u64) -> bool {
 }
 
 /// What is kept of one alert while it lasts: what was told of it, and to whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AlertFacts {
     /// As it was last seen.
     #[serde(flatten)]
     pub condition: Condition,
     /// When this one began.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub began: Timestamp,
     /// When it had lasted long enough to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub raised_at: Option<Timestamp>,
     /// Since when it is not there any more: it is over once that has lasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub gone_since: Option<Timestamp>,
     /// Who was told that it is there, so who is to be told when it is over.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -34,7 +34,9 @@ const RECORD: &str = "driftless/audit/record/v1";
 const PERSONAL: &str = "driftless/audit/personal/v1";
 
 /// A SHA-256 hash, written as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct AuditHash(pub [u8; 32]);
 
@@ -107,7 +109,7 @@ impl Fields {
 }
 
 /// A text about a person. The chain is over its salted hash alone, so that the text can be erased.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Personal {
     /// The text; `None` once it was erased.
@@ -224,6 +226,16 @@ actions! {
     AlertTested "alert_tested",
     /// Personal text was erased from these records.
     PersonalErased "personal_erased",
+    /// A person made a token for the API.
+    TokenCreated "token_created",
+    /// A person revoked a token.
+    TokenRevoked "token_revoked",
+    /// A person made a link that signs a browser in as them.
+    SignInLinkMade "sign_in_link_made",
+    /// A person signed in.
+    SignedIn "signed_in",
+    /// A person signed out.
+    SignedOut "signed_out",
 }
 
 /// What is to become a record.
@@ -260,12 +272,13 @@ impl AuditDraft {
 }
 
 /// One record of the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuditRecord {
     /// Its number: from 1, without gaps.
     pub seq: u64,
     /// When it was recorded.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
     /// What was done; an [`AuditAction`], or one of a newer driftless.
     pub action: String,
@@ -288,7 +301,7 @@ pub struct AuditRecord {
 }
 
 /// How far a chain goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditHead {
     /// How many records it has.
     pub size: u64,

@@ -10,7 +10,9 @@ use super::{Coverage, HostName, LockKey, Revision, RunId, TaskIdentity, Timestam
 
 /// What a task is known by from run to run: a digest of its identity without the line, which moves with each edit
 /// above it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct TaskKey(String);
 
@@ -49,7 +51,9 @@ impl TaskIdentity {
 }
 
 /// Whose doing a change is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeClass {
     /// Git moved: the host does not have the revision yet.
@@ -89,7 +93,9 @@ impl fmt::Display for ChangeClass {
 }
 
 /// One difference as a run told it: a task, or one item of its loop, on one host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Change {
     /// The task, by its place in [`Findings::tasks`].
     pub task: u32,
@@ -104,7 +110,7 @@ pub struct Change {
 }
 
 /// How often a task ended how in a run, over its hosts and items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct TaskCounts {
     /// Ended well, changed ones included; in a check run those that would change, too.
@@ -124,7 +130,9 @@ pub struct TaskCounts {
 }
 
 /// A handler that was notified on a host and did not run: a debt, because the next run will not notify it again.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct PendingHandler {
     /// The notification, as the task gave it.
     pub handler: String,
@@ -140,11 +148,14 @@ pub struct PendingHandler {
     /// The run in which that was.
     pub run: RunId,
     /// Since when.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub since: Timestamp,
 }
 
 /// A construct for which an apply of a part of the hosts could give another result than one of all of them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct NarrowingRefusal {
     /// What: `hostvars`, `run_once`, …
     pub construct: String,
@@ -164,7 +175,7 @@ impl fmt::Display for NarrowingRefusal {
 }
 
 /// What a run found out, beside how it ended: what the core learns drift, debts and doubts from.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Findings {
     /// How many verdicts of each kind; of a check run.
@@ -203,7 +214,7 @@ impl Findings {
 }
 
 /// What is kept of one difference on one host. Facts: whether it is shown and healed is derived.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostChange {
     /// The task.
     pub task: TaskKey,
@@ -220,14 +231,16 @@ pub struct HostChange {
     /// The check run that saw it last.
     pub run: RunId,
     /// When it was first seen, each time that it was clean before; newest last.
+    #[schemars(with = "Vec<crate::domain::schema::Time>")]
     pub onsets: Vec<Timestamp>,
     /// When a heal was tried for it, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<crate::domain::schema::Time>")]
     pub heals: Vec<Timestamp>,
 }
 
 /// What is kept of one task of a stack: only of those that something is to be said about.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskFacts {
     /// What it is, where it stood when it was last seen.
     pub identity: TaskIdentity,
@@ -236,12 +249,14 @@ pub struct TaskFacts {
     pub still_reported: u32,
     /// Since when it reports changes that nobody made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub flapping_since: Option<Timestamp>,
     /// How often check and apply disagreed on it in a row.
     #[serde(default)]
     pub disagreements: u32,
     /// Since when its check is not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub unreliable_since: Option<Timestamp>,
     /// Whether it differs on a host, so that its identity is needed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -265,13 +280,14 @@ impl TaskFacts {
 }
 
 /// The last check of a whole stack that got to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LastCheck {
     /// The run.
     pub run: RunId,
     /// What was checked.
     pub revision: Revision,
     /// When it ended.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
     /// How much it could see.
     pub coverage: Coverage,
@@ -283,13 +299,14 @@ pub struct LastCheck {
 }
 
 /// Hosts that stay locked after an apply that did not end by itself: a pipelined task outlives its connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Quarantine {
     /// The run.
     pub run: RunId,
     /// The hosts, with what is locked.
     pub hosts: BTreeMap<HostName, LockKey>,
     /// Until when, if nobody finds out before that nothing is left.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub until: Timestamp,
 }
 

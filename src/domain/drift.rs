@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What a check last saw differ on one host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Drift {
     /// The task that would change it.
     pub task: TaskIdentity,
@@ -23,14 +23,16 @@ pub struct Drift {
     /// The check that saw it.
     pub run: RunId,
     /// When it was first seen, each time that it was clean before; newest last.
+    #[schemars(with = "Vec<crate::domain::schema::Time>")]
     pub onsets: Vec<Timestamp>,
     /// When it was corrected, or tried to be; newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<crate::domain::schema::Time>")]
     pub heals: Vec<Timestamp>,
 }
 
 /// One host of a stack: what it has, what it is owed, how it differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostStatus {
     /// The host.
     pub host: HostName,
@@ -39,12 +41,16 @@ pub struct HostStatus {
     /// The last revision that was applied on it from beginning to end.
     pub applied: Option<CommitHash>,
     /// When that was.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub applied_at: Option<Timestamp>,
     /// When a check last got to its end on it.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub checked_at: Option<Timestamp>,
     /// When it last answered.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub last_seen: Option<Timestamp>,
     /// Since when it is owed a revision.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub owed_since: Option<Timestamp>,
     /// Whether a task failed on it in the last apply that included it.
     pub failed: bool,
@@ -60,7 +66,7 @@ pub struct HostStatus {
 }
 
 /// What is told of the drift of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DriftReport {
     /// The stack.
     pub stack: StackId,
@@ -69,6 +75,7 @@ pub struct DriftReport {
     /// The last check of the whole stack that got to its end.
     pub check: Option<LastCheck>,
     /// When the next is due.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub next_check: Option<Timestamp>,
     /// Why what differs is not corrected now, or what happens to it; `None` if nothing differs.
     pub correction: Option<String>,

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::Span;
 
 /// What must happen before the same thing may be tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
     /// A passing fault: try again with the usual backoff.
     Soon,
     /// The other side said when: try again not before this long.
-    After(Span),
+    After(#[schemars(with = "super::schema::Length")] Span),
     /// Trying again cannot help until somebody changes the repository, the configuration or the machine.
     UntilChanged,
 }
@@ -22,7 +22,7 @@ pub enum Retry {
 ///
 /// Adapters turn their own errors into this at their border. `message` says what failed; `remedy` what to do
 /// about it. Neither ever holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Failure {
     /// What must happen before another try.
     pub retry: Retry,

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{HostName, StackName};
 
 /// How a file differs between two trees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FileChange {
     /// Only the new tree has it.
@@ -19,7 +21,7 @@ pub enum FileChange {
 }
 
 /// What a change touches.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Impact {
     /// The changed files by path, in the order of the paths.
     pub files: Vec<(String, FileChange)>,
@@ -38,7 +40,7 @@ pub struct Impact {
 }
 
 /// What a change touches of one stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StackImpact {
     /// The stack.
     pub stack: StackName,
@@ -53,7 +55,7 @@ pub struct StackImpact {
 }
 
 /// A play that a change touches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PlayImpact {
     /// Its name, or its host pattern where it has none.
     pub name: String,
@@ -68,7 +70,7 @@ pub struct PlayImpact {
 }
 
 /// The hosts that a change touches, by the inventory of the target branch and that of the change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "hosts", rename_all = "snake_case")]
 pub enum HostsImpact {
     /// These, and no others.
@@ -84,7 +86,7 @@ pub enum HostsImpact {
 }
 
 /// Something that a task of the old tree made and no task of the new one mentions: it stays on the hosts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LeftBehind {
     /// What it is: `file /etc/foo.conf`, `service bar`, `package nginx`.
     pub what: String,

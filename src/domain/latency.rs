@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{CommitHash, Span, Timestamp};
 
 /// How often something took how long. Counts only grow.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Latency {
     count: u64,
@@ -49,7 +49,7 @@ impl Latency {
 }
 
 /// What is kept of how fast a stack follows Git.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Latencies {
     /// From when a new revision was seen until a run of it was allowed to touch hosts.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::HostName;
 
 /// A machine, whatever inventories call it. Two stacks with the same key are about the same machine.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct LockKey(String);
 
@@ -46,7 +48,7 @@ impl fmt::Display for LockKey {
 }
 
 /// A play as a run is about to begin it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AskedPlay {
     /// Its host pattern, as written.
     pub pattern: String,
@@ -58,7 +60,7 @@ pub struct AskedPlay {
 }
 
 /// What a run asks before it touches hosts: at its start with the hosts of all plays, then at each play.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Question {
     /// Its number within the run, from 1.
     pub number: u32,
@@ -74,7 +76,7 @@ pub struct Question {
 }
 
 /// Why a run was not allowed to begin, or to begin a play.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum RefusalCause {
     /// Another run works on a host. It is due again as soon as that one has ended.
@@ -115,7 +117,7 @@ impl fmt::Display for RefusalCause {
 }
 
 /// What the operator wants held until a person looked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct AirbagPolicy {
     /// Hold an apply that has fewer hosts than the last one by more than so many percent. 100 turns it off.
@@ -133,7 +135,7 @@ impl Default for AirbagPolicy {
 }
 
 /// An apply that waits for a person, because its hosts or its changes are not what they were.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AirbagHold {
     /// What was to be applied.
     pub revision: super::Revision,
@@ -144,6 +146,7 @@ pub struct AirbagHold {
     /// The run that was refused.
     pub run: super::RunId,
     /// Since when.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub since: super::Timestamp,
     /// Who approved it; then it is tried again, and passes if it asks for the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,20 @@ use serde::{Deserialize, Serialize};
 use super::{CommitHash, NameError, Reference, Timestamp};
 
 /// The number of a merge request within its project, as people say it: `!12`, or `#12` where the forge writes it so.
-#[derive(Default, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Default,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct MergeRequestNumber(pub u64);
 
@@ -33,7 +46,9 @@ impl FromStr for MergeRequestNumber {
 }
 
 /// What a forge is, as far as talking to it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ForgeKind {
     /// github.com and GitHub Enterprise Server.
@@ -120,7 +135,7 @@ impl FromStr for ForgeKind {
 }
 
 /// What a forge shows beside a commit, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CommitState {
     /// It is being looked at.
@@ -134,7 +149,7 @@ pub enum CommitState {
 }
 
 /// A verdict of ours beside a commit. One for each context: a later one takes the place of an earlier one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommitStatus {
     /// In one word.
     pub state: CommitState,
@@ -147,7 +162,7 @@ pub struct CommitStatus {
 }
 
 /// Where a merge request is in its life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum MergeRequestState {
     /// It may still change.
@@ -165,7 +180,7 @@ pub enum MergeRequestState {
 }
 
 /// Somebody with an account on the forge approves of a merge request.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Approval {
     /// The name of the account.
     pub by: String,
@@ -187,7 +202,7 @@ impl MergeRequest {
 }
 
 /// A merge request, as its forge tells it. All texts come from outside: they are data, never words of ours.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MergeRequest {
     /// Its number.
     pub number: MergeRequestNumber,
@@ -211,5 +226,6 @@ pub struct MergeRequest {
     /// Its page on the forge.
     pub url: String,
     /// When anything of it changed last, by the clock of the forge.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub updated_at: Timestamp,
 }

@@ -30,8 +30,9 @@ fn configured(given: &str) -> Result<String, NameError> {
 macro_rules! configured_name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,62}$"))]
         pub struct $name(String);
 
         impl $name {
@@ -81,10 +82,17 @@ configured_name!(
     /// The operator's name of somebody or something that is told of alerts.
     ReceiverName
 );
+configured_name!(
+    /// What a token is called: by whom or what it is used.
+    TokenName
+);
 
 /// A stack as the whole daemon knows it: written `source/stack`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,62}/[a-z0-9][a-z0-9_-]{0,62}$"))]
 pub struct StackId {
     /// The source that declares it.
     pub source: SourceName,
@@ -122,7 +130,9 @@ impl From<StackId> for String {
 }
 
 /// A host as the inventory names it. Ansible accepts almost any text here, so this is any text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct HostName(String);
 
@@ -145,7 +155,20 @@ impl fmt::Display for HostName {
 }
 
 /// Monotonic and short, so that people can say "run 1287".
-#[derive(Default, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Default,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct RunId(pub u64);
 

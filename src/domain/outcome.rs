@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{HostEnd, Mode, Tally};
 
 /// How a run ended, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every host is as the playbook wants it; nothing had to change.
@@ -84,7 +86,7 @@ impl fmt::Display for Outcome {
 }
 
 /// Why a run ended as it did, where the outcome alone does not say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// Every play was without hosts.
@@ -250,7 +252,7 @@ impl fmt::Display for Reason {
 }
 
 /// How the process of a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
     /// With this status.
@@ -272,7 +274,7 @@ impl fmt::Display for Exit {
 }
 
 /// How a run ended, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Ending {
     /// In one word.
     pub outcome: Outcome,

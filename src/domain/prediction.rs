@@ -12,7 +12,9 @@ use sha2::{Digest as _, Sha256};
 use super::{CommitHash, Findings, HostName, TaskIdentity, TaskKey};
 
 /// One change, wherever its task stands now.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct PredictedChange {
     /// The host.
     pub host: HostName,
@@ -27,7 +29,7 @@ pub struct PredictedChange {
 }
 
 /// What a check run of a whole stack predicts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Prediction {
     /// The changes, in order, each once.
     pub changes: BTreeSet<PredictedChange>,
@@ -43,7 +45,7 @@ pub struct Prediction {
 }
 
 /// How an apply compares with what was predicted.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PredictionReport {
     /// Changes that happened as predicted.
     pub as_predicted: u64,

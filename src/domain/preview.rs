@@ -10,7 +10,20 @@ use super::{
 };
 
 /// How far a preview may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PreviewLevel {
     /// Both trees are read; nothing of the change is executed.
@@ -34,9 +47,10 @@ impl PreviewLevel {
 }
 
 /// What the operator says of the merge requests of a source, as far as the core decides by it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MergeRequestPolicy {
     /// How long after an answer of the forge it is asked again, before jitter.
+    #[schemars(with = "crate::domain::schema::Length")]
     pub poll_every: Span,
     /// How far previews go at most.
     pub level: PreviewLevel,
@@ -49,7 +63,7 @@ pub struct MergeRequestPolicy {
 }
 
 /// What came of merging a merge request with its target, in memory of the control node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "merge", rename_all = "snake_case")]
 pub enum Merge {
     /// The tree that merging would make, as a commit of our own that nobody else has.
@@ -65,7 +79,7 @@ pub enum Merge {
 }
 
 /// What a sandbox told of one stack.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SandboxedStack {
     /// The version of ansible-core.
     pub version: String,
@@ -82,7 +96,7 @@ pub struct SandboxedStack {
 }
 
 /// What a preview without keys found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Previewed {
     /// The merge.
     #[serde(flatten)]
@@ -99,7 +113,7 @@ pub struct Previewed {
 }
 
 /// The preview of one head against one target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PreviewFacts {
     /// The head of the merge request.
     pub head: CommitHash,
@@ -108,13 +122,14 @@ pub struct PreviewFacts {
     /// How far it went.
     pub level: PreviewLevel,
     /// When it was made.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
     /// What it found, or why it could not be made.
     pub made: Result<Previewed, Failure>,
 }
 
 /// Check mode with the real keys of the result of a merge, stack by stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LivePreview {
     /// The head that was trusted.
     pub head: CommitHash,
@@ -128,13 +143,14 @@ pub struct LivePreview {
     #[serde(default)]
     pub asked: bool,
     /// Since when.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub since: Timestamp,
     /// The stacks that are checked; `None` until the check has ended.
     pub stacks: BTreeMap<StackName, Option<LiveStack>>,
 }
 
 /// How a live check of one stack ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LiveStack {
     /// The run.
     pub run: RunId,
@@ -152,7 +168,7 @@ pub struct LiveStack {
 }
 
 /// What became of a merged change on the hosts of one stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AppliedStack {
     /// The apply.
     pub run: RunId,
@@ -166,7 +182,7 @@ pub struct AppliedStack {
 }
 
 /// A person asks for a live preview of one head.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PreviewRequest {
     /// Who.
     pub by: String,
@@ -175,16 +191,17 @@ pub struct PreviewRequest {
 }
 
 /// Where a merge request was merged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Landed {
     /// The commit that brought it.
     pub commit: CommitHash,
     /// When it was admitted.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
 }
 
 /// What is kept of a merge request that is followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MergeRequestFacts {
     /// As the forge told it last.
     pub seen: MergeRequest,
@@ -228,7 +245,7 @@ impl MergeRequestFacts {
 }
 
 /// What is shown of a merge request. Always derived from facts, never stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MergeRequestStatus {
     /// Its source.
     pub source: SourceName,

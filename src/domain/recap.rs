@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{HostName, ResultStatus, RunEvent, RunEventKind, TaskNumber, TaskResult, Verdict};
 
 /// Counts of one host, as Ansible's PLAY RECAP has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostStats {
     /// Tasks that succeeded, changed ones included.
     #[serde(default)]
@@ -39,7 +39,9 @@ pub struct HostStats {
 pub type Recap = BTreeMap<HostName, HostStats>;
 
 /// How a run ended for one host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum HostEnd {
     /// It got to the end of each of its plays.

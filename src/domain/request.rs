@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Mode, Revision};
 
 /// A person's request for a run of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Request {
     /// Check or apply.
     pub mode: Mode,

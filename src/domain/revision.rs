@@ -24,7 +24,9 @@ pub enum RevisionError {
 /// The branch that a source follows, for example `main`, or the tag, for example `refs/tags/production`.
 ///
 /// Stricter than `git check-ref-format`, which accepts `$(touch x)`, `-x` and `{{x}}` (measured).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Reference(String);
 
@@ -67,8 +69,11 @@ impl FromStr for Reference {
 }
 
 /// The full hash of a commit, 40 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9a-fA-F]{40}$"))]
 pub struct CommitHash(String);
 
 impl CommitHash {
@@ -95,7 +100,9 @@ impl FromStr for CommitHash {
 }
 
 /// A commit together with the reference it was seen on: `main@sha1:…` is its one written form.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Revision {
     /// Where it was seen.

@@ -11,7 +11,9 @@ use super::{
 };
 
 /// What Ansible calls check mode and normal mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Looks, changes nothing.
@@ -31,7 +33,9 @@ impl Mode {
 }
 
 /// Why a run was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// A revision that was not attempted yet.
@@ -96,7 +100,9 @@ macro_rules! display_as_str {
 display_as_str!(Mode, Trigger);
 
 /// Which Ansible runs a stack.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RuntimeSpec {
     /// The one that the operator installed on the control node.
@@ -114,7 +120,7 @@ pub enum RuntimeSpec {
 }
 
 /// Which part of its stack a run covers. Only a full run tells what the stack's hosts are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
     /// All of it, as declared.
@@ -128,7 +134,7 @@ pub enum Selection {
 
 /// All that one run needs. The executor has nothing left to choose, so this can be shown, recorded and compared
 /// before it is executed. It holds no secret: credentials are the operator's, found by source and stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunSpec {
     /// Its number.
     pub run: RunId,
@@ -180,23 +186,27 @@ pub struct RunSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub debts: Vec<(HostName, PendingHandler)>,
     /// When it is ended as timed out.
+    #[schemars(with = "crate::domain::schema::Length")]
     pub timeout: Span,
     /// The Ansible that runs it.
     pub runtime: RuntimeSpec,
 }
 
 /// What is recorded of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Run {
     /// What it was to do.
     pub spec: RunSpec,
     /// When the decision to start it was recorded.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub decided_at: Timestamp,
     /// When `ansible-playbook` was started; `None` if it never was.
     #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub started_at: Option<Timestamp>,
     /// When nothing of it was left.
     #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub ended_at: Option<Timestamp>,
     /// How it ended; `None` while it is live.
     #[serde(default)]

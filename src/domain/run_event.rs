@@ -14,7 +14,9 @@ pub type TaskNumber = u32;
 ///
 /// The uuid that Ansible gives a task is new in each run, and the line moves with each edit above it (measured,
 /// `ansible-facts` F9), so neither is the identity alone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct TaskIdentity {
     /// The file, relative to the checkout.
     pub path: String,
@@ -34,7 +36,7 @@ pub struct TaskIdentity {
 }
 
 /// Which item of a loop. Items can hold secrets, so only their position and a keyed digest are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ItemId {
     /// Position in the loop, from 0.
     pub index: u32,
@@ -44,7 +46,7 @@ pub struct ItemId {
 }
 
 /// How a task ended on a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultStatus {
     /// It succeeded; `changed` says whether it changed something.
@@ -62,7 +64,7 @@ pub enum ResultStatus {
 }
 
 /// One task on one host, or one item of its loop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TaskResult {
     /// The host.
     pub host: HostName,
@@ -117,7 +119,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// What a result said. Everything in it went through redaction before it was written anywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Detail {
     /// The message of the module.
@@ -141,7 +143,7 @@ pub struct Detail {
 }
 
 /// One difference between what is and what is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Diff {
     /// What it is about: a path on the host, in most cases.
@@ -162,7 +164,7 @@ pub struct Diff {
 }
 
 /// How a host is reached, as far as the inventory says.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct HostAddress {
     /// Its name in the inventory.
@@ -182,10 +184,11 @@ pub struct HostAddress {
 }
 
 /// One thing that Ansible told, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunEvent {
     /// When, by the clock of the control node; milliseconds since 1970 in its written form.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
     /// What.
     #[serde(flatten)]
@@ -193,7 +196,7 @@ pub struct RunEvent {
 }
 
 /// What Ansible told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RunEventKind {
     /// The callback is loaded: the first event of every run.

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::{Span, Timestamp, later};
 
 /// When check mode looks for drift.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckSchedule {
     /// Never unasked.
     Never,
     /// So long after the last one, jittered.
-    Every(Span),
+    Every(#[schemars(with = "super::schema::Length")] Span),
     /// At the times of a cron line, in UTC.
     Cron(Box<CronLine>),
 }
@@ -39,7 +39,7 @@ impl fmt::Display for CheckSchedule {
 }
 
 /// A cron line that was understood: five fields, as `crontab` has them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct CronLine {
     text: String,

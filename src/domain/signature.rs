@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{CommitHash, Timestamp};
 
 /// What of a source has to be signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SignaturePolicy {
     /// Nothing.
@@ -36,7 +36,7 @@ pub struct SignatureRules {
 
 /// A tip that was seen. Keys that expire are judged by the time at which a commit was *seen*, since its date is
 /// whatever its author wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Sighting {
     /// The commit that the reference named.
     pub commit: CommitHash,
@@ -47,5 +47,6 @@ pub struct Sighting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<CommitHash>,
     /// When it was seen for the first time.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
 }

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What happens when a followed branch moves to something that does not descend from `admitted`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RewindPolicy {
     /// It waits for a person (`driftless approve`).
@@ -19,13 +19,14 @@ pub enum RewindPolicy {
 }
 
 /// What the operator says of a source, as far as the core decides by it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SourcePolicy {
     /// The operator's name for it.
     pub name: SourceName,
     /// The followed branch or tag.
     pub reference: Reference,
     /// How long after a fetch the next one is due, before jitter.
+    #[schemars(with = "crate::domain::schema::Length")]
     pub poll_every: Span,
     /// What to do with rewritten history.
     pub rewinds: RewindPolicy,
@@ -52,7 +53,7 @@ impl SourcePolicy {
 }
 
 /// What a commit needs before it is admitted, beside descending from what was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct AdmissionPolicy {
     /// Each commit since the admitted one was merged through a merge request that so many people approved of, its
@@ -61,7 +62,7 @@ pub struct AdmissionPolicy {
 }
 
 /// How one commit of the first-parent line came to the branch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Landing {
     /// The commit.
     pub commit: CommitHash,
@@ -74,7 +75,7 @@ pub struct Landing {
 }
 
 /// How a fetched tip relates to the revision that was admitted when the fetch was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "lineage", rename_all = "snake_case")]
 pub enum Lineage {
     /// Nothing was admitted before.
@@ -94,7 +95,7 @@ pub enum Lineage {
 }
 
 /// What the repository declares at one revision, merged with what the operator says: all its stacks.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Declaration {
     /// The stacks, in the order of their names.
     pub stacks: Vec<StackPolicy>,
@@ -107,7 +108,7 @@ pub struct Declaration {
 }
 
 /// What a successful fetch brought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tip {
     /// The commit that the reference names now.
     pub revision: Revision,
@@ -134,7 +135,7 @@ fn trusted() -> Result<(), Failure> {
 }
 
 /// An admitted revision whose declaration is valid: what the stacks are measured against.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Head {
     /// The revision.
     pub revision: Revision,
@@ -143,7 +144,7 @@ pub struct Head {
 }
 
 /// What is kept of a source across restarts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SourceFacts {
     /// The last revision accepted: the base of the fast-forward rule. Never forgotten.
     pub admitted: Option<CommitHash>,

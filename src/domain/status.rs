@@ -11,7 +11,9 @@ use super::{
 };
 
 /// Whether the hosts are as Git says they should be, as far as driftless knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncStatus {
     /// The head is applied on every host.
@@ -37,7 +39,7 @@ impl SyncStatus {
 }
 
 /// The revision that the hosts of a stack share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "applied", content = "commit", rename_all = "snake_case")]
 pub enum Applied {
     /// No apply of the whole stack told of its hosts yet, or none of them has a revision.
@@ -49,7 +51,7 @@ pub enum Applied {
 }
 
 /// Counts of a stack's hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostCounts {
     /// All hosts of the last full run.
     pub total: u32,
@@ -65,7 +67,7 @@ pub struct HostCounts {
 }
 
 /// What is shown of a source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SourceStatus {
     /// Its name.
     pub name: SourceName,
@@ -86,15 +88,17 @@ pub struct SourceStatus {
     /// How many fetches in a row failed.
     pub fetch_failures: u32,
     /// When a fetch last succeeded, since this daemon started.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub fetched_at: Option<Timestamp>,
     /// When the next fetch is due.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub next_fetch: Option<Timestamp>,
     /// What the declaration has to say.
     pub notes: Vec<String>,
 }
 
 /// What is shown of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StackStatus {
     /// Its name.
     pub id: StackId,
@@ -117,6 +121,7 @@ pub struct StackStatus {
     /// A request that waits.
     pub request: Option<Request>,
     /// Whether it is suspended, by whom and since when.
+    #[schemars(with = "Option<(String, crate::domain::schema::Time)>")]
     pub suspended: Option<(String, Timestamp)>,
     /// A revision that waits for a person or a newer commit.
     pub hold: Option<Hold>,
@@ -132,13 +137,15 @@ pub struct StackStatus {
     /// How many applies of the attempted revision failed in a row.
     pub failures: u32,
     /// When the next apply is due by the clock, if one is.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub next_run: Option<Timestamp>,
     /// When an apply of the whole stack last succeeded.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub last_success: Option<Timestamp>,
 }
 
 /// Why a stack did, does or does not run, in sentences.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Explanation {
     /// The stack.
     pub stack: StackId,
@@ -149,7 +156,9 @@ pub struct Explanation {
 }
 
 /// What a check of a whole stack found, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckResult {
     /// Nothing differs, and everything was seen.
@@ -189,7 +198,7 @@ impl LastCheck {
 
 /// What is told of the drift of a stack, of what its hosts are owed, and of how fast it follows Git: the numbers, not
 /// the differences themselves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DriftFacts {
     /// The stack.
     pub stack: StackId,
@@ -206,6 +215,7 @@ pub struct DriftFacts {
     /// How many heals left nothing to correct, and how many did not.
     pub heals: (u64, u64),
     /// Since when the host that waits longest is owed a revision.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub owed_since: Option<Timestamp>,
     /// How many handlers are owed, over all hosts.
     pub pending_handlers: u32,
@@ -215,6 +225,7 @@ pub struct DriftFacts {
     pub airbag_held: bool,
     /// Since when a run waits for machines that somebody else has. Known while the daemon lives, so it is for its
     /// core to say.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub lock_wait_since: Option<Timestamp>,
     /// How fast it follows Git.
     pub latencies: Latencies,
@@ -223,13 +234,15 @@ pub struct DriftFacts {
 }
 
 /// What is told of one host of a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostFacts {
     /// When an apply or a check last got to its end on it.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub last_success: Option<Timestamp>,
     /// How many tasks would correct something that somebody changed on it.
     pub drifted_tasks: u32,
     /// Since when it is owed a revision.
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub owed_since: Option<Timestamp>,
 }
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{ResultStatus, TaskResult};
 
 /// What a check run says of one task on one host, or of one item of its loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// An apply would change something.
@@ -99,7 +101,7 @@ impl TaskResult {
 }
 
 /// How many verdicts of each kind a check run gave, over all tasks, items and hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Coverage {
     /// Would change.

@@ -14,7 +14,7 @@ const ROUNDS: usize = 100;
 
 /// A time zone by its name in the IANA database, of which this program holds a copy: the same line means the same
 /// times on each machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone {
     name: String,
@@ -63,11 +63,12 @@ impl fmt::Display for Zone {
 }
 
 /// A stretch of time that comes again and again, in which applies may start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Window {
     /// When it opens, by the clocks of the zone.
     pub cron: CronLine,
     /// How long it stays open, by a stopwatch: clocks that are changed meanwhile change nothing.
+    #[schemars(with = "crate::domain::schema::Length")]
     pub lasts: Span,
     /// Whose clocks.
     pub zone: Zone,
@@ -92,11 +93,13 @@ impl fmt::Display for Window {
 }
 
 /// A stretch of time in which no apply starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Freeze {
     /// The first moment.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub from: Timestamp,
     /// The first moment after it.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub to: Timestamp,
     /// Why, in the operator's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +113,7 @@ impl Freeze {
 }
 
 /// When applies of a stack may start. Without any window they may at all times; a freeze outranks each window.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Windows {
     /// One of them must be open.

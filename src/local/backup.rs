@@ -23,7 +23,7 @@ pub(crate) fn backup(wanted: &cli::Backup, global: &Global) -> ExitCode {
     if !to_output && wanted.file.exists() {
         return refuse(&format!("{} is there already and stays as it is", wanted.file.display()));
     }
-    let body = BackupBody { logs: !wanted.without_logs, keys: wanted.with_keys };
+    let body = BackupBody { logs: !wanted.without_logs, key: wanted.with_key };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the program cannot start: {error}")),
@@ -106,9 +106,9 @@ fn tell(global: &Global, path: &Path, backup: &Unpacked) -> ExitCode {
     if global.output == OutputWanted::Json {
         return say(&json!({ "file": path, "backup": header, "files": files, "bytes": bytes }).to_string());
     }
-    let keys = if header.keys { "; it holds keys: keep it as you keep the state directory" } else { "" };
+    let key = if header.key { "; it tells the values of variables: keep it as you keep secrets" } else { "" };
     say(&format!(
-        "{} is a whole backup of {}: {files} files with {bytes} bytes, audit records 1 to {}{keys}",
+        "{} is a whole backup of {}: {files} files with {bytes} bytes, audit records 1 to {}{key}",
         path.display(),
         header.made,
         header.chain.size
@@ -170,11 +170,11 @@ fn places(wanted: &cli::Restore, options: &ServeOptions) -> Result<(PathBuf, Vec
 }
 
 fn restored_there(global: &Global, state: &Path, restored: &Restored) -> ExitCode {
-    let Restored { backup, verified, aside, keys_kept, ahead } = restored;
+    let Restored { backup, verified, aside, key_kept, ahead } = restored;
     if global.output == OutputWanted::Json {
         let told = json!({
             "state_dir": state, "backup": backup.header, "files": backup.files, "bytes": backup.bytes,
-            "aside": aside, "keys_kept": keys_kept, "records": verified.head.size, "checkpoint_ahead": ahead,
+            "aside": aside, "key_kept": key_kept, "records": verified.head.size, "checkpoint_ahead": ahead,
         });
         return say(&told.to_string());
     }
@@ -192,12 +192,10 @@ fn restored_there(global: &Global, state: &Path, restored: &Restored) -> ExitCod
     if let Some(aside) = aside {
         note(&format!("what was there is in {}; remove it when it is not needed any more", aside.display()));
     }
-    if *keys_kept {
-        note("the backup has no keys, and those that were there were taken over");
-    } else if !backup.header.keys {
-        note(
-            "the backup has no keys: new ones are made, and sources with variables are fetched before they run",
-        );
+    if *key_kept {
+        note("the backup has no key of variables, and the one that was there was taken over");
+    } else if !backup.header.key {
+        note("the backup has no key of variables: a new one is made, and old runs show them sealed");
     }
     if let Some(ahead) = ahead {
         note(&format!(

@@ -113,6 +113,11 @@ fn snapshot() -> Snapshot {
         ]),
         last_ends: vec![end],
         ready: true,
+        free_bytes: Some(1 << 30),
+        alerts: Some(super::AlertTotals {
+            receivers: ["ops".parse().expect("a receiver")].into(),
+            ..super::AlertTotals::default()
+        }),
         audit: Some(AuditFacts { records: 44, holds: Some(true), last_checkpoint: Some(at(10)) }),
         ..Snapshot::default()
     }
@@ -289,6 +294,8 @@ fn names_follow_the_rules_of_prometheus() {
             let bounded = match *label {
                 // Names that somebody configured, and words that are fixed.
                 "source" | "stack" | "class" | "mode" | "outcome" | "result" | "sync" | "trigger" => true,
+                "kind" => metric.name == "driftless_alerts_open",
+                "receiver" => metric.name.starts_with("driftless_notifications_"),
                 "call" => metric.name == "driftless_forge_calls_total",
                 "provider" => metric.name == "driftless_webhook_deliveries_total",
                 "apply" | "heal" => metric.name == "driftless_stack_policy_info",

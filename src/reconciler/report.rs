@@ -48,7 +48,7 @@ impl Reconciler {
 }
 
 impl Stack {
-    fn host_status(&self, now: Timestamp, host: &HostName, line: &HostLedger) -> HostStatus {
+    pub(super) fn host_status(&self, now: Timestamp, host: &HostName, line: &HostLedger) -> HostStatus {
         let drift = line.changes.iter().filter(|it| it.present).map(|it| Drift {
             task: self.tasks.get(&it.task).map(|it| it.identity.clone()).unwrap_or_default(),
             item: it.item.clone(),

@@ -47,6 +47,21 @@ impl Reconciler {
         });
         stacks.collect()
     }
+
+    /// The names of these alone, which costs little.
+    pub fn stack_ids(&self) -> Vec<StackId> {
+        let names = self.sources.iter().flat_map(|(name, source)| {
+            let there = |stack: &Stack| source.declared(stack).is_some() || stack.facts.live.is_some();
+            source.named_stacks(name).filter_map(move |(id, stack)| there(stack).then_some(id))
+        });
+        names.collect()
+    }
+
+    /// One of them.
+    pub(super) fn stack(&self, now: Timestamp, id: &StackId) -> Option<StackStatus> {
+        let source = self.sources.get(&id.source)?;
+        stack_status(id, source, source.stacks.get(&id.stack)?, &self.world(now))
+    }
 }
 
 fn not_a_descendant(name: &SourceName, waiting: &Revision, admitted: Option<&CommitHash>) -> Failure {

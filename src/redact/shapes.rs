@@ -28,7 +28,9 @@ const DASH: &[u8] = b"-_";
 const HASH: &[u8] = b"./$=,+-_";
 
 /// All that is known.
-pub(super) const SHAPES: [Shape; 40] = [
+pub(super) const SHAPES: [Shape; 41] = [
+    // Our own: 8 letters of an id, `_`, and 58 of the secret.
+    shape("dlt_", 60, WORD),
     shape("ghp_", 16, NO_MORE),
     shape("gho_", 16, NO_MORE),
     shape("ghu_", 16, NO_MORE),

@@ -29,7 +29,8 @@ const FORM: u32 = 1;
 /// The names in an archive.
 const HEADER: &str = "driftless-backup.json";
 const DATABASE: &str = "driftless.db";
-const KEYS: [&str; 2] = ["driftless.key", "audit.key"];
+const AUDIT_KEY: &str = "audit.key";
+const KEYS: [&str; 2] = ["driftless.key", AUDIT_KEY];
 const CONTENTS: &str = "contents.json";
 
 /// What a backup is to hold.
@@ -37,8 +38,8 @@ const CONTENTS: &str = "contents.json";
 pub struct BackupWanted {
     /// Events and raw output of runs.
     pub logs: bool,
-    /// The key of variables, and the one that signs the audit chain.
-    pub keys: bool,
+    /// The key of variables: whoever has the file can then read their values, too.
+    pub key: bool,
 }
 
 /// What a backup is.
@@ -54,8 +55,8 @@ pub struct BackupHeader {
     pub made: Timestamp,
     /// Whether events and raw output are in it.
     pub logs: bool,
-    /// Whether keys are in it.
-    pub keys: bool,
+    /// Whether the key of variables is in it.
+    pub key: bool,
     /// How far the audit chain goes in it.
     pub chain: AuditHead,
 }

@@ -9,12 +9,13 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{count, json, nanos, timestamp, uncount};
+use super::scope::condition;
 use super::{StoreError, runs};
 use crate::domain::audit::{
     AuditAction, AuditContext, AuditDraft, AuditHash, AuditHead, AuditPublicKey, AuditRecord, AuditedRun,
     Personal,
 };
-use crate::domain::{CommitHash, RunId, Timestamp};
+use crate::domain::{CommitHash, RunId, Scope, Timestamp};
 
 pub use database::AuditDatabase;
 pub(super) use database::verify;
@@ -29,12 +30,18 @@ const COLUMNS: &str = "seq, at, action, object, commit_hash, run, detail, person
 pub struct AuditFilter {
     /// Only of this stack, source or `daemon`.
     pub object: Option<String>,
+    /// Only of what is in this scope; `None` for all.
+    pub scope: Option<Scope>,
     /// Only of this run.
     pub run: Option<RunId>,
     /// Only since then.
     pub since: Option<Timestamp>,
     /// Only from this number on.
     pub from: u64,
+    /// Only of what this person did.
+    pub actor: Option<String>,
+    /// Only before this number.
+    pub before: Option<u64>,
     /// At most so many; never more than 1,000.
     pub count: u32,
     /// The last ones instead of the first ones. Either way the older ones come first.
@@ -128,9 +135,12 @@ pub(super) fn context(
 pub(super) fn read(db: &Connection, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
     let failed = || StoreError::database("read the audit chain");
     let order = if filter.newest { "DESC" } else { "ASC" };
+    let seen = filter.scope.as_ref().map_or_else(|| "TRUE".to_owned(), |it| condition(it, "object"));
     let sql = format!(
         "SELECT {COLUMNS} FROM audit WHERE seq >= ?1 AND (?2 IS NULL OR object = ?2)
-            AND (?3 IS NULL OR run = ?3) AND (?4 IS NULL OR at >= ?4) ORDER BY seq {order} LIMIT ?5"
+            AND (?3 IS NULL OR run = ?3) AND (?4 IS NULL OR at >= ?4) AND seq < ?6
+            AND (?7 IS NULL OR json_extract(personal, '$.actor.text') = ?7) AND {seen}
+            ORDER BY seq {order} LIMIT ?5"
     );
     let mut statement = db.prepare_cached(&sql).map_err(failed())?;
     let mut rows = statement
@@ -140,6 +150,8 @@ pub(super) fn read(db: &Connection, filter: &AuditFilter) -> Result<Vec<AuditRow
             filter.run.map(|it| count(it.0)),
             filter.since.map(nanos),
             filter.count.min(PAGE),
+            filter.before.map_or(i64::MAX, count),
+            filter.actor,
         ])
         .map_err(failed())?;
     let mut found = Vec::new();

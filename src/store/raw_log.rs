@@ -46,9 +46,10 @@ impl RawLog {
         self.frames.finish();
     }
 
-    /// Reads the raw output of a run, piece by piece. `None` if none was kept.
-    pub fn read(dir: &Path, run: RunId) -> Result<Option<RawReader>, StoreError> {
-        let frames = FrameReader::open(&raw_file(dir, run), 0)?;
+    /// Reads the raw output of a run, piece by piece, from `offset`: 0, or what [`RawReader::offset`] said before.
+    /// `None` if none was kept.
+    pub fn read(dir: &Path, run: RunId, offset: u64) -> Result<Option<RawReader>, StoreError> {
+        let frames = FrameReader::open(&raw_file(dir, run), offset)?;
         Ok(frames.map(|frames| RawReader { frames }))
     }
 }
@@ -65,6 +66,11 @@ pub struct RawReader {
 }
 
 impl RawReader {
+    /// Where the next piece begins, in bytes from the start of the file.
+    pub fn offset(&self) -> u64 {
+        self.frames.offset()
+    }
+
     /// The next piece; `None` if there is no more for now.
     pub fn next_piece(&mut self) -> Result<Option<&[u8]>, StoreError> {
         self.frames.next_frame()

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::columns::{count, json, nanos, timestamp, uncount};
+use super::chosen::chosen;
+use super::columns::{count, json, nanos, timestamp, uncount, word};
 use super::recorder::Progress;
 use super::seal::Seal;
 use super::{StoreError, totals};
 use crate::domain::{
-    Ending, HostName, HostStats, Run, RunId, RunSpec, StackId, TaskIdentity, TaskResult, Timestamp,
+    Ending, HostName, HostStats, Run, RunChoice, RunId, RunSpec, Scope, StackId, TaskIdentity, TaskResult,
+    Timestamp,
 };
 
 /// Which runs to list, newest first.
@@ -17,17 +19,28 @@ use crate::domain::{
 pub struct RunFilter {
     /// Only of this stack.
     pub stack: Option<StackId>,
+    /// Only of stacks in this scope.
+    pub scope: Scope,
     /// At most so many; never more than 1,000.
     pub limit: u32,
     /// Only runs before this one: how to turn pages.
     pub before: Option<RunId>,
+    /// Which of them.
+    pub choice: RunChoice,
     /// Whether to read the hosts of each run, too. Without, `hosts` is empty.
     pub hosts: bool,
 }
 
 impl Default for RunFilter {
     fn default() -> Self {
-        Self { stack: None, limit: 50, before: None, hosts: true }
+        Self {
+            stack: None,
+            limit: 50,
+            scope: Scope::All,
+            before: None,
+            choice: RunChoice::default(),
+            hosts: true,
+        }
     }
 }
 
@@ -163,15 +176,27 @@ pub(super) fn live(db: &Connection) -> Result<Vec<Run>, StoreError> {
 
 /// The runs that a filter asks for.
 pub(super) fn filtered(db: &Connection, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
-    let before = filter.before.map_or(i64::MAX, |it| count(it.0));
-    let limit = filter.limit.min(1000);
-    if let Some(stack) = &filter.stack {
-        let query =
-            format!("SELECT {COLUMNS} FROM runs WHERE stack = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
-        return list(db, &query, params![stack.to_string(), before, limit], filter.hosts);
+    let chosen = chosen(filter);
+    let order = if chosen.newest_first { "DESC" } else { "ASC" };
+    let query = format!(
+        "SELECT {COLUMNS} FROM runs WHERE {} ORDER BY id {order} LIMIT {}",
+        chosen.conditions,
+        filter.limit.min(1000)
+    );
+    let mut runs = list(db, &query, params_from_iter(chosen.values), filter.hosts)?;
+    if !chosen.newest_first {
+        runs.reverse();
     }
-    let query = format!("SELECT {COLUMNS} FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
-    list(db, &query, params![before, limit], filter.hosts)
+    Ok(runs)
+}
+
+/// The stack that a run is of.
+pub(super) fn stack(db: &Connection, run: RunId) -> Result<Option<StackId>, StoreError> {
+    let found: Option<String> = db
+        .prepare_cached("SELECT stack FROM runs WHERE id = ?1")
+        .and_then(|mut it| it.query_row([count(run.0)], |row| row.get(0)).optional())
+        .map_err(StoreError::database("read a run"))?;
+    found.map(|it| word("runs", it)).transpose()
 }
 
 fn list(

@@ -1,52 +1,61 @@
-//! The event stream of a run: one JSON object a line, while the run is live if the caller wants.
+//! The events of a run, while it is live if the caller wants: one JSON object a line, or server-sent events.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
-use http_body_util::channel::{Channel, Sender};
-use serde::Deserialize;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::time::Instant;
 
 use super::Backend;
 use super::api_routes::AskedRun;
 use super::reply::Refusal;
-use crate::api::{EventChunk, EventLine, EventPosition};
+use super::streams::{EVENT_STREAM, LONGEST, Listening, Pen, QUIET, write_event, write_id};
+use crate::api::{ErrorBody, EventChunk, EventLine, EventPosition, EventQuery};
 use crate::domain::RunId;
 
-/// How long a stream may be silent. A line then shows that it still lives, and finds out whether the caller does.
-const QUIET: Duration = Duration::from_secs(15);
-
-/// How many chunks may wait for a slow caller before the backend is not asked for more.
-const AHEAD: usize = 4;
-
-/// The query of an event stream.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EventQuery {
-    #[serde(default)]
-    from: u64,
-    #[serde(default)]
-    follow: bool,
-}
+/// The content type of one JSON object a line.
+const LINES: &str = "application/x-ndjson";
 
 pub(super) async fn events<B: Backend>(
     State(backend): State<B>,
     AskedRun(run): AskedRun,
+    listening: Listening,
     query: Result<Query<EventQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(query) = query?;
-    let from = EventPosition(query.from);
-    let first = backend.events(run, from, Duration::ZERO).await?;
-    let (sender, body) = Channel::<Bytes, Infallible>::new(AHEAD);
-    let stream = Stream { backend, run, follow: query.follow, sender };
-    drop(tokio::spawn(stream.send(first)));
-    let mut response = Response::new(Body::new(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    let manner = if listening.wants_events { Manner::Events } else { Manner::Lines };
+    // A browser that comes back repeats the first query and says in a header where it was.
+    let back = listening.last_event_id.as_deref().filter(|_| manner == Manner::Events);
+    let from = match back {
+        Some(given) => given.parse().map_err(|_| {
+            ErrorBody::bad_request("`Last-Event-ID` is no position of this stream").remedy("leave it out")
+        })?,
+        None => query.from,
+    };
+    if EventPosition::LARGEST < from {
+        return Err(ErrorBody::bad_request("there is no such position").into());
+    }
+    let follow = query.follow || manner == Manner::Events;
+    let place = if follow { Some(listening.place()?) } else { None };
+    let first = backend.events(run, EventPosition(from), Duration::ZERO).await?;
+    if back.is_some() && first.events.is_empty() && !first.live {
+        // To a browser this means: do not come back.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let (pen, response) = Pen::new(manner.content_type(), place);
+    let until = (manner == Manner::Events).then(|| Instant::now() + LONGEST);
+    drop(tokio::spawn(Stream { backend, run, follow, manner, until, pen }.send(first)));
     Ok(response)
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Lines,
+    Events,
 }
 
 /// One answer that is being written.
@@ -54,7 +63,10 @@ struct Stream<B> {
     backend: B,
     run: RunId,
     follow: bool,
-    sender: Sender<Bytes, Infallible>,
+    manner: Manner,
+    /// When the caller is to come back.
+    until: Option<Instant>,
+    pen: Pen,
 }
 
 impl<B: Backend> Stream<B> {
@@ -62,8 +74,9 @@ impl<B: Backend> Stream<B> {
     async fn send(mut self, mut chunk: EventChunk) {
         loop {
             let ends = chunk.events.is_empty() && !(self.follow && chunk.live);
-            let text = lines(&chunk, ends);
-            if self.sender.send_data(text.into()).await.is_err() || ends {
+            let text = self.manner.chunk(&chunk, ends);
+            let is_old = self.until.is_some_and(|it| it <= Instant::now());
+            if self.pen.write(text).await.is_err() || ends || is_old {
                 return;
             }
             let from = chunk.next;
@@ -71,14 +84,37 @@ impl<B: Backend> Stream<B> {
             chunk = match self.backend.events(self.run, from, wait).await {
                 Ok(chunk) => chunk,
                 Err(error) => {
-                    let mut text = String::new();
-                    line(&mut text, &EventLine::Error { error });
                     // Whether the caller still listens changes nothing: this was the last line.
-                    let _gone = self.sender.send_data(text.into()).await;
+                    let _gone = self.pen.write(self.manner.error(error)).await;
                     return;
                 }
             };
         }
+    }
+}
+
+impl Manner {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Lines => LINES,
+            Self::Events => EVENT_STREAM,
+        }
+    }
+
+    fn chunk(self, chunk: &EventChunk, ends: bool) -> String {
+        match self {
+            Self::Lines => lines(chunk, ends),
+            Self::Events => server_sent(chunk, ends),
+        }
+    }
+
+    fn error(self, error: ErrorBody) -> String {
+        let mut text = String::new();
+        match self {
+            Self::Lines => line(&mut text, &EventLine::Error { error }),
+            Self::Events => write_event(&mut text, "broken", &error),
+        }
+        text
     }
 }
 
@@ -99,4 +135,42 @@ fn lines(chunk: &EventChunk, ends: bool) -> String {
 fn line(text: &mut String, line: &EventLine) {
     text.push_str(&serde_json::to_string(line).expect("plain data is JSON"));
     text.push('\n');
+}
+
+/// All events of a part are one: a connection that breaks within it repeats or loses none.
+fn server_sent(chunk: &EventChunk, ends: bool) -> String {
+    let mut text = String::new();
+    let next = chunk.next.0.to_string();
+    if !chunk.events.is_empty() {
+        text.extend(["id: ", &next, "\n"]);
+        write_event(&mut text, "events", &chunk.events);
+    } else if !ends {
+        write_id(&mut text, &next);
+    }
+    if ends {
+        text.extend(["id: ", &next, "\n"]);
+        let end = json!({ "next": chunk.next, "over": !chunk.live, "lost": chunk.lost });
+        write_event(&mut text, "end", &end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{RunEvent, RunEventKind, Timestamp};
+
+    #[test]
+    fn a_part_is_one_event_and_the_last_one_says_so() {
+        let event = RunEvent { at: Timestamp::UNIX_EPOCH, kind: RunEventKind::NoHostsMatched };
+        let mut chunk =
+            EventChunk { events: vec![event.clone(), event], next: EventPosition(96), live: true, lost: 0 };
+        let one = r#"{"at":0,"event":"no_hosts_matched"}"#;
+        assert_eq!(server_sent(&chunk, false), format!("id: 96\nevent: events\ndata: [{one},{one}]\n\n"));
+        chunk.events.clear();
+        assert_eq!(server_sent(&chunk, false), "id: 96\n\n");
+        chunk.live = false;
+        let end = r#"{"lost":0,"next":96,"over":true}"#;
+        assert_eq!(server_sent(&chunk, true), format!("id: 96\nevent: end\ndata: {end}\n\n"));
+    }
 }

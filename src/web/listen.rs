@@ -1,6 +1,6 @@
 //! Listening: a unix socket that knows its callers, and TCP with limits on what a stranger may keep busy.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -10,23 +10,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::{Accounts, Backend, api_router, open_router};
+use super::tls::Tls;
+use super::{Accounts, Backend, Peer, api_router, open_router};
 
-/// How many callers are served at once on one listener; more wait.
+/// How many callers are served at once on one listener; more wait. Over TCP these are the strangers.
 const CALLERS: usize = 64;
+/// How many callers of the TCP listener may be connected who proved who they are: pages stay connected.
+const MEMBERS: usize = 256;
 /// How long a caller may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 /// The largest head that is read, in bytes.
 const HEAD_BYTES: usize = 16 * 1024;
-/// How long a caller of the TCP listener may keep a connection in all.
+/// How long a caller of the TCP listener who proved nothing may keep a connection in all.
 const TCP_CONNECTION: Duration = Duration::from_secs(60);
 /// How long answers may go on after a stop.
 const FINISH: Duration = Duration::from_secs(2);
@@ -141,29 +148,93 @@ pub async fn serve_socket<B: Backend>(
         let (stream, _) = listener.accept().await?;
         let peer = stream.peer_cred()?;
         let router = router.clone().layer(axum::Extension(accounts.permission(peer.uid(), peer.gid())));
-        Ok((stream, router))
+        Ok(Accepted { stream: ready(Ok(stream)), router, stranger: None })
     };
-    serve(accept, Manner { keep_alive: true, longest: None }, stop).await;
+    serve(accept, stop).await;
 }
 
-/// Serves metrics and health until `stop` is done.
+/// Serves everything else, and the API to those who prove who they are, until `stop` is done.
 pub async fn serve_tcp<B: Backend>(listener: TcpListener, backend: B, stop: impl Future<Output = ()>) {
-    let router = open_router(backend);
-    let accept = || async { Ok((listener.accept().await?.0, router.clone())) };
-    serve(accept, Manner { keep_alive: false, longest: Some(TCP_CONNECTION) }, stop).await;
+    let callers = Callers::new(open_router(backend));
+    let accept = || async {
+        let (stream, address) = listener.accept().await?;
+        Ok(callers.accepted(ready(Ok(stream)), address))
+    };
+    serve(accept, stop).await;
 }
 
-/// How connections are treated.
-#[derive(Clone, Copy)]
-struct Manner {
-    keep_alive: bool,
-    longest: Option<Duration>,
+/// The same over TLS. Browsers are told to come without it never again.
+pub async fn serve_tls<B: Backend>(
+    listener: TcpListener,
+    tls: Arc<Tls>,
+    backend: B,
+    stop: impl Future<Output = ()>,
+) {
+    let callers = Callers::new(open_router(backend).layer(middleware::from_fn(only_tls)));
+    let accept = || async {
+        let (stream, address) = listener.accept().await?;
+        Ok(callers.accepted(tls.acceptor().accept(stream), address))
+    };
+    serve(accept, stop).await;
 }
 
-async fn serve<S, A>(accept: impl Fn() -> A, manner: Manner, stop: impl Future<Output = ()>)
+async fn only_tls(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let year = HeaderValue::from_static("max-age=31536000");
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    response
+}
+
+/// Those who come over TCP.
+struct Callers {
+    router: Router,
+    members: Arc<Semaphore>,
+}
+
+impl Callers {
+    fn new(router: Router) -> Self {
+        Self { router, members: Arc::new(Semaphore::new(MEMBERS)) }
+    }
+
+    fn accepted<F>(&self, stream: F, address: SocketAddr) -> Accepted<F> {
+        let peer = Peer::new(address.ip());
+        let stranger = Stranger { proved: peer.proved.subscribe(), members: Arc::clone(&self.members) };
+        Accepted {
+            stream,
+            router: self.router.clone().layer(axum::Extension(peer)),
+            stranger: Some(stranger),
+        }
+    }
+}
+
+/// A connection that begins.
+struct Accepted<F> {
+    /// Ready at once, or after a handshake.
+    stream: F,
+    router: Router,
+    /// Whoever is at the other end, if that is not known yet.
+    stranger: Option<Stranger>,
+}
+
+/// Somebody who may become known.
+struct Stranger {
+    proved: watch::Receiver<bool>,
+    members: Arc<Semaphore>,
+}
+
+impl Stranger {
+    /// Waits until they proved who they are and there is a place for them; that is theirs then.
+    async fn known(mut self) -> Option<OwnedSemaphorePermit> {
+        self.proved.wait_for(|it| *it).await.ok()?;
+        self.members.acquire_owned().await.ok()
+    }
+}
+
+async fn serve<S, F, A>(accept: impl Fn() -> A, stop: impl Future<Output = ()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Future<Output = io::Result<(S, Router)>>,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+    A: Future<Output = io::Result<Accepted<F>>>,
 {
     let mut stop = pin!(stop);
     let (stopping, stopped) = watch::channel(false);
@@ -177,12 +248,8 @@ where
         tokio::select! {
             () = &mut stop => break,
             (place, accepted) = next => match accepted {
-                Ok((stream, router)) => {
-                    let stopped = stopped.clone();
-                    connections.spawn(async move {
-                        connection(stream, router, manner, stopped).await;
-                        drop(place);
-                    });
+                Ok(accepted) => {
+                    connections.spawn(connection(accepted, place, stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a caller could not be accepted");
@@ -198,23 +265,34 @@ where
     let _in_time = tokio::time::timeout(FINISH, finished).await;
 }
 
-async fn connection<S>(stream: S, router: Router, manner: Manner, mut stopped: watch::Receiver<bool>)
-where
+async fn connection<S, F>(
+    accepted: Accepted<F>,
+    place: OwnedSemaphorePermit,
+    mut stopped: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
 {
+    let Accepted { stream, router, stranger } = accepted;
+    let stream = match tokio::time::timeout(HEAD, stream).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!(%error, "a handshake failed"),
+        Err(_) => return tracing::debug!("a handshake took too long"),
+    };
     let service = TowerToHyperService::new(router);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_BYTES)
-        .keep_alive(manner.keep_alive)
+        .keep_alive(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);
+    // A stranger has one of few places, and that not for long. Who is known gives it back and stays.
     let longest = async {
-        match manner.longest {
-            Some(longest) => tokio::time::sleep(longest).await,
-            None => std::future::pending().await,
-        }
+        let Some(stranger) = stranger else { return std::future::pending().await };
+        let Ok(Some(_place)) = tokio::time::timeout(TCP_CONNECTION, stranger.known()).await else { return };
+        drop(place);
+        std::future::pending::<()>().await;
     };
     let asked = async { drop(stopped.wait_for(|it| *it).await) };
     let ended = tokio::select! {

@@ -6,7 +6,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::api::ErrorBody;
+use crate::api::{ErrorBody, ErrorCode};
+
+/// The content type of an error, by RFC 9457.
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// An error as an answer.
 #[derive(Debug)]
@@ -20,13 +23,20 @@ impl From<ErrorBody> for Refusal {
 
 impl From<JsonRejection> for Refusal {
     fn from(rejection: JsonRejection) -> Self {
-        Self(ErrorBody::bad_request(format!("the body is refused: {}", rejection.body_text())))
+        let code = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::NotJson,
+            _ => ErrorCode::BadRequest,
+        };
+        Self(ErrorBody::new(code, format!("the body is refused: {}", rejection.body_text())))
     }
 }
 
 impl From<QueryRejection> for Refusal {
     fn from(rejection: QueryRejection) -> Self {
-        Self(ErrorBody::bad_request(format!("the query is refused: {}", rejection.body_text())))
+        let text = rejection.body_text();
+        let why = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+        Self(ErrorBody::bad_request(format!("the query is refused: {why}")))
     }
 }
 
@@ -39,7 +49,7 @@ impl From<crate::domain::NameError> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(self.0)).into_response()
+        (status, [(header::CONTENT_TYPE, PROBLEM)], Json(self.0)).into_response()
     }
 }
 
@@ -51,7 +61,7 @@ pub(super) fn answer<T: Serialize>(result: Result<T, ErrorBody>) -> Answer<T> {
     result.map(Json).map_err(Refusal)
 }
 
-/// Headers that every answer has: it is not to be kept, sniffed or framed.
+/// Headers that every answer has, unless it says otherwise: it is not to be kept, sniffed or framed.
 pub(super) fn guard_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
@@ -59,7 +69,8 @@ pub(super) fn guard_headers(mut response: Response) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page says by itself what it needs.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

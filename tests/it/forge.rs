@@ -5,7 +5,7 @@
 mod answer;
 mod backend;
 mod by_hand;
-mod certificate;
+pub(super) mod certificate;
 mod clients;
 mod gitea;
 mod github;

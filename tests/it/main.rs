@@ -2,9 +2,11 @@
 //! A file that is forgotten here is found by `tidy::each_test_file_is_part_of_the_binary`.
 
 mod acceptance;
+mod access;
 mod alerted;
 mod audited;
 mod backup;
+mod browser;
 mod canary;
 mod crash;
 mod drift;
@@ -18,6 +20,7 @@ mod hooked;
 mod hostile_requests;
 mod https;
 mod inside;
+mod issuer;
 mod manual;
 mod merge_requests;
 mod modules;

@@ -2,8 +2,20 @@
 
 mod commands;
 mod deliveries;
+mod described;
+mod documented;
+mod encrypted;
+mod followed;
+mod foreign;
+mod kept_alive;
+mod leafing;
+mod leaves;
 mod memory;
+mod overviews;
+mod recorded;
 mod roles;
+mod sign_in;
+mod streams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -232,7 +244,7 @@ async fn a_stop_ends_idle_and_streaming_connections() {
 }
 
 #[tokio::test]
-async fn tcp_serves_metrics_and_health_and_nothing_else() {
+async fn tcp_serves_metrics_and_health_to_strangers_and_nothing_else() {
     let listener = bind_tcp("127.0.0.1:0".parse().expect("an address"), false).await.expect("a listener");
     let address = listener.local_addr().expect("an address");
     let backend = Memory::default();
@@ -247,11 +259,15 @@ async fn tcp_serves_metrics_and_health_and_nothing_else() {
         not_ready.starts_with("HTTP/1.1 503") && not_ready.contains("no source was fetched"),
         "{not_ready}"
     );
-    assert!(fetch(address, "GET / HTTP/1.1").await.contains("/metrics"));
-    for path in ["/api/v1/status", "/api/v1/runs", "/../etc/passwd", "/metrics/x", "/%2e%2e"] {
+    let page = fetch(address, "GET / HTTP/1.1").await;
+    assert!(page.starts_with("HTTP/1.1 303") && page.contains("location: /sign-in"), "{page}");
+    for path in ["/../etc/passwd", "/metrics/x", "/%2e%2e"] {
         assert!(fetch(address, &format!("GET {path} HTTP/1.1")).await.starts_with("HTTP/1.1 404"), "{path}");
     }
-    assert!(fetch(address, "POST /api/v1/stacks/-/web/apply HTTP/1.1").await.starts_with("HTTP/1.1 404"));
+    for path in ["/api/v1/status", "/api/v1/runs", "/api/v1/nonsense", "/api/v1"] {
+        assert!(fetch(address, &format!("GET {path} HTTP/1.1")).await.starts_with("HTTP/1.1 401"), "{path}");
+    }
+    assert!(fetch(address, "POST /api/v1/stacks/-/web/apply HTTP/1.1").await.starts_with("HTTP/1.1 401"));
     assert!(fetch(address, "POST /metrics HTTP/1.1").await.starts_with("HTTP/1.1 405"));
     assert!(backend.acted().is_empty());
     server.abort();

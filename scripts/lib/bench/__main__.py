@@ -14,13 +14,14 @@ from pathlib import Path
 import fleet
 import modules
 import overhead
+import pages
 import polling
 import programs
 import push
 import webhook
 from measure import Row
 
-ROWS = ("push", "webhook", "overhead", "large", "events", "fleet", "polling", "steps", "modules")
+ROWS = ("push", "webhook", "overhead", "large", "events", "fleet", "pages", "polling", "steps", "modules")
 
 
 def main() -> None:
@@ -47,6 +48,7 @@ def main() -> None:
         "large": lambda room: overhead.measure(room, program, ansible, pairs, 200),
         "events": lambda _: programs.events(bench),
         "fleet": lambda room: fleet.measure(room, program, ansible, bench, pairs),
+        "pages": lambda room: pages.measure(room, program, ansible, bench, pairs),
         "polling": lambda room: polling.measure(room, program, ansible, options.quick),
         "steps": lambda _: programs.steps(bench),
         "modules": lambda room: modules.measure(

@@ -90,9 +90,9 @@ impl AuditShow {
             object: self.stack.as_ref().map(ToString::to_string),
             run: self.run,
             since,
-            from: None,
             count: Some(self.count),
             newest: true,
+            ..AuditQuery::default()
         })
     }
 }

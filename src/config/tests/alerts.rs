@@ -109,3 +109,21 @@ fn what_cannot_be_meant_is_refused_with_what_to_write() {
     );
     assert!(config.expect("valid").warnings.to_string().contains("no route leads to the receiver `b`"));
 }
+
+/// Each example of the docs, with what stands around it left out there.
+#[test]
+fn the_examples_of_the_docs_are_valid() {
+    let page = include_str!("../../../docs/alerts.md");
+    let mut seen = 0;
+    for block in page.split("```yaml\n").skip(1).filter_map(|it| it.split("```").next()) {
+        let others = "    pager: {slack: {url: {file: /x}}}\n    mail: {slack: {url: {file: /x}}}\n    ops: {slack: {url: {file: /x}}}\n";
+        let alerts = match block.strip_prefix("alerts:\n") {
+            Some(rest) if rest.contains("receivers:") => rest.to_owned(),
+            Some(rest) => format!("  receivers:\n{others}{rest}"),
+            None => format!("  receivers:\n{block}"),
+        };
+        with(&alerts).unwrap_or_else(|report| panic!("{report}"));
+        seen += 1;
+    }
+    assert!(seen >= 8, "{seen}");
+}

@@ -201,6 +201,17 @@ sources:
 fn an_address_that_others_reach_has_to_be_wanted() {
     let text = "listen: '[::]:80'\nlisten_publicly: true\nsources: {a: {url: /srv/a}}\n";
     assert_eq!(operator(text).map(|it| it.listen.port()), Ok(80));
+    assert!(operator("listen: '[::]:80'\nsources: {a: {url: /srv/a}}\n").is_err());
+}
+
+#[test]
+fn with_tls_others_may_reach_it() {
+    let text = "listen: 0.0.0.0:443\ntls: {certificate: /etc/a.pem, key: {file: /etc/a.key}}\nsources: {a: {url: /srv/a}}\n";
+    let tls = operator(text).expect("valid").tls.expect("TLS");
+    assert_eq!(tls.certificate, Path::new("/etc/a.pem"));
+    assert_eq!(tls.key.describe(), "file /etc/a.key");
+    let half = "tls: {certificate: /etc/a.pem}\nsources: {a: {url: /srv/a}}\n";
+    assert!(operator(half).is_err());
 }
 
 #[test]

@@ -157,6 +157,12 @@ fn full_operator() -> Value {
         "aliases": {"10.0.0.5:2222": "web1", "[fd00::5]": "web1"},
         "redact": {"paths": ["/srv/*.ini", "private/"], "names": ["dsn"]}, "metrics": {"hosts": 0},
         "webhooks": {"body_limit": "2MiB"},
+        "public_url": "https://fleet.example", "sign_in": {"oidc": {
+            "issuer": "https://id.example", "client_id": "c", "client_secret": {"file": "/o"}, "name": "ID",
+            "name_claim": "email", "scopes": ["groups"], "hosts": ["keys.example"], "ca_bundle": "/b",
+            "roles": [{"claim": "groups", "value": "web", "role": "viewer", "stacks": ["infra", "lab/web"]}],
+        }},
+        "tls": {"certificate": "/t", "key": {"file": "/k"}},
         "listen": "127.0.0.1:1", "listen_publicly": false, "admin_group": "g", "raw_log": true,
         "limits": {
             "runs": 1, "timeout": "1h", "silence": "1h", "output": "1GiB", "drain": "1m", "free_disk": "1GiB",

@@ -30,7 +30,7 @@ words!(
 );
 
 /// One thing that a receiver is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Notice {
     /// Which alert. A test is of none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,8 +40,10 @@ pub struct Notice {
     /// How much it matters.
     pub severity: AlertSeverity,
     /// Since when it was there.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub since: Timestamp,
     /// When that was decided.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,
     /// What happened, in one line.
     pub summary: String,
@@ -64,13 +66,14 @@ pub struct Queued {
 }
 
 /// A message to one receiver: everything that it is to be told at one time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Notification {
     /// The same for each try, so that who gets it twice can tell.
     pub id: String,
     /// Who gets it.
     pub receiver: ReceiverName,
     /// When it is sent.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub due: Timestamp,
     /// What it says, in the order in which it was decided.
     pub notices: Vec<Notice>,
@@ -83,12 +86,14 @@ pub struct Notification {
     #[serde(default)]
     pub attempts: u32,
     /// When it is tried next.
+    #[schemars(with = "crate::domain::schema::Time")]
     pub next_try: Timestamp,
     /// What went wrong the last time, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     /// When it was sent or given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub ended_at: Option<Timestamp>,
 }
 

@@ -58,7 +58,9 @@ impl Telling {
         policy: &AlertPolicy,
     ) -> AlertFacts {
         let mut facts = match before.filter(|it| it.condition.instance == condition.instance) {
-            Some(before) => AlertFacts { condition: condition.clone(), gone_since: None, ..before.clone() },
+            Some(before) => {
+                AlertFacts { condition: kept(before, condition), gone_since: None, ..before.clone() }
+            }
             None => AlertFacts {
                 condition: condition.clone(),
                 began: condition.since.map_or(now, |since| since.min(now)),
@@ -75,9 +77,6 @@ impl Telling {
                 return facts;
             }
             facts.raised_at = Some(now);
-        } else if let Some(before) = before {
-            // As it was when people were told: the number of heals since then tells how it ended.
-            facts.condition.heals = before.condition.heals;
         }
         for receiver in &policy.receivers {
             if facts.told.contains(receiver) {
@@ -130,6 +129,20 @@ impl Telling {
 
     fn wake_at(&mut self, at: Timestamp) {
         self.wake = Some(self.wake.map_or(at, |it| it.min(at)));
+    }
+}
+
+/// What is kept of a condition that lasts. Details can say how long something takes yet and change with each look: they
+/// alone are no reason to write. The number of heals is the one of the beginning, so that the end tells if there were more.
+fn kept(before: &AlertFacts, condition: &Condition) -> Condition {
+    let known = &before.condition;
+    if known.summary == condition.summary
+        && known.severity == condition.severity
+        && before.raised_at.is_some()
+    {
+        known.clone()
+    } else {
+        Condition { heals: known.heals, ..condition.clone() }
     }
 }
 

@@ -104,6 +104,7 @@ fn shapes_of_tokens() {
         "$6$rounds=5000$saltsalt$abcdefghijklmnop./",
         "$2b$12$abcdefghijklmnopqrstuv",
         "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQ",
+        "dlt_aaaaaaaa_bcdefghijklmnopqrstuvwxyz234567bcdefghijklmnopqrstuvwxyz2",
     ] {
         shown_as(&[
             (&format!("a {token} b"), "a [redacted] b"),
@@ -113,6 +114,7 @@ fn shapes_of_tokens() {
     }
     for text in [
         "ghp_short",
+        "dlt_a_name_of_a_pipeline_that_is_long",
         "AKIAlower",
         "fooAKIAIOSFODNN7EXAMPLE",
         "eyJ short",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::unpack::{Unpacked, unpack};
-use super::{ArchiveError, DATABASE, KEYS};
+use super::{ArchiveError, DATABASE};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Checkpoint, Verified};
 use crate::store::columns::nanos;
@@ -40,8 +40,8 @@ pub struct Restored {
     pub verified: Verified,
     /// Where the state that was there before is now.
     pub aside: Option<PathBuf>,
-    /// Whether keys that were there before were taken over, since the backup has none.
-    pub keys_kept: bool,
+    /// Whether the key of variables that was there before was taken over, since the backup has none.
+    pub key_kept: bool,
     /// The newest record that a checkpoint elsewhere vouches for, if the backup does not have it.
     pub ahead: Option<u64>,
 }
@@ -60,7 +60,7 @@ impl Restore {
         let fresh = self.beside("restoring");
         remove(&fresh)?;
         let done = self.prepare(from, &fresh).and_then(|(backup, verified, ahead)| {
-            let keys_kept = has_state && Self::keep_keys(&old, &fresh)?;
+            let key_kept = has_state && Self::keep_key(&old, &Place::at(&fresh))?;
             give_to_owner_of(&self.parent(), &fresh)?;
             let aside = if occupied { Some(self.move_aside()?) } else { None };
             if self.dir.exists() {
@@ -68,7 +68,7 @@ impl Restore {
             }
             fs::rename(&fresh, &self.dir).map_err(StoreError::file("put in its place", &fresh))?;
             sync_directory(&self.parent())?;
-            Ok(Restored { backup, verified, aside, keys_kept, ahead })
+            Ok(Restored { backup, verified, aside, key_kept, ahead })
         });
         if done.is_err() {
             // What is in the way the next time is removed then.
@@ -102,17 +102,13 @@ impl Restore {
         Ok((backup, verified, ahead))
     }
 
-    /// A backup without keys: those of the state that it replaces still open its variables, and sign its chain.
-    fn keep_keys(old: &Place, fresh: &Path) -> Result<bool, StoreError> {
-        let mut kept = false;
-        for (name, path) in KEYS.into_iter().zip([old.key(), old.audit_key()]) {
-            let to = fresh.join(name);
-            if path.exists() && !to.exists() {
-                fs::copy(&path, &to).map_err(StoreError::file("keep", &path))?;
-                kept = true;
-            }
+    /// A backup without the key of variables: the one of the state that it replaces still opens them.
+    fn keep_key(old: &Place, fresh: &Place) -> Result<bool, StoreError> {
+        let keeps = old.key().exists() && !fresh.key().exists();
+        if keeps {
+            fs::copy(old.key(), fresh.key()).map_err(StoreError::file("keep", &old.key()))?;
         }
-        Ok(kept)
+        Ok(keeps)
     }
 
     fn move_aside(&self) -> Result<PathBuf, StoreError> {

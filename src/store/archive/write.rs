@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
-use super::{BackupHeader, BackupWanted, CONTENTS, Contents, DATABASE, Entry, FORM, HEADER, KEYS, hex};
+use super::{
+    AUDIT_KEY, BackupHeader, BackupWanted, CONTENTS, Contents, DATABASE, Entry, FORM, HEADER, KEYS, hex,
+};
 use crate::domain::{RunId, Timestamp};
 use crate::store::columns::uncount;
 use crate::store::place::{Place, event_file, raw_file};
@@ -61,7 +63,7 @@ impl Copy {
             format: 0,
             made: now,
             logs: wanted.logs,
-            keys: wanted.keys,
+            key: wanted.key,
             chain: crate::domain::audit::AuditHead::default(),
         };
         let mut copy = Self { path, header, runs: BTreeSet::new() };
@@ -111,8 +113,9 @@ pub(in crate::store) fn write(
     let header = serde_json::to_vec(&copy.header).expect("plain data is JSON");
     archive.bytes(HEADER, &header).map_err(failed())?;
     archive.file(DATABASE, &copy.path)?;
-    if copy.header.keys {
-        for (name, path) in KEYS.into_iter().zip([place.key(), place.audit_key()]) {
+    for (name, path) in KEYS.into_iter().zip([place.key(), place.audit_key()]) {
+        // Without the key that signs it the restored chain would not hold: its next key would be nobody's.
+        if name == AUDIT_KEY || copy.header.key {
             archive.file(name, &path)?;
         }
     }

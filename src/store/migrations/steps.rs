@@ -22,6 +22,9 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 5, name: "the audit chain and its checkpoints", statements: AUDIT.to_vec() },
         Step { number: 6, name: "deliveries of webhooks", statements: DELIVERIES.to_vec() },
         Step { number: 7, name: "alerts and their notifications", statements: ALERTS.to_vec() },
+        Step { number: 8, name: "tokens and sessions", statements: ACCESS.to_vec() },
+        Step { number: 9, name: "indexes for choosing runs", statements: CHOICES.to_vec() },
+        Step { number: 10, name: "indexes for overviews", statements: OVERVIEWS.to_vec() },
     ]
 });
 
@@ -82,6 +85,19 @@ const DELIVERIES: [&str; 2] = [
     "CREATE INDEX deliveries_at ON deliveries (at)",
 ];
 
+const ACCESS: [&str; 2] = [
+    // Of tokens and sessions only hashes: nobody can use what is found here.
+    "CREATE TABLE tokens (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, role TEXT NOT NULL, scope TEXT NOT NULL,
+        created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER,
+        revoked_at INTEGER, revoked_by TEXT
+    ) STRICT, WITHOUT ROWID",
+    "CREATE TABLE sessions (
+        hash BLOB PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, scope TEXT NOT NULL, token TEXT,
+        opened_at INTEGER NOT NULL, seen_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID",
+];
+
 const DRIFT: [&str; 1] = ["CREATE TABLE task_facts (
         stack TEXT NOT NULL, task TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (stack, task)
     ) STRICT, WITHOUT ROWID"];
@@ -100,6 +116,11 @@ const AUDIT: [&str; 3] = [
 const MERGE_REQUESTS: [&str; 1] = ["CREATE TABLE merge_requests (
         source TEXT NOT NULL, number INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (source, number)
     ) STRICT, WITHOUT ROWID"];
+
+const OVERVIEWS: [&str; 1] = [
+    // All that a bar of a chart needs, so that no document is read for it.
+    "CREATE INDEX runs_marks ON runs (stack, id, mode, trigger, outcome, decided_at, started_at, ended_at)",
+];
 
 const TOTALS: [&str; 6] = [
     "ALTER TABLE runs ADD COLUMN results_left_out INTEGER NOT NULL DEFAULT 0",
@@ -122,4 +143,14 @@ const TOTALS: [&str; 6] = [
         FROM runs WHERE ended_at IS NOT NULL
             AND id = (SELECT max(id) FROM runs AS last
                 WHERE last.stack = runs.stack AND last.mode = runs.mode AND last.ended_at IS NOT NULL)",
+];
+
+const CHOICES: [&str; 6] = [
+    // Each ends with the number of the run: the newest come first without sorting.
+    "CREATE INDEX runs_by_mode ON runs (mode)",
+    "CREATE INDEX runs_by_outcome ON runs (outcome)",
+    "CREATE INDEX runs_by_trigger ON runs (trigger)",
+    "CREATE INDEX runs_by_time ON runs (decided_at)",
+    "CREATE INDEX runs_by_commit ON runs (substr(json_extract(spec, '$.revision'), -40))",
+    "CREATE INDEX IF NOT EXISTS run_hosts_by_host ON run_hosts (host, run)",
 ];

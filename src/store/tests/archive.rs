@@ -10,7 +10,7 @@ use crate::store::archive::{ArchiveError, Restore, Restored, verify};
 use crate::store::events::EventReader;
 use crate::store::{BackupWanted, Store, StoreError};
 
-const ALL: BackupWanted = BackupWanted { logs: true, keys: false };
+const ALL: BackupWanted = BackupWanted { logs: true, key: false };
 
 async fn backup(store: &Store, wanted: BackupWanted) -> Vec<u8> {
     let backup = store.begin_backup(at(100), wanted).await.expect("a backup begins");
@@ -75,15 +75,17 @@ async fn what_is_restored_is_what_was_backed_up_and_says_so_until_a_daemon_recor
 }
 
 #[tokio::test]
-async fn keys_are_left_out_unless_they_are_wanted() {
+async fn the_key_of_variables_is_left_out_unless_it_is_wanted() {
     let (dir, parent) = (directory(), directory());
     let (store, _live) = lived(&dir).await;
+    store.audit_key().expect("it is made");
     let key = std::fs::read(dir.path().join("driftless.key")).expect("there is a key");
-    let plain = backup(&store, BackupWanted { logs: false, keys: false }).await;
-    let with = backup(&store, BackupWanted { logs: false, keys: true }).await;
+    let plain = backup(&store, BackupWanted { logs: false, key: false }).await;
+    let with = backup(&store, BackupWanted { logs: false, key: true }).await;
 
     let into = parent.path().join("plain");
     restore(&plain, &into).expect("restored");
+    assert!(into.join("audit.key").exists(), "without it the chain would not go on");
     assert!(!into.join("driftless.key").exists() && !into.join("events/1.jsonl.zst").exists());
     let into = parent.path().join("with");
     restore(&with, &into).expect("restored");
@@ -110,7 +112,7 @@ async fn a_state_that_is_there_is_only_replaced_on_demand_and_kept_beside() {
     let replace =
         Restore { dir: into.clone(), replace: true, aside: "aside".to_owned(), checkpoints: Vec::new() };
     let restored = replace.perform(file.as_slice()).expect("replaced");
-    assert!(restored.keys_kept && restored.aside.as_ref().is_some_and(|it| it.join("driftless.db").exists()));
+    assert!(restored.key_kept && restored.aside.as_ref().is_some_and(|it| it.join("driftless.db").exists()));
     assert_eq!(key(&into), mine);
     assert!(!parent.path().join("store.restoring").exists());
 }
@@ -170,7 +172,7 @@ async fn backups_under_load_are_prefixes_and_block_nobody() {
     });
     let mut last = 0;
     for round in 0..20 {
-        let file = backup(&store, BackupWanted { logs: true, keys: true }).await;
+        let file = backup(&store, BackupWanted { logs: true, key: true }).await;
         let into = parent.path().join(round.to_string());
         restore(&file, &into).expect("restored");
         let (again, recovered) = Store::open(&into, SETTINGS).expect("it opens");
@@ -194,4 +196,49 @@ async fn backups_under_load_are_prefixes_and_block_nobody() {
     let (runs, slowest) = load.await.expect("it ends");
     assert!(20 < runs, "only {runs} runs");
     println!("{runs} runs beside 20 backups, the slowest took {slowest:?}");
+}
+
+/// How long writes wait while the database is copied. Prints; `cargo test -- --ignored --nocapture copied`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn writes_while_a_large_database_is_copied() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    let noise: String =
+        (0..100_000_u64).map(|it| char::from(b'a' + (it.wrapping_mul(it) % 26).to_le_bytes()[0])).collect();
+    store
+        .write(move |db| {
+            for at in 0..4000 {
+                let event = format!("{at}{noise}");
+                db.execute("INSERT INTO journal (at, event, decisions) VALUES (?1, ?2, '[]')", (at, event))
+                    .expect("inserted");
+            }
+            Ok(())
+        })
+        .await
+        .expect("written");
+    let begun = std::time::Instant::now();
+    let wanted = BackupWanted { logs: true, key: false };
+    let busy = store.clone();
+    let copied = tokio::spawn(async move {
+        let backup = busy.begin_backup(at(1), wanted).await.expect("it begins");
+        let copied = begun.elapsed();
+        tokio::task::spawn_blocking(move || backup.write(std::io::sink()))
+            .await
+            .expect("joined")
+            .expect("written");
+        (copied, begun.elapsed())
+    });
+    let mut waits = Vec::new();
+    while !copied.is_finished() {
+        let asked = std::time::Instant::now();
+        store.journal(at(2), &Event::ShutdownRequested, &[], &[]).await.expect("journaled");
+        waits.push(asked.elapsed());
+    }
+    waits.sort_unstable();
+    let (copied, whole) = copied.await.expect("it ends");
+    let bytes = store.bytes().await.expect("measured") >> 20;
+    let (median, p99, most) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100], waits[waits.len() - 1]);
+    println!("{bytes} MiB copied and verified in {copied:?}, written in {whole:?}");
+    println!("{} writes meanwhile: median {median:?}, p99 {p99:?}, longest {most:?}", waits.len());
 }

@@ -54,6 +54,30 @@ async fn checkpoint(store: &Store) -> Checkpoint {
 }
 
 #[tokio::test]
+async fn records_are_found_by_who_acted_and_paged_from_the_newest() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    lived(&store, 3).await;
+    let all = records(&store).await;
+    let actor = all.iter().find_map(|it| it.text("actor")).expect("somebody acted").to_owned();
+    let of = |actor: &str, before: Option<u64>| AuditFilter {
+        actor: Some(actor.to_owned()),
+        before,
+        count: 2,
+        newest: true,
+        ..AuditFilter::default()
+    };
+    let found = store.audit_records(of(&actor, None)).await.expect("read");
+    let numbers: Vec<u64> = found.iter().map(|it| it.as_ref().expect("a record").seq).collect();
+    let wanted: Vec<u64> =
+        all.iter().filter(|it| it.text("actor") == Some(&actor)).map(|it| it.seq).collect();
+    assert_eq!(numbers, wanted[wanted.len() - 2..]);
+    let before = store.audit_records(of(&actor, Some(numbers[0]))).await.expect("read");
+    assert_eq!(before.last().expect("more").as_ref().expect("a record").seq, wanted[wanted.len() - 3]);
+    assert!(store.audit_records(of("nobody", None)).await.expect("read").is_empty());
+}
+
+#[tokio::test]
 async fn acts_and_runs_are_records_of_a_chain_that_holds() {
     let dir = directory();
     let (store, _) = open(&dir);

@@ -45,7 +45,7 @@ async fn whatever_of_the_log_survives_what_was_acknowledged_is_there() {
     let (database, log) = (dir.path().join("driftless.db"), dir.path().join("driftless.db-wal"));
     let base = fs::read(&database).expect("the database");
     let mut images = Vec::new();
-    for run in 1..=60 {
+    for run in 1..=40 {
         let writing = tokio::spawn({
             let store = store.clone();
             async move { write(&store, run).await }

@@ -138,11 +138,11 @@ fn raw_output_is_kept_as_it_is_up_to_its_size() {
     raw.append(b"0123456789");
     raw.append(b"more");
     raw.finish();
-    let mut reader = RawLog::read(dir.path(), RunId(1)).expect("opened").expect("there");
+    let mut reader = RawLog::read(dir.path(), RunId(1), 0).expect("opened").expect("there");
     let piece = reader.next_piece().expect("readable").expect("a piece").to_vec();
     assert_eq!(piece, b"\xff\x00abc\n0123\n[driftless: 10 more bytes were not kept]\n");
     assert!(reader.next_piece().expect("readable").is_none());
-    assert!(RawLog::read(dir.path(), RunId(2)).expect("looked").is_none());
+    assert!(RawLog::read(dir.path(), RunId(2), 0).expect("looked").is_none());
 }
 
 fn any_name() -> impl Strategy<Value = String> {

@@ -8,30 +8,31 @@ use crate::domain::*;
 use crate::store::{Recovered, Store, StoreSettings};
 
 /// A small ballast and no floor: tests must not depend on the disk they run on.
-pub(super) const SETTINGS: StoreSettings = StoreSettings { ballast_bytes: 1 << 16, free_floor_bytes: 0 };
+pub(in crate::store) const SETTINGS: StoreSettings =
+    StoreSettings { ballast_bytes: 1 << 16, free_floor_bytes: 0 };
 
-pub(super) fn open(dir: &TempDir) -> (Store, Recovered) {
+pub(in crate::store) fn open(dir: &TempDir) -> (Store, Recovered) {
     Store::open(dir.path(), SETTINGS).expect("the store opens")
 }
 
-pub(super) fn directory() -> TempDir {
+pub(in crate::store) fn directory() -> TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
 /// Some seconds after an arbitrary point in time.
-pub(super) fn at(second: i64) -> Timestamp {
+pub(in crate::store) fn at(second: i64) -> Timestamp {
     Timestamp::new(1_790_000_000 + second, 123_456_789).expect("a time")
 }
 
-pub(super) fn stack(name: &str) -> StackId {
+pub(in crate::store) fn stack(name: &str) -> StackId {
     format!("infra/{name}").parse().expect("a stack")
 }
 
-pub(super) fn revision(digit: char) -> Revision {
+pub(in crate::store) fn revision(digit: char) -> Revision {
     format!("main@sha1:{}", digit.to_string().repeat(40)).parse().expect("a revision")
 }
 
-pub(super) fn spec(run: u64, stack_name: &str, mode: Mode) -> RunSpec {
+pub(in crate::store) fn spec(run: u64, stack_name: &str, mode: Mode) -> RunSpec {
     RunSpec {
         run: RunId(run),
         stack: stack(stack_name),
@@ -57,16 +58,16 @@ pub(super) fn spec(run: u64, stack_name: &str, mode: Mode) -> RunSpec {
     }
 }
 
-pub(super) fn start(run: u64, stack_name: &str, mode: Mode) -> Decision {
+pub(in crate::store) fn start(run: u64, stack_name: &str, mode: Mode) -> Decision {
     Decision::Start { spec: Box::new(spec(run, stack_name, mode)), reason: format!("run {run} is due") }
 }
 
-pub(super) fn finished(run: u64, ending: Ending) -> Event {
+pub(in crate::store) fn finished(run: u64, ending: Ending) -> Event {
     Event::RunFinished { run: RunId(run), ending, hosts: BTreeMap::new(), findings: Box::default() }
 }
 
 /// One fact of each kind.
-pub(super) fn facts(run: u64) -> Vec<Fact> {
+pub(in crate::store) fn facts(run: u64) -> Vec<Fact> {
     let commit = revision('b').commit;
     vec![
         Fact::Source {
@@ -95,7 +96,14 @@ pub(super) fn facts(run: u64) -> Vec<Fact> {
 }
 
 /// Starts a run and ends it, through the journal.
-pub(super) async fn whole_run(store: &Store, run: u64, name: &str, mode: Mode, begin: i64, outcome: Outcome) {
+pub(in crate::store) async fn whole_run(
+    store: &Store,
+    run: u64,
+    name: &str,
+    mode: Mode,
+    begin: i64,
+    outcome: Outcome,
+) {
     store
         .journal(at(begin), &Event::Tick, &[start(run, name, mode)], &[])
         .await
@@ -107,7 +115,12 @@ pub(super) async fn whole_run(store: &Store, run: u64, name: &str, mode: Mode, b
         .expect("the end is recorded");
 }
 
-pub(super) fn result(host: &str, task: TaskNumber, status: ResultStatus, changed: bool) -> TaskResult {
+pub(in crate::store) fn result(
+    host: &str,
+    task: TaskNumber,
+    status: ResultStatus,
+    changed: bool,
+) -> TaskResult {
     TaskResult {
         host: HostName::new(host),
         task,
@@ -128,13 +141,13 @@ pub(super) fn result(host: &str, task: TaskNumber, status: ResultStatus, changed
     }
 }
 
-pub(super) fn event(second: i64, kind: RunEventKind) -> RunEvent {
+pub(in crate::store) fn event(second: i64, kind: RunEventKind) -> RunEvent {
     // Events are written with milliseconds.
     let at = Timestamp::from_millisecond(at(second).as_millisecond()).expect("a time");
     RunEvent { at, kind }
 }
 
-pub(super) fn task(number: TaskNumber) -> RunEvent {
+pub(in crate::store) fn task(number: TaskNumber) -> RunEvent {
     let identity = TaskIdentity {
         path: "roles/web/tasks/main.yml".to_owned(),
         line: number,

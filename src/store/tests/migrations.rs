@@ -14,6 +14,9 @@ use crate::store::{LastEnd, Store, StoreError, Total, connection};
 /// A database of format 1, as it was written then. Never edited.
 const FORMAT_1: &str = include_str!("format-1.sql");
 
+/// A database of format 6, with an audit chain.
+const FORMAT_6: &str = include_str!("format-6.sql");
+
 fn old_database(dir: &TempDir) -> Place {
     let place = Place::prepare(dir.path()).expect("a place");
     let db = Connection::open(place.database()).expect("a database");
@@ -90,6 +93,27 @@ async fn old_rows_are_understood_after_all_steps() {
     assert_eq!(results[0].1.status, ResultStatus::Ok);
     let tail = store.journal_tail(9).await.expect("the journal");
     assert_eq!(tail[0].event().expect("an event"), Event::Tick);
+}
+
+#[tokio::test]
+async fn the_format_before_goes_on_with_its_chain() {
+    let dir = directory();
+    let place = Place::prepare(dir.path()).expect("a place");
+    let db = Connection::open(place.database()).expect("a database");
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL").expect("as it was");
+    db.execute_batch(FORMAT_6).expect("the old rows");
+    drop(db);
+    let (store, recovered) = open(&dir);
+    assert_eq!(recovered.live.iter().map(|it| it.spec.run.0).collect::<Vec<_>>(), [4]);
+    assert_eq!((recovered.memory.next_run, recovered.restored), (5, None));
+    assert!(recovered.memory.stacks[&stack("web")].restored.is_none());
+    store
+        .journal(at(50), &finished(4, Ending::plain(Outcome::Interrupted)), &[], &[])
+        .await
+        .expect("journaled");
+    let chain = store.audit_verify(Vec::new(), None).await.expect("read").expect("the chain holds");
+    assert_eq!(chain.head.size, 10);
+    assert_eq!(store.totals().await.expect("totals").iter().map(|it| it.runs).sum::<u64>(), 4);
 }
 
 #[tokio::test]

@@ -95,6 +95,14 @@ async fn runs_are_listed_newest_first_and_page_by_page() {
     let web = RunFilter { stack: Some(stack("web")), before: Some(RunId(8)), ..RunFilter::default() };
     assert_eq!(ids(web).await, [6, 4, 2]);
     assert_eq!(ids(RunFilter { stack: Some(stack("none")), ..RunFilter::default() }).await, [0; 0]);
+    let only = |it: &StackId| Scope::Only([Grant::Stack(it.clone())].into());
+    let (web, db) = (stack("web"), stack("db"));
+    // A page is as long as it should be for those who see a part, too.
+    assert_eq!(ids(RunFilter { scope: only(&web), limit: 3, ..RunFilter::default() }).await, [10, 8, 6]);
+    let foreign = RunFilter { scope: only(&web), stack: Some(db.clone()), ..RunFilter::default() };
+    assert_eq!(ids(foreign).await, [0; 0]);
+    assert_eq!(store.stack_of(RunId(9)).await.expect("readable"), Some(db));
+    assert_eq!(store.stack_of(RunId(11)).await.expect("readable"), None);
 }
 
 #[tokio::test]

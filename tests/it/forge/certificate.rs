@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 /// Makes both below `dir`. The file of the authority, and what a server needs.
-pub(super) fn make(dir: &Path) -> (PathBuf, TlsAcceptor) {
+pub(in super::super) fn make(dir: &Path) -> (PathBuf, TlsAcceptor) {
     let openssl = |arguments: &[&str]| {
         let made = Command::new("openssl")
             .current_dir(dir)

@@ -9,15 +9,22 @@ use tokio::sync::watch;
 use axum::http::HeaderMap;
 use driftless::api::{
     ActionReply, AlertList, ApplyBody, ApproveBody, ApproveHostsBody, AuditList, AuditQuery, BackupBody,
-    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, PlanBody, PreviewBody,
-    Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode, Status, StoreState,
+    CancelBody, ErrorBody, EventChunk, EventPosition, Explanation, MergeRequestList, News, NewsChunk,
+    NewsPosition, PlanBody, PreviewBody, Readiness, RunFilter, RunList, RunSummary, RunView, ServiceMode,
+    Status, StoreState,
 };
+use driftless::api::{Before, Fleet, HostView, SourceView, StackView, SystemView};
 use driftless::domain::{
-    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome, ReceiverName, Run,
-    RunEvent, RunEventKind, RunId, RunSpec, RuntimeSpec, Selection, SourceName, SourceStatus, Span, StackId,
-    StackStatus, Timestamp, Trigger,
+    Caller, DriftReport, Ending, HostName, HostStats, MergeRequestNumber, Outcome, ReceiverName, Run,
+    RunEvent, RunEventKind, RunId, Scope, SourceName, Span, StackId, StackStatus, Timestamp,
 };
 use driftless::web::{Backend, Download, WebhookAnswer};
+
+use super::followed;
+use super::foreign::{self, GateOfMemory};
+use super::leaves;
+use super::overviews;
+pub(super) use super::recorded::{source, spec};
 
 /// The largest body of a webhook.
 pub(super) const LARGEST_DELIVERY: usize = 64 * 1024;
@@ -31,6 +38,9 @@ pub(super) struct Memory {
     /// How many events were told, and whether the run is live.
     run: watch::Sender<(u64, bool)>,
     metrics: Metrics,
+    pub(super) keys: Arc<GateOfMemory>,
+    /// Whether there is more than the one stack.
+    pub(super) foreign: bool,
 }
 
 /// What a scrape gives.
@@ -53,7 +63,13 @@ impl Memory {
     /// One whose metrics are these.
     pub(super) fn with_metrics(metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let metrics = Metrics(Arc::new(metrics));
-        Self { acted: watch::Sender::default(), run: watch::Sender::new((0, true)), metrics }
+        let (acted, run) = (watch::Sender::default(), watch::Sender::new((0, true)));
+        Self { acted, run, metrics, keys: GateOfMemory::new(), foreign: false }
+    }
+
+    /// One that also has the source `lab` with the stack `lab/db`, of which run 8 is.
+    pub(super) fn with_foreign() -> Self {
+        Self { foreign: true, ..Self::default() }
     }
 
     /// Who did what, in order.
@@ -83,8 +99,12 @@ impl Memory {
         ActionReply { message: act, by: by.name.clone(), run: None, after: Some(RunId(6)) }
     }
 
-    fn known(run: RunId) -> Result<(), ErrorBody> {
-        if run == RunId(7) { Ok(()) } else { Err(ErrorBody::not_found(format!("there is no run {run}"))) }
+    fn known(&self, run: RunId) -> Result<(), ErrorBody> {
+        if run == RunId(7) || self.foreign && run == RunId(8) {
+            Ok(())
+        } else {
+            Err(ErrorBody::not_found(format!("there is no run {run}")))
+        }
     }
 
     fn record(&self) -> Run {
@@ -100,49 +120,6 @@ impl Memory {
     }
 }
 
-/// A source with a rewritten history.
-fn source() -> SourceStatus {
-    SourceStatus {
-        name: "infra".parse().expect("a source"),
-        head: None,
-        admitted: None,
-        waiting: Some(format!("main@sha1:{}", "cd".repeat(20)).parse().expect("a revision")),
-        refused: None,
-        problem: None,
-        forge_problem: None,
-        fetch_failures: 0,
-        fetched_at: None,
-        next_fetch: None,
-        notes: Vec::new(),
-    }
-}
-
-fn spec() -> RunSpec {
-    RunSpec {
-        run: RunId(7),
-        stack: "infra/web".parse().expect("a stack"),
-        revision: format!("main@sha1:{}", "ab".repeat(20)).parse().expect("a revision"),
-        mode: Mode::Apply,
-        trigger: Trigger::Person,
-        merge_request: None,
-        diff: false,
-        requested_by: Some("ann".to_owned()),
-        failures_before: 0,
-        outside_window: None,
-        selection: Selection::Full,
-        playbook: "site.yml".to_owned(),
-        inventory: "hosts".to_owned(),
-        limit: None,
-        tags: Vec::new(),
-        skip_tags: Vec::new(),
-        extra_vars: std::collections::BTreeMap::new(),
-        forks: None,
-        debts: Vec::new(),
-        timeout: Span::from_mins(30),
-        runtime: RuntimeSpec::System,
-    }
-}
-
 impl Backend for Memory {
     async fn status(&self) -> Result<Status, ErrorBody> {
         Ok(Status {
@@ -152,8 +129,8 @@ impl Backend for Memory {
             mode: ServiceMode::OneUser,
             readiness: Readiness { ready: true, because: Vec::new() },
             stopping: false,
-            sources: vec![source()],
-            stacks: Vec::new(),
+            sources: if self.foreign { vec![source("infra"), source("lab")] } else { vec![source("infra")] },
+            stacks: self.stacks().await?,
             live: Vec::new(),
             store: StoreState {
                 writable: true,
@@ -167,28 +144,42 @@ impl Backend for Memory {
     }
 
     async fn stack_ids(&self) -> Result<Vec<StackId>, ErrorBody> {
-        Ok(vec!["infra/web".parse().expect("a stack")])
+        let names: &[&str] = if self.foreign { &["infra/web", "lab/db"] } else { &["infra/web"] };
+        Ok(names.iter().map(|it| foreign::stack_id(it)).collect())
     }
 
     async fn stacks(&self) -> Result<Vec<StackStatus>, ErrorBody> {
-        Ok(Vec::new())
+        if !self.foreign {
+            return Ok(Vec::new());
+        }
+        Ok(self.stack_ids().await?.iter().map(|it| foreign::stack(&it.to_string())).collect())
     }
 
     async fn explain(&self, stack: StackId) -> Result<Explanation, ErrorBody> {
         Ok(Explanation { stack, next: "it runs soon".to_owned(), because: Vec::new() })
     }
 
-    async fn runs(&self, _filter: RunFilter) -> Result<RunList, ErrorBody> {
-        Ok(RunList { runs: vec![RunSummary::from(&self.record())], more: false })
+    async fn runs(&self, filter: RunFilter) -> Result<RunList, ErrorBody> {
+        let mut runs = vec![RunSummary::from(&self.record())];
+        if self.foreign {
+            let of_lab = RunSummary { run: RunId(8), stack: foreign::stack_id("lab/db"), ..runs[0].clone() };
+            runs.insert(0, of_lab);
+        }
+        runs.extend((41..46).filter_map(|it| leaves::run(RunId(it))).map(|it| RunSummary::from(&it.run)));
+        runs.retain(|it| filter.scope.has_stack(&it.stack));
+        Ok(RunList { runs, more: false })
     }
 
     async fn run(&self, run: RunId) -> Result<RunView, ErrorBody> {
-        Self::known(run)?;
+        if let Some(view) = leaves::run(run) {
+            return Ok(view);
+        }
+        self.known(run)?;
         Ok(RunView { run: self.record(), notable: Vec::new(), events_expired: false })
     }
 
     async fn events(&self, run: RunId, from: EventPosition, wait: Duration) -> Result<EventChunk, ErrorBody> {
-        Self::known(run)?;
+        self.known(run)?;
         let mut changes = self.run.subscribe();
         let more = changes.wait_for(|(told, live)| told * STEP > from.0 || !live);
         if !wait.is_zero() {
@@ -197,9 +188,30 @@ impl Backend for Memory {
         }
         let (told, live) = *self.run.borrow();
         let event = RunEvent { at: Timestamp::UNIX_EPOCH, kind: RunEventKind::NoHostsMatched };
-        let count = told - from.0 / STEP;
+        let count = told.saturating_sub(from.0 / STEP);
         let events = (0..count).map(|_| event.clone()).collect();
         Ok(EventChunk { events, next: EventPosition(told * STEP), live, lost: 0 })
+    }
+
+    /// The news are how much of the run was told.
+    async fn news(&self, after: Option<NewsPosition>, wait: Duration) -> Result<NewsChunk, ErrorBody> {
+        let place = |number| NewsPosition { epoch: 1, number };
+        let mut changes = self.run.subscribe();
+        let Some(after) = after else {
+            return Ok(NewsChunk { news: Vec::new(), next: place(self.run.borrow().0) });
+        };
+        if after.epoch != 1 {
+            return Ok(NewsChunk { news: vec![News::Resync], next: place(self.run.borrow().0) });
+        }
+        let more = changes.wait_for(|(told, _)| after.number < *told);
+        if !wait.is_zero() {
+            // Whether something came or the time is over: what is there now is the answer.
+            let _either = tokio::time::timeout(wait, more).await;
+        }
+        let (told, _) = *self.run.borrow();
+        let stack = "infra/web".parse().expect("a stack");
+        let news = if after.number < told { vec![News::StackChanged { stack }] } else { Vec::new() };
+        Ok(NewsChunk { news, next: place(told) })
     }
 
     async fn apply(&self, stack: StackId, body: ApplyBody, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -231,7 +243,11 @@ impl Backend for Memory {
     }
 
     async fn merge_requests(&self) -> Result<MergeRequestList, ErrorBody> {
-        Ok(MergeRequestList { merge_requests: Vec::new() })
+        let sources: &[&str] = if self.foreign { &["infra", "lab"] } else { &[] };
+        if sources.is_empty() {
+            return Ok(MergeRequestList { merge_requests: followed::merge_requests() });
+        }
+        Ok(MergeRequestList { merge_requests: sources.iter().map(|it| foreign::merge_request(it)).collect() })
     }
 
     async fn preview(
@@ -262,7 +278,7 @@ impl Backend for Memory {
     }
 
     async fn cancel(&self, run: RunId, body: CancelBody, by: Caller) -> Result<ActionReply, ErrorBody> {
-        Self::known(run)?;
+        self.known(run)?;
         let also = if body.suspend { " and suspends" } else { "" };
         Ok(self.act(&by, &format!("cancels {run}{also}")))
     }
@@ -291,8 +307,15 @@ impl Backend for Memory {
 
     fn webhook_unread(&self, _source: &str) {}
 
-    async fn audit(&self, _query: AuditQuery) -> Result<AuditList, ErrorBody> {
-        Ok(AuditList::default())
+    async fn audit(&self, query: AuditQuery, scope: Scope) -> Result<AuditList, ErrorBody> {
+        if query.newest && !self.foreign {
+            return Ok(followed::audit());
+        }
+        let objects: &[&str] = if self.foreign { &["infra/web", "lab/db", "daemon"] } else { &[] };
+        let mut list = AuditList { records: foreign::records(objects), unreadable: Vec::new() };
+        let seen = |it: &str| it.parse().is_ok_and(|it| scope.has_stack(&it)) || scope == Scope::All;
+        list.records.retain(|it| seen(&it.object));
+        Ok(list)
     }
 
     async fn erase(&self, name: String, by: Caller) -> Result<ActionReply, ErrorBody> {
@@ -309,6 +332,26 @@ impl Backend for Memory {
 
     async fn metrics(&self) -> String {
         self.metrics.0()
+    }
+
+    async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
+        Ok(Arc::default())
+    }
+
+    async fn stack_view(&self, stack: StackId, _before: Before) -> Result<StackView, ErrorBody> {
+        Ok(overviews::stack_view(stack))
+    }
+
+    async fn host_view(&self, host: HostName) -> Result<HostView, ErrorBody> {
+        Ok(overviews::host_view(host))
+    }
+
+    async fn source_views(&self) -> Result<Vec<SourceView>, ErrorBody> {
+        Ok(Vec::new())
+    }
+
+    async fn system_view(&self) -> Result<SystemView, ErrorBody> {
+        Ok(overviews::system_view())
     }
 
     async fn health(&self) -> Result<(), String> {

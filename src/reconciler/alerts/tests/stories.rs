@@ -224,6 +224,15 @@ fn drift_that_was_healed_is_told_so() {
 }
 
 #[test]
+fn what_only_reads_otherwise_is_not_written_again() {
+    let mut watch = Watch::new();
+    watch.see(0, &View { stacks: vec![failed('b')], ..calm() });
+    let later = StackStatus { reason: "it is tried again in 3 s".to_owned(), ..failed('b') };
+    let sight = look(at(5), &View { stacks: vec![later], ..calm() }, &watch.policy);
+    assert_eq!(watch.kept.look(at(5), &sight, &watch.policy), Telling::default());
+}
+
+#[test]
 fn what_flaps_is_told_once() {
     let mut watch = Watch::new();
     for minute in 0..60 {

@@ -1,0 +1,124 @@
+//! What a daemon in memory tells of a stack, a host and itself.
+
+use std::collections::BTreeMap;
+
+use driftless::api::{
+    DiskView, FleetStack, HostInStack, HostView, Readiness, ServiceMode, StackView, StoreState, SystemView,
+};
+use driftless::domain::{
+    Applied, DriftReport, Explanation, HostCounts, HostName, HostState, HostStatus, PredictionTotals,
+    Revision, Span, StackId, StackOverview, StackPolicy, StackStatus, SyncStatus, Timestamp,
+};
+
+fn head() -> Revision {
+    format!("main@sha1:{}", "ab".repeat(20)).parse().expect("a revision")
+}
+
+/// A stack that never ran.
+pub(super) fn stack_view(id: StackId) -> StackView {
+    let status = StackStatus {
+        policy: StackPolicy {
+            timeout: Span::from_mins(30),
+            ..StackPolicy::new(id.clone(), "site.yml", "hosts")
+        },
+        sync: SyncStatus::Unknown,
+        reason: "main@ababababab was never applied".to_owned(),
+        head: head(),
+        attempted: None,
+        applied: Applied::Nothing,
+        hosts: HostCounts::default(),
+        live: None,
+        request: None,
+        suspended: None,
+        hold: None,
+        airbag: None,
+        approval: None,
+        predictions: PredictionTotals::default(),
+        failures: 0,
+        next_run: None,
+        last_success: None,
+        id: id.clone(),
+    };
+    let overview = StackOverview {
+        status,
+        next_check: None,
+        check: None,
+        check_failures: 0,
+        drifted_hosts: BTreeMap::new(),
+        flapping_tasks: 0,
+        owed_since: None,
+        marks: Vec::new(),
+        lock_wait_since: None,
+        locks: Vec::new(),
+    };
+    StackView {
+        stack: FleetStack { overview, commits: BTreeMap::new(), recent: Vec::new() },
+        explanation: Explanation { stack: id.clone(), next: "it runs soon".to_owned(), because: Vec::new() },
+        drift: DriftReport {
+            stack: id,
+            revision: None,
+            check: None,
+            next_check: None,
+            correction: None,
+            hosts: Vec::new(),
+            tasks: Vec::new(),
+        },
+        history: Vec::new(),
+    }
+}
+
+/// A host of `infra/web`.
+pub(super) fn host_view(host: HostName) -> HostView {
+    let status = HostStatus {
+        host: host.clone(),
+        attempted: None,
+        applied: None,
+        applied_at: None,
+        checked_at: None,
+        last_seen: None,
+        owed_since: None,
+        failed: false,
+        pending: Vec::new(),
+        drift: Vec::new(),
+        locked: None,
+    };
+    let stack = "infra/web".parse().expect("a stack");
+    let stacks = vec![HostInStack { stack, head: head(), state: HostState::Unknown, status }];
+    HostView { host, stacks, runs: Vec::new(), commits: BTreeMap::new() }
+}
+
+/// A daemon without work.
+pub(super) fn system_view() -> SystemView {
+    SystemView {
+        version: "0.1.0".to_owned(),
+        started_at: Timestamp::UNIX_EPOCH,
+        mode: ServiceMode::OneUser,
+        readiness: Readiness { ready: true, because: Vec::new() },
+        stopping: false,
+        notices: Vec::new(),
+        url: None,
+        sources: Vec::new(),
+        live: Vec::new(),
+        run_limit: 4,
+        queue: Vec::new(),
+        locks: Vec::new(),
+        runtimes: Vec::new(),
+        store: StoreState {
+            writable: true,
+            problem: None,
+            size_bytes: 0,
+            free_bytes: None,
+            read_only: false,
+        },
+        disk: DiskView {
+            available_bytes: None,
+            floor_bytes: 0,
+            keep: Span::from_hours(24),
+            keep_journal: Span::from_hours(24),
+            keep_raw_log: Span::from_hours(24),
+            keep_bytes: 0,
+        },
+        deliveries: Vec::new(),
+        audit: None,
+    }
+}
