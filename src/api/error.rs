@@ -116,6 +116,8 @@ pub struct ErrorBody {
     pub message: String,
     /// What to do about it.
     pub remedy: Option<String>,
+    /// In how many seconds it is worth asking again, if that is known: the header `Retry-After` of the answer.
+    pub retry_after: Option<u64>,
 }
 
 /// An error as RFC 9457 has it, with what we add.
@@ -140,7 +142,7 @@ pub struct Problem {
 }
 
 impl From<ErrorBody> for Problem {
-    fn from(ErrorBody { code, message, remedy }: ErrorBody) -> Self {
+    fn from(ErrorBody { code, message, remedy, retry_after: _ }: ErrorBody) -> Self {
         let kind = format!("docs/api.md#{}", code.as_str());
         Self { kind, title: code.about().to_owned(), status: code.status(), detail: message, code, remedy }
     }
@@ -148,14 +150,14 @@ impl From<ErrorBody> for Problem {
 
 impl From<Problem> for ErrorBody {
     fn from(problem: Problem) -> Self {
-        Self { code: problem.code, message: problem.detail, remedy: problem.remedy }
+        Self { code: problem.code, message: problem.detail, remedy: problem.remedy, retry_after: None }
     }
 }
 
 impl ErrorBody {
     /// An error without a remedy.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), remedy: None }
+        Self { code, message: message.into(), remedy: None, retry_after: None }
     }
 
     /// The request cannot be understood.
@@ -185,9 +187,16 @@ impl ErrorBody {
         self
     }
 
+    /// The same error with when to ask again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
     /// A failure of the daemon's own work, as an answer.
     pub fn from_failure(code: ErrorCode, failure: Failure) -> Self {
-        Self { code, message: failure.message, remedy: failure.remedy }
+        Self { code, message: failure.message, remedy: failure.remedy, retry_after: None }
     }
 }
 

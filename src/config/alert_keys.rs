@@ -12,11 +12,6 @@ use crate::domain::{AlertKind, AlertSeverity, ReceiverName, StackPattern, Templa
 /// The keys of `alerts`.
 pub(super) static ALERTS: &[Key] = &[
     optional(
-        "url",
-        Shape::Text(&URL),
-        "Where people reach the pages, for links in messages: `https://driftless.example.org`. Absent: there are no links.",
-    ),
-    optional(
         "receivers",
         Shape::Named(&RECEIVER_NAME, &Shape::OneOf(RECEIVER), false),
         "Who can be told, by a name of your choice.",

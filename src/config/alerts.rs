@@ -21,8 +21,6 @@ pub struct AlertConfig {
     pub policy: AlertPolicy,
     /// Who can be told.
     pub receivers: BTreeMap<ReceiverName, ReceiverConfig>,
-    /// Where people reach the pages.
-    pub url: Option<String>,
     /// How long a message that does not arrive is tried again.
     pub give_up_after: Span,
 }
@@ -115,7 +113,6 @@ impl AlertConfig {
                 group: value.duration("group")?,
             },
             receivers,
-            url: value.owned("url"),
             give_up_after: value.duration("give_up_after")?,
         })
     }

@@ -60,7 +60,7 @@ pub(super) static OPERATOR: &[Key] = &[
     optional(
         "public_url",
         Shape::Text(&PUBLIC_URL),
-        "Where browsers reach driftless, for example `https://fleet.example.org`. Requests of browsers must come from there; with `https`, cookies are for it alone. A change counts after a restart.",
+        "Where browsers reach driftless, for example `https://fleet.example.org`; links in messages lead there. Requests of browsers must come from there; with `https`, cookies are for it alone. A change counts after a restart.",
     ),
     optional("sign_in", Shape::Group(SIGN_IN), "How people sign in, beside tokens and links."),
     with_default(

@@ -218,7 +218,7 @@ pub(super) async fn deliver(config: &Config, notification: &Notification) -> Res
         return Err(Failure::until_changed("the receiver is not configured any more"));
     };
     let receiver = receiver(configured)?;
-    let (notification, url) = (notification.clone(), config.alerts.url.clone());
+    let (notification, url) = (notification.clone(), config.public_url.clone());
     let task =
         tokio::spawn(async move { alerts::send(&receiver, &notification, url.as_deref(), now()).await });
     task.await.map_err(|_panicked| broken())?.map_err(Failure::from)

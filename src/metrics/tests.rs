@@ -114,9 +114,9 @@ fn snapshot() -> Snapshot {
         last_ends: vec![end],
         ready: true,
         free_bytes: Some(1 << 30),
-        alerts: Some(super::AlertTotals {
+        alerts: Some(AlertTotals {
             receivers: ["ops".parse().expect("a receiver")].into(),
-            ..super::AlertTotals::default()
+            ..AlertTotals::default()
         }),
         audit: Some(AuditFacts { records: 44, holds: Some(true), last_checkpoint: Some(at(10)) }),
         ..Snapshot::default()

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::Backend;
 use super::api_routes::AskedRun;
 use super::reply::Refusal;
-use super::streams::{EVENT_STREAM, LONGEST, Listening, Pen, QUIET, write_event, write_id};
+use super::streams::{EVENT_STREAM, Gone, LONGEST, Listening, Pen, QUIET, write_event, write_id};
 use crate::api::{ErrorBody, EventChunk, EventLine, EventPosition, EventQuery};
 use crate::domain::RunId;
 
@@ -39,12 +39,12 @@ pub(super) async fn events<B: Backend>(
         return Err(ErrorBody::bad_request("there is no such position").into());
     }
     let follow = query.follow || manner == Manner::Events;
-    let place = if follow { Some(listening.place()?) } else { None };
     let first = backend.events(run, EventPosition(from), Duration::ZERO).await?;
     if back.is_some() && first.events.is_empty() && !first.live {
         // To a browser this means: do not come back.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let place = if follow { Some(listening.place()?) } else { None };
     let (pen, response) = Pen::new(manner.content_type(), place);
     let until = (manner == Manner::Events).then(|| Instant::now() + LONGEST);
     drop(tokio::spawn(Stream { backend, run, follow, manner, until, pen }.send(first)));
@@ -70,24 +70,30 @@ struct Stream<B> {
 }
 
 impl<B: Backend> Stream<B> {
-    /// Writes until nothing more comes or the caller is gone.
-    async fn send(mut self, mut chunk: EventChunk) {
+    async fn send(mut self, first: EventChunk) {
+        let done = self.write(first).await;
+        if done.is_err() && self.manner == Manner::Lines {
+            let error =
+                ErrorBody::unavailable("a newer stream of the same caller took the place of this one");
+            let error = error.remedy("close streams that nobody reads, and go on at the last position");
+            self.pen.try_last(self.manner.error(error));
+        }
+    }
+
+    /// Writes until nothing more comes or nobody wants it any more. A browser that loses its place simply comes back.
+    async fn write(&mut self, mut chunk: EventChunk) -> Result<(), Gone> {
         loop {
             let ends = chunk.events.is_empty() && !(self.follow && chunk.live);
             let text = self.manner.chunk(&chunk, ends);
             let is_old = self.until.is_some_and(|it| it <= Instant::now());
-            if self.pen.write(text).await.is_err() || ends || is_old {
-                return;
+            self.pen.write(text).await?;
+            if ends || is_old {
+                return Ok(());
             }
-            let from = chunk.next;
             let wait = if self.follow { QUIET } else { Duration::ZERO };
-            chunk = match self.backend.events(self.run, from, wait).await {
+            chunk = match self.pen.wait(self.backend.events(self.run, chunk.next, wait)).await? {
                 Ok(chunk) => chunk,
-                Err(error) => {
-                    // Whether the caller still listens changes nothing: this was the last line.
-                    let _gone = self.pen.write(self.manner.error(error)).await;
-                    return;
-                }
+                Err(error) => return self.pen.write(self.manner.error(error)).await,
             };
         }
     }

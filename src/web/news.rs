@@ -29,16 +29,15 @@ pub(super) async fn news<B: Backend>(
     query: Result<Query<NewsQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(query) = query?;
-    let place = listening.place()?;
     let first = backend
         .news(asked_place(listening.last_event_id.as_deref(), query.after.as_deref()), Duration::ZERO)
         .await?;
-    let (pen, response) = Pen::new(EVENT_STREAM, Some(place));
+    let (pen, response) = Pen::new(EVENT_STREAM, Some(listening.place()?));
     drop(tokio::spawn(send(backend, listening.by.scope, pen, first)));
     Ok(response)
 }
 
-/// Writes until the caller is gone, the stream is old, or the daemon stops.
+/// Writes until nobody wants it any more, the stream is old, or the daemon stops.
 async fn send<B: Backend>(backend: B, scope: Scope, mut pen: Pen, mut chunk: NewsChunk) -> Result<(), Gone> {
     let until = Instant::now() + LONGEST;
     let mut text = COME_BACK.to_owned();
@@ -48,7 +47,7 @@ async fn send<B: Backend>(backend: B, scope: Scope, mut pen: Pen, mut chunk: New
         if until <= Instant::now() {
             return Ok(());
         }
-        match backend.news(Some(chunk.next), QUIET).await {
+        match pen.wait(backend.news(Some(chunk.next), QUIET)).await? {
             Ok(next) => chunk = next,
             // The daemon stops. Who comes back finds it started again, and is told to look at everything.
             Err(_) => return Ok(()),

@@ -49,8 +49,17 @@ impl From<crate::domain::NameError> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, PROBLEM)], Json(self.0)).into_response()
+        let seconds = self.0.retry_after;
+        with_retry_after((status, [(header::CONTENT_TYPE, PROBLEM)], Json(self.0)).into_response(), seconds)
     }
+}
+
+/// Says when to ask again, if that is known.
+pub(super) fn with_retry_after(mut response: Response, seconds: Option<u64>) -> Response {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// What a handler of the API answers.

@@ -79,7 +79,7 @@ async fn sign_in<B: Backend>(
             }
             enter(&backend, &caller, token, next).await
         }
-        Err(Refused::Wait(wait)) => refused(next, provider, Problem::Wait(too_many(wait).message)),
+        Err(Refused::Wait(wait)) => refused(next, provider, Problem::Wait(too_many(wait))),
         Err(Refused::Unproved(why)) => {
             tracing::info!("a sign-in is refused: {why}");
             refused(next, provider, if code.is_some() { Problem::Link } else { Problem::Token })

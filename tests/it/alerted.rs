@@ -78,7 +78,7 @@ fn world(chat: &Chat) -> World {
     let secret = world.path("chat");
     std::fs::write(&secret, format!("http://{}/hooks/{CANARY}\n", chat.address)).expect("a secret");
     world.configure(&format!(
-        "alerts:\n  url: https://driftless.example.org\n  settle: 1s\n  group: 1s\n  unreachable_longer_than: 2s\n  \
+        "public_url: https://driftless.example.org\nalerts:\n  settle: 1s\n  group: 1s\n  unreachable_longer_than: 2s\n  \
          receivers:\n    ops: {{ slack: {{ url: {{ file: {} }} }} }}",
         secret.display()
     ));

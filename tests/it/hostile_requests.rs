@@ -18,7 +18,7 @@ use crate::forge::{BOT, Forge};
 use crate::sandboxed::REFUSED;
 use crate::sandboxed::outside::{Outside, SECRET};
 use crate::sandboxed::vectors::{ALL, HERE, INVENTORY, Stage, Vector};
-use crate::world::{SOON, World, ansible_environments, eventually, newest_ansible, output};
+use crate::world::{SOON, World, ansible_environments, eventually, newest_ansible, output, some_ansible};
 
 const DECLARATION: &str = "version: 1\nstacks:\n  web:\n    playbook: site.yml\n    inventory: hosts.ini\n";
 const PLAYBOOK: &str =
@@ -291,7 +291,7 @@ fn no_merge_request_does_harm_or_learns_a_secret() {
         let some =
             ["vars_plugin", "config_strategy", "inventory_program", "hosts", "ssh_common_args", "module"];
         let some: Vec<&Vector> = ALL.iter().filter(|it| some.contains(&it.name)).collect();
-        return besieged(&newest_ansible(), &some);
+        return besieged(&some_ansible(), &some);
     }
     let all = ansible_environments();
     let chosen = all.iter().filter(|it| it.ends_with("2.19") || **it == newest_ansible());

@@ -7,7 +7,7 @@ use driftless::domain::{CommitHash, ForgeKind};
 
 use crate::forge::{BOT, Forge, How};
 use crate::sshd::Fleet;
-use crate::world::{SOON, World, eventually, newest_ansible};
+use crate::world::{SOON, World, eventually, some_ansible};
 
 const HOSTS: [&str; 2] = ["web1", "web2"];
 
@@ -43,7 +43,7 @@ impl Stage {
                 ("site.yml", &playbook(&[("page", "one")])),
             ],
         );
-        let mut world = World::with_ansible(&newest_ansible());
+        let mut world = World::with_ansible(&some_ansible());
         let more = format!("poll: 1s\naccess: {}\n{more}", fleet.access());
         world.configure(&forge.sources(&more)).start();
         world.run_of(first.as_str(), "changed");

@@ -13,7 +13,7 @@ fn with(alerts: &str) -> Result<crate::config::Config, crate::config::Report> {
 #[test]
 fn without_a_word_nobody_is_told() {
     let alerts = operator(SOURCE).expect("a configuration").alerts;
-    assert!(alerts.receivers.is_empty() && alerts.policy.routes.is_empty() && alerts.url.is_none());
+    assert!(alerts.receivers.is_empty() && alerts.policy.routes.is_empty());
     assert_eq!(alerts.policy.unreachable_longer_than, Span::from_mins(15));
     assert_eq!(alerts.give_up_after, Span::from_hours(24));
 }
@@ -22,7 +22,6 @@ fn without_a_word_nobody_is_told() {
 fn receivers_and_routes_are_read() {
     let config = with(
         "
-  url: https://driftless.example.org
   receivers:
     chat: {slack: {url: {file: /etc/driftless/slack}, template: \"{label}: {summary}\"}}
     room:

@@ -243,9 +243,10 @@ fn not_signed_in(message: &str) -> ErrorBody {
 
 /// Nobody is looked at before that time is over.
 pub(in crate::web) fn too_many(wait: Span) -> ErrorBody {
-    let seconds = wait.as_secs().max(0) + 1;
+    let seconds = wait.as_secs().max(0).unsigned_abs() + 1;
     ErrorBody::new(ErrorCode::TooMany, format!("too many proofs failed; none is looked at for {seconds} s"))
         .remedy("wait; on the control node `driftless` works all the while")
+        .retry_after(seconds)
 }
 
 /// A refusal as its caller reads it: a program as JSON, a browser without a session at the page to sign in.

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::context::PageContext;
 use crate::api::{ErrorBody, ErrorCode};
+use crate::web::reply::with_retry_after;
 
 /// Nothing but what we serve is loaded, nothing in a page is executed, and nobody frames it.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; \
@@ -76,10 +77,11 @@ pub(super) fn failed(context: &PageContext, error: &ErrorBody) -> Response {
         ErrorCode::Internal => "A fault of the daemon",
     };
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    match (ErrorPage { ctx: context, title, error }).render() {
+    let response = match (ErrorPage { ctx: context, title, error }).render() {
         Ok(text) => html(status, text),
         Err(_) => guard_page((status, error.message.clone()).into_response()),
-    }
+    };
+    with_retry_after(response, error.retry_after)
 }
 
 /// Said where nothing is known of who asks.

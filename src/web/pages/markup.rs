@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use askama::filters::HtmlSafe;
 
+use super::ansi::is_hidden;
+
 /// HTML. Can only be made from tags whose texts and attributes are escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Markup(String);
@@ -53,19 +55,11 @@ fn escape(out: &mut String, text: &str) {
             '&' => out.push_str("&#38;"),
             '"' => out.push_str("&#34;"),
             '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(it),
             // Writing to a string does not fail.
-            it if is_unseen(it) => drop(write!(out, "⟨U+{:04X}⟩", u32::from(it))),
+            it if is_hidden(it) => drop(write!(out, "⟨U+{:04X}⟩", u32::from(it))),
             _ => out.push(it),
         }
     }
-}
-
-/// Whether a character cannot be seen but changes how others are: controls, and those that turn the direction of text.
-fn is_unseen(it: char) -> bool {
-    it.is_control()
-        || matches!(it, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
-        || matches!(it, '\u{061C}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// One element on its way to be [`Markup`]. Names of elements and attributes are ours; what they hold may be anybody's.

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::{ErrorBody, ErrorCode};
-use crate::web::reply::Refusal;
+use crate::web::reply::{Refusal, with_retry_after};
 
 /// What these pages may do: their own style and script, and forms to us.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -129,7 +129,7 @@ pub(super) enum Problem {
     /// There is no session to end.
     NoSession,
     /// Too many failed.
-    Wait(String),
+    Wait(ErrorBody),
     /// The provider cannot be asked.
     Provider(String),
 }
@@ -153,7 +153,7 @@ impl Problem {
                  in your browser.",
             ),
             Self::NoSession => (StatusCode::BAD_REQUEST, "You are not signed in."),
-            Self::Wait(words) => return (StatusCode::TOO_MANY_REQUESTS, words),
+            Self::Wait(error) => return (StatusCode::TOO_MANY_REQUESTS, error.message),
             Self::Provider(words) => return (StatusCode::SERVICE_UNAVAILABLE, words),
         };
         (status, words.to_owned())
@@ -162,8 +162,9 @@ impl Problem {
 
 /// The page again, with what went wrong.
 pub(super) fn refused(next: &str, provider: Option<&str>, problem: Problem) -> Response {
+    let seconds = if let Problem::Wait(error) = &problem { error.retry_after } else { None };
     let (status, words) = problem.words();
-    shown(&SignIn { next, provider, problem: Some(&words) }, status)
+    with_retry_after(shown(&SignIn { next, provider, problem: Some(&words) }, status), seconds)
 }
 
 /// A page as an answer.

@@ -29,7 +29,7 @@ pub(super) async fn leave<B: Backend>(State(backend): State<B>, peer: Peer, requ
     let settings = backend.gate().settings();
     let provider = settings.provider.as_deref();
     if let Err(wait) = backend.gate().may_try(backend.now(), Network::from(peer.address)) {
-        return refused(next, provider, Problem::Wait(too_many(wait).message));
+        return refused(next, provider, Problem::Wait(too_many(wait)));
     }
     match go(&backend).await {
         Ok((attempt, url)) => {
@@ -73,7 +73,7 @@ pub(super) async fn sign_in<B: Backend>(
     }
     let (now, from) = (backend.now(), Network::from(peer.address));
     if let Err(wait) = backend.gate().may_try(now, from) {
-        return refused("/", provider, Problem::Wait(too_many(wait).message));
+        return refused("/", provider, Problem::Wait(too_many(wait)));
     }
     let kept = cookie_of(&headers, settings.attempt_cookie()).and_then(attempt_of);
     let (Some((attempt, next)), Some(code), Some(state)) =

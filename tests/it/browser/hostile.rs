@@ -96,12 +96,6 @@ fn beginning(text: &str) -> String {
     bare(text).chars().take(60).collect()
 }
 
-/// Pages are left sooner than the daemon notices that their streams of news are closed, and one caller may have 32 of
-/// them: pages then ask again every 15 seconds, and the browser logs the refusal.
-pub(super) fn in_haste(browser: &mut Browser) {
-    browser.provoke("/api/v1/events - Failed to load resource: the server responded with a status of 503");
-}
-
 /// What a page says.
 fn said(browser: &Browser) -> String {
     let script = "return document.getElementById('main').textContent";
@@ -180,8 +174,7 @@ fn tasks_hosts_and_outputs_stay_text() {
         runs.into_iter().find(|it| it["mode"] == "apply" && !it["ending"].is_null())
     });
     assert!(run["revision"].as_str().is_some_and(|it| it.ends_with(&commit)), "{run:#}");
-    let mut browser = site.sign_in("vera", "viewer");
-    in_haste(&mut browser);
+    let browser = site.sign_in("vera", "viewer");
     let mut complaints = Vec::new();
     browser.goto(&format!("/runs/{}", run["run"]));
     turned(&browser, &mut complaints);
@@ -240,8 +233,7 @@ fn subjects_and_authors_stay_text() {
     let hashes = site.world.repository.git(&["rev-list", "--reverse", "main"]);
     site.world.start();
     site.run_when("it is applied", |it| !it["ending"].is_null());
-    let mut browser = site.sign_in("vera", "viewer");
-    in_haste(&mut browser);
+    let browser = site.sign_in("vera", "viewer");
     browser.look(Scheme::Light, Width::Narrow);
     let mut complaints = Vec::new();
     let hashes: Vec<&str> = hashes.lines().skip(1).collect();
@@ -276,7 +268,6 @@ fn what_is_not_there_is_told_as_text() {
     site.world.repository.commit("Begin");
     site.world.start();
     let mut browser = site.sign_in("vera", "viewer");
-    in_haste(&mut browser);
     for status in ["404", "400", "414", "431"] {
         browser.provoke(&format!("status of {status}"));
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use driftless::domain::ForgeKind;
 
 use super::chromium::{Scheme, Width};
-use super::hostile::{all_there, each, in_haste, strings, turned, wrong};
+use super::hostile::{all_there, each, strings, turned, wrong};
 use super::site::Site;
 use crate::forge::Forge;
-use crate::world::{SOON, World, eventually};
+use crate::world::{SOON, World, eventually, newest_ansible};
 
 #[test]
 fn merge_requests_and_branches_stay_text() {
@@ -30,7 +30,7 @@ fn merge_requests_and_branches_stay_text() {
         forge.push(&branch, &[("README.md", &format!("{number}\n"))]);
         forge.open(&branch, text, "alice");
     }
-    let mut world = World::new();
+    let mut world = World::with_ansible(&newest_ansible());
     world
         .configure(&forge.sources("poll: 1s\nmerge_requests: { previews: static, report: false }\n"))
         .start();
@@ -41,8 +41,7 @@ fn merge_requests_and_branches_stay_text() {
         (strings.len() <= count).then_some(())
     });
     let site = Site::of(world);
-    let mut browser = site.sign_in("vera", "viewer");
-    in_haste(&mut browser);
+    let browser = site.sign_in("vera", "viewer");
     let mut complaints = Vec::new();
     for width in Width::ALL {
         browser.look(Scheme::Light, width);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::chromium::Browser;
-use crate::world::{SOON, World, eventually};
+use crate::world::{SOON, World, eventually, newest_ansible};
 
 /// The daemon with one stack, `infra/web`, of hosts that are directories.
 pub(super) struct Site {
@@ -17,7 +17,7 @@ pub(super) struct Site {
 impl Site {
     /// A site whose stack has these hosts and tasks. Nothing is committed yet.
     pub(super) fn new(hosts: &[&str], tasks: &str) -> Self {
-        let world = World::new();
+        let world = World::with_ansible(&newest_ansible());
         let site = Self { world };
         site.hosts(hosts);
         site.tasks(tasks);

@@ -93,6 +93,11 @@ impl Memory {
         self.run.send_modify(|it| it.1 = false);
     }
 
+    /// Waits until no stream waits for more.
+    pub(super) async fn unheard(&self) {
+        self.run.closed().await;
+    }
+
     fn act(&self, by: &Caller, what: &str) -> ActionReply {
         let act = format!("{} {what}", by.name);
         self.acted.send_modify(|it| it.push(act.clone()));

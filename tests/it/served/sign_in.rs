@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::{Extension, Router};
 use http_body_util::BodyExt;
 use hyper::service::Service;
@@ -301,8 +301,18 @@ async fn who_guesses_waits_and_who_is_known_does_not() {
     let got = here.send(Method::GET, "/api/v1/status", "", bearer(&other)).await;
     assert_eq!(got.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(got.text.contains("\"too_many\""), "{}", got.text);
-    let page = here.post("/sign-in", &format!("token={other}")).await;
-    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    let wait: u32 = got.header(header::RETRY_AFTER).parse().expect("seconds");
+    assert!(got.text.contains(&format!("for {wait} s")), "{wait}: {}", got.text);
+    let stale =
+        |it: &mut HeaderMap| drop(it.insert(header::COOKIE, HeaderValue::from_static("driftless=over")));
+    for page in [
+        here.post("/sign-in", &format!("token={other}")).await,
+        here.send(Method::GET, "/stacks/infra/web", "", stale).await,
+        here.get("/sign-in/oidc").await,
+    ] {
+        assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(page.header(header::RETRY_AFTER), wait.to_string());
+    }
     let known = here.send(Method::GET, "/api/v1/status", "", bearer(&token)).await;
     assert_eq!(known.status, StatusCode::OK);
     let mut there = Browser::at(&backend, [192, 0, 2, 8]);

@@ -1,11 +1,14 @@
 //! Server-sent events, as a browser reads them.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use driftless::api::EventPosition;
+use driftless::domain::RunId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::Server;
+use super::{Server, kind};
 
 /// A browser that listens to one stream.
 struct Browser {
@@ -88,15 +91,56 @@ async fn a_run_is_followed_and_its_end_is_told_once() {
 }
 
 #[tokio::test]
-async fn streams_of_one_caller_leave_room_for_others_answers() {
+async fn the_newest_stream_takes_the_place_of_the_oldest_which_ends_cleanly() {
     let server = Server::start();
-    let mut open = Vec::new();
+    let mut open = VecDeque::new();
     for _ in 0..32 {
         let mut browser = Browser::open(&server, "/api/v1/events", None).await;
         browser.sees(&["200 OK", "id: 1-0\n\n"]).await;
-        open.push(browser);
+        open.push_back(browser);
     }
-    Browser::open(&server, "/api/v1/events", None).await.sees(&["503 Service Unavailable"]).await;
+    for _ in 0..3 {
+        let mut browser = Browser::open(&server, "/api/v1/events", None).await;
+        browser.sees(&["200 OK", "id: 1-0\n\n"]).await;
+        open.push_back(browser);
+        // The last chunk of a whole answer.
+        open.pop_front().expect("the oldest").sees(&["0\r\n\r\n"]).await;
+    }
+    let mut lines = server.client().events(RunId(7), EventPosition(0), true).await.expect("a stream");
+    assert_eq!(kind(&mut lines).await, "position 0");
+    open.pop_front().expect("the oldest").sees(&["0\r\n\r\n"]).await;
+    server.backend.tell(1);
+    for browser in &mut open {
+        browser.sees(&["event: stack_changed", "id: 1-1\n\n"]).await;
+    }
     let _status: serde_json::Value = server.client().get("/status").await.expect("an answer");
+    for _ in 0..32 {
+        let mut browser = Browser::open(&server, "/api/v1/events", None).await;
+        browser.sees(&["200 OK", "id: 1-1\n\n"]).await;
+        open.push_back(browser);
+        drop(open.pop_front());
+    }
+    assert_eq!([kind(&mut lines).await, kind(&mut lines).await], ["event", "position 100"]);
+    let told = kind(&mut lines).await;
+    assert!(told.contains("a newer stream") && told.contains("go on at the last position"), "{told}");
+    assert!(lines.next().await.expect("the end").is_none());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_closed_connection_gives_its_place_back_at_once() {
+    let server = Server::start();
+    for path in ["/api/v1/events", "/api/v1/runs/7/events"] {
+        let mut open = Vec::new();
+        for _ in 0..8 {
+            let mut browser = Browser::open(&server, path, None).await;
+            browser.sees(&["200 OK", "id: "]).await;
+            open.push(browser);
+        }
+        drop(open);
+        // Much sooner than a silent stream would find out by writing.
+        let unheard = tokio::time::timeout(Duration::from_secs(10), server.backend.unheard());
+        unheard.await.expect("nobody is waited for any more");
+    }
     server.stop().await;
 }
