@@ -59,6 +59,27 @@ get() {
 printf "GET %s HTTP/1.1\r\nHost: 127.0.0.1:9847\r\nConnection: close\r\n\r\n" "$1" >&3
 cat <&3' _ "$1"
 }
+# signed_in TEXT: the link that `driftless sign-in` prints lets a browser in, once, and the page has TEXT.
+signed_in() {
+  local link
+  link=$(on control driftless sign-in)
+  # A minimal system has no HTTP client: the one from here, in the network there.
+  nsenter --target "$(fleet_leader control)" --net python3 - "$link" "$1" <<'PYTHON'
+import sys, urllib.error, urllib.parse, urllib.request
+link, text = sys.argv[1:]
+place, code = link.split("/sign-in#code=")
+form = urllib.parse.urlencode({"code": code, "next": "/"}).encode()
+ask = urllib.request.Request(f"{place}/sign-in", form, {"Origin": place})
+page = urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(ask)
+body = page.read().decode()
+assert page.status == 200 and page.url == f"{place}/" and text in body, (page.status, page.url, body)
+try:
+    urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(ask)
+    sys.exit("the link works twice")
+except urllib.error.HTTPError as error:
+    assert error.code in (401, 403), error.code
+PYTHON
+}
 answers() { get "$1" | head -n 1 | grep -E "$2"; }
 
 # Where files may come and go without anybody having left them.
