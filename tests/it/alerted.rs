@@ -154,6 +154,11 @@ fn a_remote_that_is_gone_is_told_once_and_its_return_once() {
     let (here, gone) = (world.repository.path.clone(), world.path("gone"));
     std::fs::rename(&here, &gone).expect("it is gone");
     eventually("it is told", SOON, || (chat.count("infra cannot be fetched") == 1).then_some(()));
+    // Killed before it knows that a message arrived, a daemon sends it once more.
+    eventually("that is recorded", SOON, || {
+        let told = world.json(&["alerts"])["notifications"].as_array().cloned().unwrap_or_default();
+        (!told.is_empty() && told.iter().all(|it| it["state"] == "sent")).then_some(())
+    });
     world.kill();
     world.start();
     eventually("the next daemon cannot fetch it either", SOON, || {
