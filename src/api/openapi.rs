@@ -203,6 +203,11 @@ fn path_schema(route: &Route, name: &str) -> (Value, Value) {
     match name {
         "run" => (number, json!(7)),
         "number" => (number, json!(12)),
+        "task" => (json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }), json!(3)),
+        "commit" => {
+            let hash = json!({ "type": "string", "pattern": "^[0-9a-f]{40}$" });
+            (hash, json!("4f2a9c01d74f2a9c01d74f2a9c01d74f2a9c01d7"))
+        }
         "source" if route.path.contains("{stack}") => {
             let any = json!({ "type": "string", "pattern": "^(-|[a-z0-9][a-z0-9_-]{0,62})$" });
             (any, json!("infra"))
