@@ -19,6 +19,7 @@ mod run;
 mod status;
 mod tokens;
 mod value;
+pub mod when;
 
 pub use actions::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, BackupBody, CancelBody, PlanBody, PreviewBody,

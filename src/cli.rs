@@ -22,7 +22,6 @@ mod render;
 #[cfg(test)]
 mod tests;
 mod tokens;
-mod when;
 
 pub use alerts::{AlertArguments, AlertCommand};
 pub use audit::{AuditCommand, AuditShow, AuditVerify, audit_key, audit_verdict};

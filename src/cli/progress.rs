@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::render::task_words;
-use super::when::took;
+use crate::api::when::took;
 use crate::domain::{HostName, ResultStatus, RunEvent, RunEventKind, Span, TaskIdentity, TaskNumber};
 
 /// How far a live run is.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::client::{Client, ClientError};
 use super::console::Console;
 use super::page::{Page, Piece, Tone, piece, plain};
-use super::when::{ago, exact, until};
+use crate::api::when::{ago, exact, until};
 use crate::api::{SignInLink, TokenBody, TokenList, TokenMade, TokenView};
 use crate::domain::{Grant, Role, Scope, Timestamp, TokenName, TokenState};
 

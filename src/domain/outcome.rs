@@ -52,6 +52,15 @@ impl Outcome {
         Self::Refused,
     ];
 
+    /// The words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::InSync => "in sync",
+            Self::TimedOut => "timed out",
+            one_word => one_word.as_str(),
+        }
+    }
+
     /// The value of the metrics label `outcome`, and the word in tables.
     pub fn as_str(self) -> &'static str {
         match self {

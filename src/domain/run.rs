@@ -72,6 +72,16 @@ impl Trigger {
         Self::MergeRequest,
     ];
 
+    /// The words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NewRevision => "new revision",
+            Self::OwedHosts => "owed hosts",
+            Self::MergeRequest => "merge request",
+            one_word => one_word.as_str(),
+        }
+    }
+
     /// The value of the metrics label `trigger`.
     pub fn as_str(self) -> &'static str {
         match self {

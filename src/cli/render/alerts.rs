@@ -1,8 +1,8 @@
 //! Alerts and the messages that carry them.
 
+use crate::api::when::{ago, until};
 use crate::api::{AlertList, OpenAlert, ReceiverStatus};
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
-use crate::cli::when::{ago, until};
 use crate::domain::{AlertSeverity, Notice, NoticeState, Notification, NotificationState, Timestamp};
 
 /// So many messages are shown; all of them are in the JSON.

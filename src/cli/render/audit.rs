@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::api::AuditList;
+use crate::api::when::ago;
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
-use crate::cli::when::ago;
 use crate::domain::{AuditRecord, Timestamp};
 
 /// Longer details are told by `--output json`.

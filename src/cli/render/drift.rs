@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::api::RunView;
+use crate::api::when::ago;
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
-use crate::cli::when::ago;
 use crate::domain::{
     ChangeClass, Coverage, Diff, Drift, DriftReport, HostName, HostStatus, LastCheck, TaskFacts,
     TaskIdentity, TaskKey, Timestamp,

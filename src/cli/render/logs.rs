@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::hosts::recap_table;
 use super::run::{place_words, task_words};
+use crate::api::when::took;
 use crate::cli::page::{Page, Tone, piece, plain};
-use crate::cli::when::took;
 use crate::domain::{ResultStatus, RunEvent, RunEventKind, Span, TaskIdentity, TaskNumber, TaskResult};
 
 /// Makes pages of events. It remembers the tasks that began, because results name them by number.

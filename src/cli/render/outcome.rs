@@ -1,23 +1,7 @@
 //! What the outcomes mean to people.
 
 use crate::cli::page::{Piece, Tone, piece};
-use crate::domain::{Ending, Mode, Outcome, Selection, SyncStatus, Trigger};
-
-/// The words for an outcome.
-fn outcome_words(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::InSync => "in sync",
-        Outcome::Changed => "changed",
-        Outcome::Drifted => "drifted",
-        Outcome::Failed => "failed",
-        Outcome::Unreachable => "unreachable",
-        Outcome::TimedOut => "timed out",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Errored => "errored",
-        Outcome::Interrupted => "interrupted",
-        Outcome::Refused => "refused",
-    }
-}
+use crate::domain::{Ending, Mode, Outcome, Selection, SyncStatus};
 
 fn tone(outcome: Outcome) -> Tone {
     match outcome {
@@ -34,7 +18,7 @@ fn tone(outcome: Outcome) -> Tone {
 /// An outcome in its colour; `live` for a run that has none yet.
 pub(super) fn ending_piece(ending: Option<&Ending>) -> Piece {
     match ending {
-        Some(ending) => piece(tone(ending.outcome), outcome_words(ending.outcome)),
+        Some(ending) => piece(tone(ending.outcome), ending.outcome.words()),
         None => piece(Tone::Strong, "live"),
     }
 }
@@ -63,21 +47,6 @@ pub(super) fn what_next(outcome: Outcome, mode: Mode, selection: Selection) -> O
         Outcome::Errored => Some("it is retried with growing pauses; mend the repository or the runtime"),
         Outcome::Interrupted => Some("it is run again after a short pause"),
         Outcome::Refused => Some("it is due again when what stood in its way is gone"),
-    }
-}
-
-/// The words for what started a run.
-pub(super) fn trigger_words(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::NewRevision => "new revision",
-        Trigger::Retry => "retry",
-        Trigger::OwedHosts => "owed hosts",
-        Trigger::Schedule => "schedule",
-        Trigger::Verify => "verify",
-        Trigger::Drift => "drift",
-        Trigger::Person => "person",
-        Trigger::Approval => "approval",
-        Trigger::MergeRequest => "merge request",
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::hosts::{recap_table, some_of};
-use super::outcome::{ending_piece, selection_note, trigger_words, what_next};
+use super::outcome::{ending_piece, selection_note, what_next};
+use crate::api::when::{ago, exact, took};
 use crate::api::{NotableResult, RunView};
 use crate::cli::page::{Page, Tone, piece, plain};
-use crate::cli::when::{ago, exact, took};
 use crate::domain::{Mode, ResultStatus, Run, RuntimeSpec, TaskIdentity, Timestamp};
 
 /// One run.
@@ -38,7 +38,7 @@ fn origin(page: &mut Page, run: &Run) {
         0 => String::new(),
         before => format!(", attempt {}", before.saturating_add(1)),
     };
-    page.field("mode", format!("{} ({}{attempt})", spec.mode, trigger_words(spec.trigger)));
+    page.field("mode", format!("{} ({}{attempt})", spec.mode, spec.trigger.words()));
     if !run.reason.is_empty() {
         page.field("why", &run.reason);
     }

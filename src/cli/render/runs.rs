@@ -1,9 +1,9 @@
 //! Lists of runs.
 
-use super::outcome::{ending_piece, trigger_words};
+use super::outcome::ending_piece;
+use crate::api::when::{ago, took};
 use crate::api::{HostTotals, RunList, RunSummary};
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
-use crate::cli::when::{ago, took};
 use crate::domain::Timestamp;
 
 /// A list of runs.
@@ -31,7 +31,7 @@ fn row(run: &RunSummary, now: Timestamp) -> Vec<Piece> {
     let began = run.started_at.unwrap_or(run.decided_at);
     let why = match &run.requested_by {
         Some(person) => format!("{person} asked"),
-        None => trigger_words(run.trigger).to_owned(),
+        None => run.trigger.words().to_owned(),
     };
     let length = run.ended_at.unwrap_or(now).duration_since(began);
     vec![

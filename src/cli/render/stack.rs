@@ -1,9 +1,9 @@
 //! Stacks and explanations.
 
 use super::outcome::sync_piece;
+use crate::api::when::ago;
 use crate::api::{Explanation, StackList};
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
-use crate::cli::when::ago;
 use crate::domain::{Applied, HostCounts, StackStatus, Timestamp};
 
 /// All stacks.

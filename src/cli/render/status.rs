@@ -3,8 +3,8 @@
 use super::runs::run_table;
 use super::stack::stack_table;
 use crate::api::Status;
+use crate::api::when::{ago, took, until};
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
-use crate::cli::when::{ago, took, until};
 use crate::domain::{Revision, SourceName, SourceStatus, Timestamp};
 
 /// Everything at a glance.

@@ -1,23 +1,8 @@
-//! The words of the pages: times, lengths, sizes, and what the nouns are called. The same as on the command line.
+//! The words of the pages: times of the day, sizes, and what the nouns are called.
 
 use super::markup::{Markup, Tag};
+pub(super) use crate::api::when::{ago, exact, took, until};
 use crate::domain::{HostName, Mode, Outcome, Span, Timestamp, Trigger};
-
-/// `4m ago`; a time that is yet to come is `just now`, since clocks differ a little.
-pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
-    match now.duration_since(at) {
-        span if span < Span::from_secs(1) => "just now".to_owned(),
-        span => format!("{} ago", rough(span)),
-    }
-}
-
-/// `in 4m`; a time that has passed is `now`.
-pub(super) fn until(now: Timestamp, at: Timestamp) -> String {
-    match at.duration_since(now) {
-        span if span < Span::from_secs(1) => "now".to_owned(),
-        span => format!("in {}", rough(span)),
-    }
-}
 
 /// `09:12` of today, `Mon 09:12` of the last six days, else with the date; UTC.
 pub(super) fn clock(now: Timestamp, at: Timestamp) -> String {
@@ -30,43 +15,9 @@ pub(super) fn clock(now: Timestamp, at: Timestamp) -> String {
     at.strftime(form).to_string()
 }
 
-/// `2026-11-23 13:40:12 UTC`.
-pub(super) fn exact(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
 /// `2026-11-23T13:40:12Z`, for programs.
 pub(super) fn rfc3339(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// `0.4s`, `12s`, `1m 12s`, `3h 5m`, `2d 4h`: the two greatest units.
-pub(super) fn took(span: Span) -> String {
-    let seconds = span.as_secs().max(0);
-    match seconds {
-        0..10 => format!("{:.1}s", span.as_secs_f64().max(0.0)),
-        10..60 => format!("{seconds}s"),
-        60..3600 => two(seconds / 60, "m", seconds % 60, "s"),
-        3600..86400 => two(seconds / 3600, "h", seconds % 3600 / 60, "m"),
-        _ => two(seconds / 86400, "d", seconds % 86400 / 3600, "h"),
-    }
-}
-
-/// The greatest unit alone, two of them only where the second says much.
-fn rough(span: Span) -> String {
-    let seconds = span.as_secs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m", seconds / 60),
-        3600..10800 => two(seconds / 3600, "h", seconds % 3600 / 60, "m"),
-        10800..86400 => format!("{}h", seconds / 3600),
-        86400..259_200 => two(seconds / 86400, "d", seconds % 86400 / 3600, "h"),
-        _ => format!("{}d", seconds / 86400),
-    }
-}
-
-fn two(great: i64, of_great: &str, small: i64, of_small: &str) -> String {
-    if small == 0 { format!("{great}{of_great}") } else { format!("{great}{of_great} {small}{of_small}") }
 }
 
 /// A small value or a reference to one: templates hand on either.
@@ -224,18 +175,7 @@ pub(super) fn pill(tone: impl Given<Tone>, word: &str) -> Markup {
 
 /// The words for an outcome.
 pub(super) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::InSync => "in sync",
-        Outcome::Changed => "changed",
-        Outcome::Drifted => "drifted",
-        Outcome::Failed => "failed",
-        Outcome::Unreachable => "unreachable",
-        Outcome::TimedOut => "timed out",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Errored => "errored",
-        Outcome::Interrupted => "interrupted",
-        Outcome::Refused => "refused",
-    }
+    outcome.words()
 }
 
 /// How good or bad an outcome is.
@@ -263,17 +203,7 @@ pub(super) fn changed(mode: Mode) -> &'static str {
 
 /// The words for what started a run.
 pub(super) fn trigger(trigger: impl Given<Trigger>) -> &'static str {
-    match trigger.given() {
-        Trigger::NewRevision => "new revision",
-        Trigger::Retry => "retry",
-        Trigger::OwedHosts => "owed hosts",
-        Trigger::Schedule => "schedule",
-        Trigger::Verify => "verify",
-        Trigger::Drift => "drift",
-        Trigger::Person => "person",
-        Trigger::Approval => "approval",
-        Trigger::MergeRequest => "merge request",
-    }
+    trigger.given().words()
 }
 
 #[cfg(test)]

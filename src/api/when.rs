@@ -1,9 +1,9 @@
-//! Times for people: how long ago, how long yet, how long it took.
+//! Times for people: how long ago, how long yet, how long it took. The same on the command line and on pages.
 
 use crate::domain::{Span, Timestamp};
 
 /// `4m ago`; a time that is yet to come is `just now`, since clocks differ a little.
-pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
+pub fn ago(now: Timestamp, at: Timestamp) -> String {
     match now.duration_since(at) {
         span if span < Span::from_secs(1) => "just now".to_owned(),
         span => format!("{} ago", rough(span)),
@@ -11,7 +11,7 @@ pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// `in 4m`; a time that has passed is `now`.
-pub(super) fn until(now: Timestamp, at: Timestamp) -> String {
+pub fn until(now: Timestamp, at: Timestamp) -> String {
     match at.duration_since(now) {
         span if span < Span::from_secs(1) => "now".to_owned(),
         span => format!("in {}", rough(span)),
@@ -19,12 +19,12 @@ pub(super) fn until(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// `2026-11-23 13:40:12 UTC`.
-pub(super) fn exact(at: Timestamp) -> String {
+pub fn exact(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// `0.4s`, `12s`, `1m 12s`, `3h 5m`, `2d 4h`: the two greatest units.
-pub(super) fn took(span: Span) -> String {
+pub fn took(span: Span) -> String {
     let seconds = span.as_secs().max(0);
     match seconds {
         0..10 => format!("{:.1}s", span.as_secs_f64().max(0.0)),
