@@ -2,7 +2,7 @@
 
 use super::markup::{Markup, Tag};
 pub(super) use crate::api::when::{ago, exact, took, until};
-use crate::domain::{HostName, Mode, Outcome, Span, Timestamp, Trigger};
+use crate::domain::{HostName, Mode, Outcome, Timestamp, Trigger};
 
 /// `09:12` of today, `Mon 09:12` of the last six days, else with the date; UTC.
 pub(super) fn clock(now: Timestamp, at: Timestamp) -> String {
@@ -209,6 +209,7 @@ pub(super) fn trigger(trigger: impl Given<Trigger>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Span;
 
     #[test]
     fn times_are_short() {
