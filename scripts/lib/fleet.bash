@@ -51,6 +51,7 @@ fleet_prepare() {
   printf '[Match]\nName=host0\n[Network]\nAddress=%s.%s/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' \
     "$fleet_network" "$number" >"$place/etc/systemd/network/10-host0.network"
   ln -sf /usr/lib/systemd/system/systemd-networkd.service "$place/etc/systemd/system/multi-user.target.wants/"
+  mkdir -p "$place/etc/ssh"  # A minimal Debian 12 has none.
   ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$place/etc/ssh/ssh_host_ed25519_key"
 }
 
