@@ -7,8 +7,8 @@
 
 mod error;
 mod mail;
+mod target;
 mod text;
-mod trust;
 mod wire;
 
 use std::path::PathBuf;

@@ -11,7 +11,6 @@
 
 mod error;
 mod token;
-mod trust;
 mod wire;
 
 use std::path::PathBuf;

@@ -16,6 +16,7 @@ pub mod forge;
 pub mod git;
 pub mod identity;
 pub mod metrics;
+pub mod outbound;
 pub mod redact;
 pub mod sandbox;
 pub mod signals;

@@ -1,10 +1,10 @@
 //! What can go wrong on the way to a receiver, and what it means.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::outbound::ForbiddenAddress;
 use crate::domain::{Failure, Retry, Span};
+use crate::outbound::AuthoritiesError;
 
 /// A failure to hand a notification over. [`Failure::from`] says what must happen next. None of them holds a secret; all
 /// texts of the other side are escaped and cut.
@@ -20,16 +20,11 @@ pub enum SendError {
     #[error("the mail cannot be written: {0}")]
     Mail(String),
     /// The certificate authorities cannot be read.
-    #[error("the certificate authorities {what}")]
-    Authorities {
-        /// Their file. `None` for those of the machine.
-        path: Option<PathBuf>,
-        /// What is wrong with them.
-        what: String,
-    },
+    #[error("{0}")]
+    Authorities(#[from] AuthoritiesError),
     /// The name of the receiver leads to where nothing of ours may go.
     #[error("the receiver is at {0}")]
-    ForbiddenAddress(ForbiddenAddress),
+    ForbiddenAddress(#[from] ForbiddenAddress),
     /// Its certificate is not accepted.
     #[error("the certificate of the receiver is not accepted: {0}")]
     Certificate(String),
@@ -69,8 +64,10 @@ impl SendError {
             Self::Address(_) => "correct the address of the receiver",
             Self::Secret(_) => "write the secret alone into its file",
             Self::Mail(_) => "correct `from` and `to` of the receiver",
-            Self::Authorities { path: Some(_), .. } => "write certificates in PEM form into the `ca_bundle`",
-            Self::Authorities { path: None, .. } => {
+            Self::Authorities(AuthoritiesError { path: Some(_), .. }) => {
+                "write certificates in PEM form into the `ca_bundle`"
+            }
+            Self::Authorities(AuthoritiesError { path: None, .. }) => {
                 "install the certificates of the system (ca-certificates), or name a `ca_bundle`"
             }
             Self::ForbiddenAddress(_) => {
@@ -105,20 +102,4 @@ impl From<SendError> for Failure {
             security: matches!(error, SendError::ForbiddenAddress(_)),
         }
     }
-}
-
-impl From<ForbiddenAddress> for SendError {
-    fn from(it: ForbiddenAddress) -> Self {
-        Self::ForbiddenAddress(it)
-    }
-}
-
-/// A text of the other side that is safe to show: short, without control characters and without secrets of ours.
-pub(super) fn printable(text: &str, secrets: &[&str]) -> String {
-    let mut text = text.chars().take(2000).collect::<String>();
-    for secret in secrets.iter().filter(|it| 4 <= it.len()) {
-        text = text.replace(secret, "…");
-    }
-    let shown: String = text.trim().chars().take(200).flat_map(char::escape_debug).collect();
-    if shown.is_empty() { "nothing more".to_owned() } else { shown }
 }

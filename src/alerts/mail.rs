@@ -10,12 +10,11 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsPar
 use lettre::transport::smtp::{self};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message as Mail, Tokio1Executor};
 
-use super::error::printable;
 use super::text::Message;
-use super::trust::{Guard, read};
 use super::{Endpoint, Receiver, SendError};
 use crate::domain::Timestamp;
 use crate::domain::outbound::is_localhost;
+use crate::outbound::{AuthoritiesError, Guard, authorities, printable};
 
 /// How the connection to a mail server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,16 +112,17 @@ fn write(from: &str, to: &[String], message: &Message, now: Timestamp) -> Result
 }
 
 fn parameters(host: &str, ca_bundle: Option<&Path>) -> Result<TlsParameters, SendError> {
-    let wrong = |error: smtp::Error| SendError::Authorities {
+    let wrong = |error: smtp::Error| AuthoritiesError {
         path: ca_bundle.map(Path::to_owned),
         what: format!("cannot be used: {}", printable(&error.to_string(), &[])),
     };
     let mut parameters = TlsParameters::builder(host.trim_matches(['[', ']']).to_owned());
     if let Some(path) = ca_bundle {
         parameters = parameters.certificate_store(CertificateStore::None);
-        parameters = parameters.add_root_certificate(Certificate::from_pem(&read(path)?).map_err(wrong)?);
+        parameters =
+            parameters.add_root_certificate(Certificate::from_pem(&authorities(path)?).map_err(wrong)?);
     }
-    parameters.build_rustls().map_err(wrong)
+    Ok(parameters.build_rustls().map_err(wrong)?)
 }
 
 fn failed(error: &smtp::Error, secrets: &[&str], receiver: &Receiver) -> SendError {

@@ -1,6 +1,5 @@
 //! One request over HTTP: no redirects, no proxies, a limit of time and size.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,12 +10,11 @@ use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::error::printable;
+use super::target::Target;
 use super::text::Message;
-use super::trust::{Guard, Target, tls};
 use super::{Endpoint, Receiver, SendError};
-use crate::domain::outbound::ForbiddenAddress;
 use crate::domain::{Secret, Timestamp};
+use crate::outbound::{self, NoAnswer, printable};
 
 /// So much of an answer is read: it is only of interest when it says what is wrong.
 const ANSWER: usize = 4096;
@@ -55,17 +53,11 @@ pub(super) async fn send(receiver: &Receiver, message: &Message, now: Timestamp)
         Endpoint::Webhook { url, secret } => webhook(url, secret, message, now)?,
         Endpoint::Smtp { .. } => return Err(SendError::Address("it is a mail server")),
     };
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls(receiver.ca_bundle.as_deref())?)
-        .dns_resolver(Guard { names_loopback: parcel.target.names_loopback })
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .referer(false)
-        .user_agent(concat!("driftless/", env!("CARGO_PKG_VERSION")))
+    let client = outbound::client(receiver.ca_bundle.as_deref(), parcel.target.names_loopback)?
         .connect_timeout(receiver.limits.connect)
         .timeout(receiver.limits.total)
         .build()
-        .map_err(|error| SendError::Unreachable(causes(&error)))?;
+        .map_err(|error| failed(receiver, &error))?;
     let Parcel { method, target, headers, body, secrets } = parcel;
     let request =
         client.request(method, target.url).headers(headers).header(CONTENT_TYPE, "application/json");
@@ -201,39 +193,16 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn failed(receiver: &Receiver, error: &reqwest::Error) -> SendError {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(forbidden) = inner.downcast_ref::<ForbiddenAddress>() {
-            return (*forbidden).into();
-        }
-        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return SendError::Certificate(printable(&tls.to_string(), &[]));
-        }
-        // An error of rustls hides in one of the operating system, which shows only the cause of that.
-        let hidden = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match hidden {
-            Some(it) => Some(it),
-            None => inner.source(),
-        };
-    }
-    if error.is_timeout() {
-        let limits = receiver.limits;
-        return SendError::Timeout(if error.is_connect() { limits.connect } else { limits.total });
-    }
-    SendError::Unreachable(causes(error))
-}
-
-/// What lies behind an error, without the address: that may be the secret.
-fn causes(error: &reqwest::Error) -> String {
+    let limits = receiver.limits;
+    // The address may be the secret.
     let address = error.url().map(Url::as_str).unwrap_or_default();
-    let mut text = Vec::new();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push(inner.to_string());
-        cause = inner.source();
+    match NoAnswer::from(error) {
+        NoAnswer::Forbidden(address) => address.into(),
+        NoAnswer::Certificate(what) => SendError::Certificate(printable(&what, &[])),
+        NoAnswer::Timeout { connecting: true } => SendError::Timeout(limits.connect),
+        NoAnswer::Timeout { connecting: false } => SendError::Timeout(limits.total),
+        NoAnswer::Unreachable(what) => SendError::Unreachable(printable(&what, &[address])),
     }
-    let text = if text.is_empty() { "the connection broke".to_owned() } else { text.join(": ") };
-    printable(&text, &[address])
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ mod github;
 mod gitlab;
 mod memory;
 mod pace;
-mod trust;
 mod wire;
 
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! What can go wrong with a provider of accounts.
 
 use crate::domain::outbound::ForbiddenAddress;
+use crate::outbound::AuthoritiesError;
 
 /// A failure to learn who somebody is. None of them holds a secret; texts of the other side are escaped and cut.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +18,11 @@ pub enum IdentityError {
     #[error("the provider is at {0}")]
     Forbidden(#[from] ForbiddenAddress),
     /// The certificate authorities cannot be read.
-    #[error("the certificate authorities for the provider {0}")]
-    Authorities(String),
+    #[error("{0}")]
+    Authorities(#[from] AuthoritiesError),
+    /// The certificate of the provider is not accepted.
+    #[error("the certificate of the provider is not accepted: {0}")]
+    Certificate(String),
     /// The provider cannot be reached, or went away.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(String),

@@ -1,6 +1,5 @@
 //! One request and its answer: with a limit of time and size, without redirects, to the provider alone.
 
-use std::error::Error as _;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -15,10 +14,10 @@ use url::{Host, Url, form_urlencoded};
 
 use super::error::IdentityError;
 use super::token::Key;
-use super::trust::{Guard, tls};
 use super::{same_origin, shorten};
 use crate::domain::Secret;
-use crate::domain::outbound::{ForbiddenAddress, is_localhost, permit};
+use crate::domain::outbound::{is_localhost, permit};
+use crate::outbound::{self, NoAnswer};
 
 const CONNECT: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_secs(15);
@@ -45,13 +44,7 @@ impl Wire {
         ca_bundle: Option<&Path>,
     ) -> Result<Self, IdentityError> {
         let (issuer, names_loopback) = address(issuer)?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(ca_bundle)?)
-            .dns_resolver(Guard { names_loopback })
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .user_agent(concat!("driftless/", env!("CARGO_PKG_VERSION")))
+        let http = outbound::client(ca_bundle, names_loopback)?
             .connect_timeout(CONNECT)
             .timeout(TOTAL)
             .build()
@@ -172,19 +165,12 @@ fn said(body: &[u8]) -> String {
 }
 
 fn unreachable(error: &reqwest::Error) -> IdentityError {
-    let mut words = Vec::new();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        if let Some(it) = one.downcast_ref::<ForbiddenAddress>() {
-            return IdentityError::Forbidden(*it);
-        }
-        words.push(shorten(&one.to_string()));
-        cause = one.source();
+    match NoAnswer::from(error) {
+        NoAnswer::Forbidden(address) => address.into(),
+        NoAnswer::Certificate(what) => IdentityError::Certificate(shorten(&what)),
+        NoAnswer::Timeout { .. } => IdentityError::Unreachable("it is too slow".to_owned()),
+        NoAnswer::Unreachable(what) => IdentityError::Unreachable(shorten(&what)),
     }
-    if words.is_empty() {
-        words.push(if error.is_timeout() { "it is too slow" } else { "the connection broke" }.to_owned());
-    }
-    IdentityError::Unreachable(words.join(": "))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What can go wrong with a forge, and what it means for people and for the core.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::outbound::ForbiddenAddress;
 use crate::domain::{Failure, ForgeKind, Retry, Span};
+use crate::outbound::AuthoritiesError;
 
 /// A failure to speak to a forge. [`Failure::from`] says what must happen next. None of them holds a token; all texts
 /// of the other side are escaped and cut.
@@ -19,21 +20,11 @@ pub enum ForgeError {
     #[error("the token of the forge is empty, or holds characters that no token has")]
     Token,
     /// The certificate authorities cannot be read.
-    #[error("the certificate authorities {what}")]
-    Authorities {
-        /// Their file. `None` for those of the machine.
-        path: Option<PathBuf>,
-        /// What is wrong with them.
-        what: String,
-    },
+    #[error("{0}")]
+    Authorities(#[from] AuthoritiesError),
     /// The name of the forge leads to where nothing of ours may go.
-    #[error("the forge is at {address}, which is {what}")]
-    ForbiddenAddress {
-        /// Where it is.
-        address: String,
-        /// What is there.
-        what: &'static str,
-    },
+    #[error("the forge is at {0}")]
+    ForbiddenAddress(#[from] ForbiddenAddress),
     /// The certificate of the forge is not accepted.
     #[error("the certificate of the forge is not accepted: {0}")]
     Certificate(String),
@@ -131,13 +122,13 @@ impl ForgeError {
             Self::Address(_) => "correct `forge.api` of the source".to_owned(),
             Self::Project(_) => "correct `forge.project` of the source: `owner/name`".to_owned(),
             Self::Token => "write the token alone into its file".to_owned(),
-            Self::Authorities { path: Some(path), .. } => {
+            Self::Authorities(AuthoritiesError { path: Some(path), .. }) => {
                 format!("write certificates in PEM form into {}", path.display())
             }
-            Self::Authorities { path: None, .. } => {
+            Self::Authorities(AuthoritiesError { path: None, .. }) => {
                 "install the certificates of the system (ca-certificates), or name a `forge.ca_bundle`".to_owned()
             }
-            Self::ForbiddenAddress { .. } => {
+            Self::ForbiddenAddress(_) => {
                 "ask the owner of the name server: somebody may want the token; a forge on this machine is named by \
                  `localhost` in `forge.api`"
                     .to_owned()
@@ -188,7 +179,7 @@ impl From<ForgeError> for Failure {
             retry: error.retry(),
             message: error.to_string(),
             remedy: error.remedy(),
-            security: matches!(error, ForgeError::ForbiddenAddress { .. }),
+            security: matches!(error, ForgeError::ForbiddenAddress(_)),
         }
     }
 }

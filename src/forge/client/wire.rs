@@ -1,6 +1,5 @@
 //! One request and its answer: with a limit of time and size, without redirects, remembered where the forge tags it.
 
-use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
@@ -13,10 +12,9 @@ use super::address::{Api, Endpoint, Project};
 use super::error::ForgeError;
 use super::memory::{Memory, Remembered};
 use super::pace::{Pace, asked_to_wait};
-use super::trust::{Guard, tls};
 use super::{ForgeLimits, ForgeSettings};
-use crate::domain::outbound::ForbiddenAddress;
 use crate::domain::{ForgeKind, Secret};
+use crate::outbound::{self, NoAnswer, printable};
 
 /// The most pages of one list. GitLab ends its own at 50,000 entries.
 const PAGES: u32 = 100;
@@ -61,18 +59,12 @@ impl Wire {
     pub(super) fn new(settings: &ForgeSettings) -> Result<Self, ForgeError> {
         let api = Api::parse(&settings.api)?;
         let project = Project::parse(&settings.project, settings.kind)?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(settings.ca_bundle.as_deref())?)
-            .dns_resolver(Guard { names_loopback: api.names_loopback })
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .user_agent(concat!("driftless/", env!("CARGO_PKG_VERSION")))
+        let http = outbound::client(settings.ca_bundle.as_deref(), api.names_loopback)?
             .default_headers(headers(settings.kind))
             .connect_timeout(settings.limits.connect)
             .timeout(settings.limits.total)
             .build()
-            .map_err(|error| ForgeError::Unreachable(causes(&error)))?;
+            .map_err(|error| ForgeError::Unreachable(printable(&error.to_string(), &[])))?;
         Ok(Self {
             kind: settings.kind,
             project,
@@ -245,26 +237,14 @@ impl Wire {
     }
 
     fn failed(&self, error: &reqwest::Error) -> ForgeError {
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            if let Some(forbidden) = inner.downcast_ref::<ForbiddenAddress>() {
-                return (*forbidden).into();
-            }
-            if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-                return ForgeError::Certificate(self.printable(&tls.to_string()));
-            }
-            // An error of rustls hides in one of the operating system, which shows only the cause of that.
-            let hidden = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            cause = match hidden {
-                Some(it) => Some(it),
-                None => inner.source(),
-            };
+        let limits = self.limits;
+        match NoAnswer::from(error) {
+            NoAnswer::Forbidden(address) => address.into(),
+            NoAnswer::Certificate(what) => ForgeError::Certificate(self.printable(&what)),
+            NoAnswer::Timeout { connecting: true } => ForgeError::Timeout(limits.connect),
+            NoAnswer::Timeout { connecting: false } => ForgeError::Timeout(limits.total),
+            NoAnswer::Unreachable(what) => ForgeError::Unreachable(self.printable(&what)),
         }
-        if error.is_timeout() {
-            let limits = self.limits;
-            return ForgeError::Timeout(if error.is_connect() { limits.connect } else { limits.total });
-        }
-        ForgeError::Unreachable(self.printable(&causes(error)))
     }
 
     /// What the forge says of a failure: the message of its JSON, or its text.
@@ -276,16 +256,14 @@ impl Wire {
         };
         let text = field("message").or_else(|| field("error_description")).or_else(|| field("error"));
         let text = text.unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned());
-        if text.trim().is_empty() { "nothing more".to_owned() } else { self.printable(&text) }
+        self.printable(&text)
     }
 
-    /// A text of the other side that is safe to show: short, without control characters and without our token.
+    /// A text of the other side that is safe to show, also without our token.
     fn printable(&self, text: &str) -> String {
         let token = lock(&self.token).clone();
         let token = token.to_str().unwrap_or_default();
-        let token = token.rsplit(' ').next().unwrap_or(token);
-        let text = if token.is_empty() { text.to_owned() } else { text.replace(token, "…") };
-        text.trim().chars().take(200).flat_map(char::escape_debug).collect()
+        printable(text, &[token.rsplit(' ').next().unwrap_or(token)])
     }
 }
 
@@ -325,16 +303,6 @@ fn understood<T: DeserializeOwned>(endpoint: &Endpoint, body: &[u8]) -> Result<T
 fn not_understood(endpoint: &Endpoint, error: &serde_json::Error) -> ForgeError {
     let what: String = error.to_string().chars().take(200).flat_map(char::escape_debug).collect();
     ForgeError::NotUnderstood { asked: endpoint.what.to_owned(), what }
-}
-
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = Vec::new();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push(inner.to_string());
-        cause = inner.source();
-    }
-    if text.is_empty() { "the connection broke".to_owned() } else { text.join(": ") }
 }
 
 fn headers(kind: ForgeKind) -> HeaderMap {

@@ -13,6 +13,8 @@ fn allowed(from: &str) -> Option<&'static [&'static str]> {
         "cli" => Some(&["domain", "api", "error"]),
         // A person at the command line, who commits and looks.
         "demo" => Some(&["domain", "api", "cli"]),
+        // Those who connect to what the operator names do it in one way.
+        "alerts" | "forge" | "identity" => Some(&["domain", "outbound"]),
         // The core and each adapter, those that are still to come as well.
         _ => Some(&["domain"]),
     }
