@@ -214,7 +214,6 @@ fn spec() -> RunSpec {
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
         merge_request: None,
-        diff: false,
         requested_by: None,
         failures_before: 0,
         outside_window: None,

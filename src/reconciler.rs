@@ -224,10 +224,9 @@ impl Reconciler {
             Err(_) => return Started::Nothing,
         };
         let Some((head, policy)) = source.declared(stack) else { return Started::Nothing };
-        let Some(mut spec) = spec::spec(RunId(self.next_run), &want, stack, policy) else {
+        let Some(spec) = spec::spec(RunId(self.next_run), &want, stack, policy) else {
             return Started::Nothing;
         };
-        spec.diff = spec.mode == Mode::Apply && source.is_promised(&policy.id.stack);
         let reason = words::start_reason(world.now, &want, stack, policy);
         let (head, name, policy) = (head.revision.commit.clone(), name.clone(), policy.clone());
         let hosts = want.hosts;

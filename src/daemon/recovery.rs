@@ -123,7 +123,6 @@ mod tests {
             mode: Mode::Apply,
             trigger: Trigger::NewRevision,
             merge_request: None,
-            diff: false,
             requested_by: None,
             failures_before: 0,
             outside_window: None,

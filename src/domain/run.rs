@@ -165,9 +165,6 @@ pub struct RunSpec {
     /// The merge request that is previewed, where one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merge_request: Option<MergeRequestNumber>,
-    /// Whether an apply tells the content of what it changes, to be compared with what a preview promised.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub diff: bool,
     /// How often this revision was attempted before without success.
     #[serde(default)]
     pub failures_before: u32,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    AppliedStack, CommitHash, Decision, Fact, Failure, Findings, Landed, LivePreview, MergeRequest,
-    MergeRequestFacts, MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunSpec, Selection,
-    SourceName, Span, StackName, Timestamp, Trigger, later,
+    AppliedStack, CommitHash, Decision, Fact, Failure, Findings, Landed, MergeRequest, MergeRequestFacts,
+    MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunSpec, Selection, SourceName, Span,
+    StackName, Timestamp, Trigger, later,
 };
 
 use super::backoff::{Jitter, doubled};
@@ -271,15 +271,6 @@ impl Source {
             }
             !goes
         });
-    }
-
-    /// Whether a live preview promised something about this stack that no apply was compared with yet. Also of one that
-    /// is not known to be merged: the commit may come before the forge tells.
-    pub(super) fn is_promised(&self, stack: &StackName) -> bool {
-        self.requests.all.values().any(|it| {
-            let checked = |it: &LivePreview| it.stacks.get(stack).is_some_and(Option::is_some);
-            it.facts.live.as_ref().is_some_and(checked) && !it.facts.applied.contains_key(stack)
-        })
     }
 
     /// An apply of the whole stack ended: what had landed before is on the hosts now, or was tried.

@@ -30,7 +30,6 @@ pub(super) fn spec(run: RunId, want: &Want<'_>, stack: &Stack, policy: &StackPol
         requested_by: want.request.map(|it| it.by.clone()),
         outside_window: want.request.and_then(|it| it.outside_window.clone()),
         merge_request: want.merge_request,
-        diff: false,
         failures_before: attempt.filter(|_| want.mode == Mode::Apply).map_or(0, |it| it.failures),
         selection,
         playbook: policy.playbook.clone(),

@@ -185,7 +185,6 @@ pub(crate) fn spec() -> RunSpec {
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
         merge_request: None,
-        diff: false,
         requested_by: None,
         failures_before: 0,
         outside_window: None,

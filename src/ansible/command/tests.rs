@@ -15,7 +15,6 @@ fn spec() -> RunSpec {
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
         merge_request: None,
-        diff: false,
         requested_by: None,
         failures_before: 0,
         outside_window: None,
@@ -69,7 +68,7 @@ fn a_plain_run_names_its_inventory_and_its_playbook() {
     let launch = launched(&spec(), &Access::default()).unwrap();
     assert_eq!(launch.program, Path::new("/v/bin/python"));
     assert_eq!(launch.args, ["-I", "-B", "/l/launcher.py"]);
-    assert_eq!(launch.launcher_spec.argv, ["--inventory=/c/inventories/production", "--", "/c/site.yml"]);
+    assert_eq!(launch.launcher_spec.argv, ["--inventory=/c/inventories/production", "--diff", "--", "/c/site.yml"]);
     assert_eq!(launch.cwd, Path::new("/c"));
     let files: Vec<_> = launch.files.iter().map(|it| it.path.clone()).collect();
     assert_eq!(files, [PathBuf::from("/r/7/own/none.cfg")]);
@@ -276,13 +275,13 @@ proptest! {
         if let Ok(launch) = launched(&spec, &Access::default()) {
             let argv = launch.launcher_spec.argv;
             let options = ["--inventory=/c/", "--limit=", "--tags="];
-            prop_assert_eq!(argv.len(), options.len() + 2);
+            prop_assert_eq!(argv.len(), options.len() + 3);
             for (argument, option) in argv.iter().zip(options) {
                 let value = argument.strip_prefix(option);
                 prop_assert!(value.is_some_and(|it| !it.starts_with(['-', '@'])), "{}", argument);
             }
-            prop_assert_eq!(&argv[3], "--");
-            prop_assert!(std::path::Path::new(&argv[4]).starts_with("/c"), "{}", argv[4]);
+            prop_assert_eq!(&argv[3..5], ["--diff", "--"]);
+            prop_assert!(std::path::Path::new(&argv[5]).starts_with("/c"), "{}", argv[5]);
         }
     }
 }

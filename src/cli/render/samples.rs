@@ -34,7 +34,6 @@ pub(in crate::cli) fn spec(run: u64) -> RunSpec {
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
         merge_request: None,
-        diff: false,
         requested_by: None,
         failures_before: 0,
         outside_window: None,

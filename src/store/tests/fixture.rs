@@ -40,7 +40,6 @@ pub(in crate::store) fn spec(run: u64, stack_name: &str, mode: Mode) -> RunSpec 
         mode,
         trigger: Trigger::NewRevision,
         merge_request: None,
-        diff: false,
         requested_by: None,
         failures_before: 0,
         outside_window: None,

@@ -27,7 +27,6 @@ pub(super) fn spec() -> RunSpec {
         mode: Mode::Apply,
         trigger: Trigger::Person,
         merge_request: None,
-        diff: false,
         requested_by: Some("ann".to_owned()),
         failures_before: 0,
         outside_window: None,

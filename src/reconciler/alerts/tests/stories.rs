@@ -185,7 +185,6 @@ fn an_apply_that_goes_on_is_no_success_yet() {
         mode: Mode::Apply,
         trigger: Trigger::NewRevision,
         merge_request: None,
-        diff: false,
         requested_by: None,
         failures_before: 0,
         outside_window: None,

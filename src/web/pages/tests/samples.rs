@@ -77,7 +77,6 @@ pub(super) fn spec(run: u64, stack: &StackId, mode: Mode) -> RunSpec {
         mode,
         trigger: Trigger::NewRevision,
         merge_request: None,
-        diff: false,
         requested_by: None,
         failures_before: 0,
         outside_window: None,
