@@ -61,7 +61,7 @@ pub use change::{
     TaskCounts, TaskFacts, TaskKey,
 };
 pub use choice::RunChoice;
-pub use commit::{CommitFacts, CommitWords};
+pub use commit::CommitFacts;
 pub use delivery::{Delivery, DeliveryKind, DeliveryResult, WebhookProvider};
 pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};

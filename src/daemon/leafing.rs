@@ -4,14 +4,13 @@ mod commits;
 mod logs;
 mod outlines;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use crate::api::{
-    AuditStanding, CommitView, ErrorBody, ErrorCode, LogPart, LogPosition, MergeRequestView, TaskFilter,
-    TaskResults,
+    AuditStanding, CommitLines, CommitView, ErrorBody, ErrorCode, LogPart, LogPosition, MergeRequestView,
+    TaskFilter, TaskResults,
 };
-use crate::domain::{CommitHash, CommitWords, MergeRequestNumber, RunId, RunOutline, SourceName, TaskNumber};
+use crate::domain::{CommitHash, MergeRequestNumber, RunId, RunOutline, SourceName, TaskNumber};
 use crate::store::StoreError;
 use crate::web::Records;
 
@@ -23,13 +22,12 @@ use super::hands::Tools;
 pub(super) struct Leaves {
     tools: Arc<Tools>,
     outlines: Outlines,
-    words: commits::Words,
 }
 
 impl Leaves {
     pub(super) fn new(tools: &Arc<Tools>) -> Arc<Self> {
         let tools = Arc::clone(tools);
-        Arc::new(Self { tools, outlines: Outlines::default(), words: commits::Words::default() })
+        Arc::new(Self { tools, outlines: Outlines::default() })
     }
 }
 
@@ -76,8 +74,8 @@ impl Records for Desk {
         Ok(LogPart { live: known.is_live(), ..part })
     }
 
-    async fn commit_words(&self, asked: Vec<(SourceName, CommitHash)>) -> BTreeMap<CommitHash, CommitWords> {
-        commits::words(self, asked).await
+    async fn commit_lines(&self, asked: Vec<(SourceName, CommitHash)>) -> CommitLines {
+        self.showing.commit_lines(asked).await
     }
 
     async fn commit(&self, source: SourceName, commit: CommitHash) -> Result<CommitView, ErrorBody> {

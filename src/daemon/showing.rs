@@ -74,6 +74,21 @@ impl Showing {
         Arc::new(lines)
     }
 
+    /// What these commits say, whichever source they are of.
+    pub(super) async fn commit_lines(&self, asked: Vec<(SourceName, CommitHash)>) -> CommitLines {
+        let mut wanted = BTreeMap::<_, BTreeSet<_>>::new();
+        for (source, commit) in asked {
+            wanted.entry(source).or_default().insert(commit);
+        }
+        self.lines(wanted)
+            .await
+            .0
+            .values()
+            .flatten()
+            .map(|(commit, line)| (commit.clone(), line.clone()))
+            .collect()
+    }
+
     fn remember(&self, found: Vec<(SourceName, CommitLine)>, lines: &mut Lines) {
         let mut known = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
         if COMMITS < known.len() + found.len() {

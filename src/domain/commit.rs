@@ -31,15 +31,6 @@ pub struct CommitFacts {
     pub files_left_out: u64,
 }
 
-/// Who wrote a commit, and its first line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct CommitWords {
-    /// The first line of its message.
-    pub subject: String,
-    /// Who wrote it, as the commit says.
-    pub author: String,
-}
-
 impl CommitFacts {
     /// The most files that are listed.
     pub const FILES_MAX: usize = 500;

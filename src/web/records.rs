@@ -1,12 +1,12 @@
 //! What is kept of runs, commits, merge requests and the audit chain, for those who look closer.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use crate::api::{
-    AuditStanding, CommitView, ErrorBody, LogPart, LogPosition, MergeRequestView, TaskFilter, TaskResults,
+    AuditStanding, CommitLines, CommitView, ErrorBody, LogPart, LogPosition, MergeRequestView, TaskFilter,
+    TaskResults,
 };
-use crate::domain::{CommitHash, CommitWords, MergeRequestNumber, RunId, RunOutline, SourceName, TaskNumber};
+use crate::domain::{CommitHash, MergeRequestNumber, RunId, RunOutline, SourceName, TaskNumber};
 
 /// What the daemon tells those who look closer. Nothing here changes anything.
 pub trait Records: Clone + Send + Sync + 'static {
@@ -27,10 +27,7 @@ pub trait Records: Clone + Send + Sync + 'static {
         from: LogPosition,
     ) -> impl Future<Output = Result<LogPart, ErrorBody>> + Send;
     /// What commits say in one line, by their hashes: those that are known.
-    fn commit_words(
-        &self,
-        asked: Vec<(SourceName, CommitHash)>,
-    ) -> impl Future<Output = BTreeMap<CommitHash, CommitWords>> + Send;
+    fn commit_lines(&self, asked: Vec<(SourceName, CommitHash)>) -> impl Future<Output = CommitLines> + Send;
     /// A commit with what became of it.
     fn commit(
         &self,

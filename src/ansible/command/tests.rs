@@ -68,7 +68,10 @@ fn a_plain_run_names_its_inventory_and_its_playbook() {
     let launch = launched(&spec(), &Access::default()).unwrap();
     assert_eq!(launch.program, Path::new("/v/bin/python"));
     assert_eq!(launch.args, ["-I", "-B", "/l/launcher.py"]);
-    assert_eq!(launch.launcher_spec.argv, ["--inventory=/c/inventories/production", "--diff", "--", "/c/site.yml"]);
+    assert_eq!(
+        launch.launcher_spec.argv,
+        ["--inventory=/c/inventories/production", "--diff", "--", "/c/site.yml"]
+    );
     assert_eq!(launch.cwd, Path::new("/c"));
     let files: Vec<_> = launch.files.iter().map(|it| it.path.clone()).collect();
     assert_eq!(files, [PathBuf::from("/r/7/own/none.cfg")]);

@@ -1,12 +1,11 @@
 //! What commits say, and what became of them where.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
 
 use crate::api::{CommitMergeRequest, CommitOnStack, CommitView, ErrorBody, ErrorCode, RunSummary};
 use crate::domain::{
-    CommitHash, CommitWords, DriftReport, Failure, HostName, MergeRequestState, MergeRequestStatus,
-    RunChoice, SignaturePolicy, SourceName, SourceStatus, StackId,
+    CommitHash, DriftReport, Failure, HostName, MergeRequestState, MergeRequestStatus, RunChoice,
+    SignaturePolicy, SourceName, SourceStatus, StackId,
 };
 
 use crate::daemon::desk::Desk;
@@ -14,52 +13,6 @@ use crate::daemon::desk::Desk;
 use crate::store::RunFilter;
 
 use super::store_error;
-
-/// How many commits are remembered: what they say cannot change.
-const REMEMBERED: usize = 4_096;
-
-/// What commits say in one line.
-#[derive(Default)]
-pub(super) struct Words(Mutex<HashMap<CommitHash, CommitWords>>);
-
-/// What these commits say, as far as the repositories have them.
-pub(super) async fn words(
-    desk: &Desk,
-    asked: Vec<(SourceName, CommitHash)>,
-) -> BTreeMap<CommitHash, CommitWords> {
-    let mut found = BTreeMap::new();
-    let mut unknown = Vec::new();
-    {
-        let known = desk.leaves.words.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (source, commit) in asked {
-            match known.get(&commit) {
-                Some(words) => drop(found.insert(commit, words.clone())),
-                None => unknown.push((source, commit)),
-            }
-        }
-    }
-    if unknown.is_empty() {
-        return found;
-    }
-    let git = desk.git.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let read = unknown.into_iter().filter_map(|(source, commit)| {
-            let facts = git.commit(&source, &commit, false).ok()??;
-            Some((commit, CommitWords { subject: facts.subject, author: facts.author }))
-        });
-        read.collect::<Vec<_>>()
-    });
-    let read = read.await.unwrap_or_default();
-    let mut known = desk.leaves.words.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if REMEMBERED < known.len() + read.len() {
-        known.clear();
-    }
-    for (commit, words) in read {
-        known.insert(commit.clone(), words.clone());
-        found.insert(commit, words);
-    }
-    found
-}
 
 /// What the core knows that concerns a commit.
 struct Known {

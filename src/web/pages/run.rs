@@ -89,8 +89,8 @@ async fn gather<B: Backend>(backend: &B, run: &str) -> Result<Told, ErrorBody> {
     let merge_requests = backend.merge_requests().await.map(|it| it.merge_requests).unwrap_or_default();
     let promises = promise(&view.run, &merge_requests);
     let (source, commit) = (view.run.spec.stack.source.clone(), view.run.spec.revision.commit.clone());
-    let words = backend.commit_words(vec![(source, commit)]).await;
-    let subject = words.values().next().map(commit_markup);
+    let lines = backend.commit_lines(vec![(source, commit)]).await;
+    let subject = lines.values().next().map(commit_markup);
     Ok(Told { view, outline, promises, subject })
 }
 

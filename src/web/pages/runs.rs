@@ -1,6 +1,6 @@
 //! The list of runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -12,8 +12,8 @@ use super::context::PageContext;
 use super::markup::{Markup, Tag};
 use super::run::commit_markup;
 use super::words::{self, took};
-use crate::api::{ErrorBody, NameWanted, RunList, RunQuery, RunSummary, resolve_stack};
-use crate::domain::{CommitHash, CommitWords, Mode, Outcome, RunId, Scope, Span, StackId};
+use crate::api::{CommitLines, ErrorBody, NameWanted, RunList, RunQuery, RunSummary, resolve_stack};
+use crate::domain::{Mode, Outcome, RunId, Scope, Span, StackId};
 use crate::web::Backend;
 
 /// How many runs are on one page.
@@ -43,7 +43,7 @@ struct Told {
     /// The last run that was looked at, if there are older ones.
     older: Option<RunId>,
     stacks: Vec<StackId>,
-    words: BTreeMap<CommitHash, CommitWords>,
+    commits: CommitLines,
 }
 
 /// The page.
@@ -88,8 +88,8 @@ async fn gather<B: Backend>(backend: &B, ctx: &PageContext, query: &RunsQuery) -
         runs.iter().map(|it| (it.stack.source.clone(), it.revision.commit.clone())).collect();
     asked.sort_unstable();
     asked.dedup();
-    let words = backend.commit_words(asked).await;
-    Ok(Told { runs, older, stacks, words })
+    let commits = backend.commit_lines(asked).await;
+    Ok(Told { runs, older, stacks, commits })
 }
 
 impl RunsPage<'_> {
@@ -139,7 +139,7 @@ impl RunRow<'_> {
     }
 
     fn commit(&self) -> Option<Markup> {
-        self.page.told.words.get(&self.run.revision.commit).map(commit_markup)
+        self.page.told.commits.get(&self.run.revision.commit).map(commit_markup)
     }
 
     fn length(&self) -> String {

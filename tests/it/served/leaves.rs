@@ -1,14 +1,12 @@
 //! Runs, commits, merge requests and records for those who look closer: rich ones, empty ones and hostile ones.
 
-use std::collections::BTreeMap;
-
 use driftless::api::{
-    AuditStanding, CommitMergeRequest, CommitOnStack, CommitView, ErrorBody, LogPart, LogPosition,
-    MergeRequestView, NotableResult, RunSummary, RunView, TaskFilter, TaskResults,
+    AuditStanding, CommitLines, CommitMergeRequest, CommitOnStack, CommitView, ErrorBody, LogPart,
+    LogPosition, MergeRequestView, NotableResult, RunSummary, RunView, TaskFilter, TaskResults,
 };
 use driftless::domain::audit::AuditRecord;
 use driftless::domain::{
-    CommitFacts, CommitHash, CommitWords, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome,
+    CommitFacts, CommitHash, CommitLine, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome,
     Reason, Run, RunEvent, RunId, RunOutline, SourceName, TaskIdentity, TaskNumber, TaskResult, Timestamp,
 };
 use driftless::web::{Backend as _, Records};
@@ -265,12 +263,13 @@ impl Records for Memory {
         Ok(LogPart { text, next, kept: true, live: run == LIVE })
     }
 
-    async fn commit_words(&self, asked: Vec<(SourceName, CommitHash)>) -> BTreeMap<CommitHash, CommitWords> {
-        let words = CommitWords {
-            subject: format!("Let nginx choose its workers {NAUGHTY}"),
-            author: "Carol Danvers".to_owned(),
+    async fn commit_lines(&self, asked: Vec<(SourceName, CommitHash)>) -> CommitLines {
+        let line = |(_, commit): (SourceName, CommitHash)| {
+            let subject = format!("Let nginx choose its workers {NAUGHTY}");
+            let at = Timestamp::UNIX_EPOCH;
+            (commit.clone(), CommitLine { commit, subject, author: "Carol Danvers".to_owned(), at })
         };
-        asked.into_iter().map(|(_, commit)| (commit, words.clone())).collect()
+        asked.into_iter().map(line).collect()
     }
 
     async fn commit(&self, source: SourceName, commit: CommitHash) -> Result<CommitView, ErrorBody> {

@@ -1,6 +1,6 @@
 //! What is recorded of a run beside its results: hosts, promises, the words of its commit.
 
-use crate::domain::{CommitWords, HostStats, MergeRequestStatus, Mode, PredictionReport, Run, TaskIdentity};
+use crate::domain::{CommitLine, HostStats, MergeRequestStatus, Mode, PredictionReport, Run, TaskIdentity};
 use crate::web::pages::markup::{Markup, Tag};
 use crate::web::pages::words::{Tone, pill};
 
@@ -150,9 +150,9 @@ pub(in crate::web::pages) fn place_words(task: &TaskIdentity) -> String {
 }
 
 /// Subject and author of a commit.
-pub(in crate::web::pages) fn commit_markup(words: &CommitWords) -> Markup {
-    let mut both = Tag::new("span").class("subject").with("title", &words.subject).text(&words.subject);
+pub(in crate::web::pages) fn commit_markup(line: &CommitLine) -> Markup {
+    let mut both = Tag::new("span").class("subject").with("title", &line.subject).text(&line.subject);
     both.push_text(" ");
-    both.push(&Tag::new("span").class("author").text(&format!("by {}", words.author)));
+    both.push(&Tag::new("span").class("author").text(&format!("by {}", line.author)));
     Tag::new("span").class("commit").around(&both)
 }
