@@ -1,10 +1,13 @@
 //! The raw output of a run, with its colours.
 
+mod tint;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use self::tint::Tint;
 use super::ansi::{self, Painter};
 use super::answer::page;
 use super::context::PageContext;
@@ -67,6 +70,8 @@ async fn gather<B: Backend>(backend: &B, run: &str, query: &LogQuery) -> Result<
 /// The lines that have a text, each with its number within the part.
 fn painted(text: &str, wanted: &str) -> (Vec<(usize, Markup)>, usize) {
     let (lines, more) = Painter::default().text(text, LINES);
+    let mut tint = Tint::default();
+    let lines: Vec<_> = lines.into_iter().map(|it| tint.line(it)).collect();
     let wanted = wanted.to_lowercase();
     let has = |it: &ansi::Line| wanted.is_empty() || it.text().to_lowercase().contains(&wanted);
     let numbered = (1..).zip(&lines).filter(|(_, it)| has(it));
