@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 FIXTURES = pathlib.Path("tests/fixtures/webhooks")
+OCTOKIT = FIXTURES / "octokit.jsonl.zst"
 # Provider, header with the event, event, file: as in src/forge/webhook/tests/payloads.rs.
 OTHERS = [
     ("gitlab", "x-gitlab-event", "Push Hook", "gitlab-push.json"),
@@ -38,11 +39,11 @@ def requests() -> list[str]:
         request(provider, {header: event}, (FIXTURES / file).read_text()) for provider, header, event, file in OTHERS
     ]
     made += [request("generic", {"webhook-id": "msg_1"}, json.dumps(body)) for body in GENERIC]
-    octokit = subprocess.run(["zstd", "-dc", FIXTURES / "octokit.jsonl.zst"], check=True, capture_output=True, text=True)
-    for line in octokit.stdout.splitlines():
-        sent = json.loads(line)
-        headers = {"x-github-event": sent["event"], "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}
-        made.append(request("github", headers, json.dumps(sent["payload"])))
+    sent = subprocess.run(["zstd", "-dc", OCTOKIT], check=True, stdout=subprocess.PIPE, text=True)
+    for line in sent.stdout.splitlines():
+        delivery = json.loads(line)
+        headers = {"x-github-event": delivery["event"], "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}
+        made.append(request("github", headers, json.dumps(delivery["payload"])))
     return made
 
 

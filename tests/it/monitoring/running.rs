@@ -156,9 +156,10 @@ impl Troubled {
 
 /// Rules that ask for hours, for what breaks the daemon itself, or for a connection that breaks at the right moment:
 /// with this in place of their threshold they are to have data.
-const WITHOUT_THRESHOLD: [(&str, &str, &str); 10] = [
+const WITHOUT_THRESHOLD: [(&str, &str, &str); 11] = [
     ("DriftlessNotReady", "== 0", ">= 0"),
     ("DriftlessJournalNotWritable", "== 0", ">= 0"),
+    ("DriftlessDiskFull", "== 0", ">= 0"),
     ("DriftlessAuditChainBroken", "== 0", ">= 0"),
     ("DriftlessDriftRecurs", "> 0", ">= 0"),
     ("DriftlessChecksFail", ">= 3", ">= 0"),
