@@ -17,6 +17,7 @@ pub mod git;
 pub mod identity;
 pub mod metrics;
 pub mod outbound;
+pub mod privileges;
 pub mod redact;
 pub mod sandbox;
 pub mod signals;

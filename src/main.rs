@@ -65,6 +65,9 @@ fn options(global: &Global) -> ServeOptions {
 }
 
 fn serve(global: &Global) -> ExitCode {
+    if let Err(error) = driftless::privileges::keep() {
+        return local::fail(&format!("the capabilities of the service cannot be kept: {error}"));
+    }
     let options = options(global);
     let config = match daemon::read_config(&options) {
         Ok(config) => config,

@@ -13,6 +13,7 @@ mod events;
 mod fleet_routes;
 mod gate;
 mod listen;
+mod networks;
 mod news;
 mod open_routes;
 mod pages;

@@ -45,7 +45,7 @@ impl Fleet {
         let in_scope = |it: &&FleetStack| scope.has_stack(&it.overview.status.id);
         Self {
             stacks: self.stacks.iter().filter(in_scope).cloned().collect(),
-            sources: self.sources.iter().filter(|it| scope.touches_source(&it.name)).cloned().collect(),
+            sources: self.sources.iter().cloned().filter_map(|it| it.within(scope)).collect(),
             notices: if *scope == Scope::All { self.notices.clone() } else { Vec::new() },
         }
     }
@@ -183,7 +183,7 @@ impl SourceView {
             }
             _ => self.stacks,
         };
-        scope.touches_source(name).then_some(Self { stacks, ..self })
+        Some(Self { status: self.status.within(scope)?, stacks, ..self })
     }
 }
 

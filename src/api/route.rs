@@ -238,7 +238,7 @@ pub const ROUTES: &[Route] = &[
     ),
     act(
         "/api/v1/sources/{source}/merge-requests/{number}/preview",
-        Role::Operator,
+        Role::Admin,
         Subject::Source,
         "Asks for a live preview of a merge request.",
     ),

@@ -97,12 +97,7 @@ impl Status {
         self.store.problem = None;
         self.stacks.retain(|it| scope.has_stack(&it.id));
         self.live.retain(|it| scope.has_stack(&it.stack));
-        self.sources.retain(|it| scope.touches_source(&it.name));
-        for source in self.sources.iter_mut().filter(|it| !scope.has_source(&it.name)) {
-            // These are of all stacks of the source.
-            source.notes.clear();
-            source.problem = source.problem.take().map(|_| Failure::soon("the source has a problem"));
-        }
+        self.sources = self.sources.into_iter().filter_map(|it| it.within(scope)).collect();
         self
     }
 }

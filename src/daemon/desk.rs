@@ -20,7 +20,7 @@ use crate::domain::{
     SourceName, SourceStatus, StackId, StackStatus, Timestamp,
 };
 use crate::git::Git;
-use crate::metrics::{Metrics, Snapshot};
+use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::web::{Backend, Download, Tls, WebhookAnswer};
 
@@ -32,7 +32,7 @@ use super::leafing::Leaves;
 use super::receiving::Receiving;
 use super::showing::{self, Showing};
 use super::telling::Board;
-use super::{acting, approving, backing, certifying, clock, record, room, trail};
+use super::{acting, approving, backing, certifying, clock, record, room, scraping, shown, trail};
 
 /// What the desk and the loop both look at.
 #[derive(Default)]
@@ -87,11 +87,11 @@ impl From<Stopping> for ErrorBody {
 /// All sources and stacks, and how many runs there may be.
 pub(super) struct Overview {
     pub(super) sources: Vec<SourceStatus>,
-    stacks: Vec<StackStatus>,
-    run_limit: u32,
-    live: Vec<RunId>,
+    pub(super) stacks: Vec<StackStatus>,
+    pub(super) run_limit: u32,
+    pub(super) live: Vec<RunId>,
     /// How many merge requests are open, by the sources that name a forge.
-    merge_requests: BTreeMap<SourceName, u32>,
+    pub(super) merge_requests: BTreeMap<SourceName, u32>,
 }
 
 impl Desk {
@@ -99,7 +99,7 @@ impl Desk {
         self.inbox
             .ask(|core, now| Overview {
                 sources: core.sources(),
-                stacks: core.stacks(now),
+                stacks: core.stacks(now).into_iter().map(shown::stack).collect(),
                 run_limit: core.settings().max_live_runs,
                 live: core.live_runs().iter().map(|it| it.run).collect(),
                 merge_requests: core.open_merge_requests(),
@@ -139,7 +139,7 @@ impl Desk {
         refused.chain(faulty).chain(ending).collect()
     }
 
-    fn readiness(&self) -> Readiness {
+    pub(super) fn readiness(&self) -> Readiness {
         let mut because = Vec::new();
         if !self.flags.ready.load(Ordering::Relaxed) {
             because.push("it is still starting: what the last daemon left is being cleared away".to_owned());
@@ -319,30 +319,7 @@ impl Backend for Desk {
     }
 
     async fn metrics(&self) -> String {
-        let Ok(overview) = self.overview().await else { return String::new() };
-        let live = overview.live.len();
-        let snapshot = Snapshot {
-            live_runs: u32::try_from(live).unwrap_or(u32::MAX),
-            run_limit: overview.run_limit,
-            sources: overview.sources,
-            receivers: self.receiving.sources(),
-            stacks: overview.stacks,
-            merge_requests: overview.merge_requests,
-            drift: self.inbox.ask(|core, _| core.drift_facts()).await.unwrap_or_default(),
-            totals: self.store.totals().await.ok(),
-            last_ends: self.store.last_ends().await.unwrap_or_default(),
-            ready: self.readiness().ready,
-            journal_writable: self.flags.writable.load(Ordering::Relaxed),
-            room: room::shortage(&self.flags).is_none(),
-            free_bytes: self.store.space().ok().map(|it| it.available_bytes),
-            store_bytes: self.store.bytes().await.unwrap_or_default(),
-            audit: trail::facts(&self.store, &self.flags).await,
-            alerts: self.alerts.totals().await,
-        };
-        self.metrics.render(&snapshot).unwrap_or_else(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be told");
-            String::new()
-        })
+        scraping::metrics(self).await
     }
 
     async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::api::{self, EventChunk, EventPosition, NotableResult, RunList, RunSummary, RunView};
+use crate::api::{self, EventChunk, EventPosition, HostTotals, NotableResult, RunList, RunSummary, RunView};
 use crate::domain::{Run, RunEvent, RunId};
-use crate::redact::Redactor;
 use crate::store::{RunFilter, Store, StoreError};
+
+use super::shown;
 
 /// How often a follower looks for new events: they are flushed about once a second.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -23,15 +23,27 @@ pub(super) async fn list(store: &Store, asked: api::RunFilter) -> Result<RunList
         limit: asked.count.saturating_add(1),
         before: asked.before,
         choice: asked.choice,
-        hosts: true,
+        hosts: false,
     };
-    let mut runs = store.runs(filter).await?;
+    let mut runs = counted(store, filter).await?;
     let more = count < runs.len();
     if newer && more {
         runs.remove(0);
     }
     runs.truncate(count);
-    Ok(RunList { runs: runs.iter().map(RunSummary::from).collect(), more })
+    Ok(RunList { runs, more })
+}
+
+/// Runs with their counts, without reading each of their hosts.
+pub(super) async fn counted(store: &Store, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+    let runs = store.runs(RunFilter { hosts: false, ..filter }).await?;
+    let counts = store.run_counts(runs.iter().map(|it| it.spec.run).collect()).await?;
+    let summaries = runs.iter().zip(counts).map(|(run, it)| {
+        let (changed, failed, unreachable) = (it.changed, it.failed, it.unreachable);
+        let hosts = HostTotals { total: it.total, changed, failed, unreachable };
+        RunSummary { hosts, ..RunSummary::from(run) }
+    });
+    Ok(summaries.collect())
 }
 
 /// The number of the newest run.
@@ -55,17 +67,7 @@ pub(super) async fn view(store: &Store, run: RunId) -> Result<Option<RunView>, S
     let results = store.results(run).await?;
     let notable = results.into_iter().map(|(task, result)| NotableResult::new(task, &result)).collect();
     let events_expired = expired(store, &recorded).await?;
-    Ok(Some(RunView { run: shown(recorded), notable, events_expired }))
-}
-
-/// Without the values of variables that are secret by their name or their shape.
-fn shown(mut run: Run) -> Run {
-    let mut variables = Value::Object(std::mem::take(&mut run.spec.extra_vars).into_iter().collect());
-    Redactor::default().json(&mut variables);
-    if let Value::Object(variables) = variables {
-        run.spec.extra_vars = variables.into_iter().collect();
-    }
-    run
+    Ok(Some(RunView { run: shown::run(recorded), notable, events_expired }))
 }
 
 /// A run that was started and is over had events; where there are none, they are not kept any more.

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 
 use crate::api::{
     AuditState, Before, CommitLines, DeliveryView, DiskView, ErrorBody, Fleet, FleetStack, HISTORY,
-    HostInStack, HostTotals, HostView, QueueEntry, RunSummary, RuntimeView, SourceView, StackLock, StackView,
-    Status, SystemView,
+    HostInStack, HostView, QueueEntry, RuntimeView, SourceView, StackLock, StackView, Status, SystemView,
 };
 use crate::domain::{
     Applied, CommitHash, CommitLine, HostName, RuntimeSpec, SourceName, SourceStatus, StackId, StackOverview,
@@ -23,6 +22,8 @@ use crate::web::Backend as _;
 
 use super::desk::{Desk, store_error};
 use super::hands::Tools;
+use super::scraping::Scraped;
+use super::{record, shown};
 
 /// For so long an overview is shown to others, too.
 const FRESH: Duration = Duration::from_millis(400);
@@ -39,12 +40,18 @@ const COMMITS: usize = 4_096;
 pub(super) struct Showing {
     tools: Arc<Tools>,
     fleet: tokio::sync::Mutex<Option<(Instant, Arc<Fleet>)>>,
+    pub(super) scraped: Scraped,
     commits: Mutex<HashMap<(SourceName, CommitHash), Option<CommitLine>>>,
 }
 
 impl Showing {
     pub(super) fn new(tools: Arc<Tools>) -> Self {
-        Self { tools, fleet: tokio::sync::Mutex::default(), commits: Mutex::default() }
+        Self {
+            tools,
+            fleet: tokio::sync::Mutex::default(),
+            scraped: Scraped::default(),
+            commits: Mutex::default(),
+        }
     }
 
     /// What these commits say. What Git cannot tell now is left out.
@@ -151,7 +158,8 @@ async fn make_fleet(desk: &Desk) -> Result<Fleet, ErrorBody> {
         wanted.entry(it.status.id.source.clone()).or_default().extend(commits_of(&it.status));
     }
     let lines = desk.showing.lines(wanted).await;
-    let stacks = overviews.into_iter().zip(recent).map(|(overview, recent)| {
+    let stacks = overviews.into_iter().zip(recent).map(|(mut overview, recent)| {
+        overview.status = shown::stack(overview.status);
         let commits = lines.of(&overview.status.id.source, commits_of(&overview.status));
         FleetStack { overview, commits, recent }
     });
@@ -174,13 +182,11 @@ pub(super) async fn stack(desk: &Desk, id: StackId, before: Before) -> Result<St
     let told = desk.inbox.ask(move |core, now| {
         Some((core.overview(now, &asked)?, core.explain(now, &asked)?, core.drift(now, &asked)))
     });
-    let (overview, explanation, drift) = told.await?.ok_or(gone)?;
+    let (mut overview, explanation, drift) = told.await?.ok_or(gone)?;
+    overview.status = shown::stack(overview.status);
     let recent = desk.store.recent_runs(vec![id.clone()], 60).await.map_err(|it| store_error(&it))?;
-    let history = history(
-        desk,
-        RunFilter { stack: Some(id.clone()), limit: HISTORY, before, hosts: false, ..RunFilter::default() },
-    )
-    .await?;
+    let filter = RunFilter { stack: Some(id.clone()), limit: HISTORY, before, ..RunFilter::default() };
+    let history = record::counted(&desk.store, filter).await.map_err(|it| store_error(&it))?;
     let mut commits: BTreeSet<CommitHash> = commits_of(&overview.status).into_iter().collect();
     commits.extend(history.iter().map(|it| it.revision.commit.clone()));
     let lines = desk.showing.lines([(id.source.clone(), commits.clone())].into()).await;
@@ -204,19 +210,6 @@ fn nothing_known(stack: StackId) -> crate::domain::DriftReport {
         hosts: Vec::new(),
         tasks: Vec::new(),
     }
-}
-
-/// Runs with their counts, without reading each of their hosts.
-async fn history(desk: &Desk, filter: RunFilter) -> Result<Vec<RunSummary>, ErrorBody> {
-    let runs = desk.store.runs(filter).await.map_err(|it| store_error(&it))?;
-    let ids = runs.iter().map(|it| it.spec.run).collect();
-    let counts = desk.store.run_counts(ids).await.map_err(|it| store_error(&it))?;
-    let summaries = runs.iter().zip(counts).map(|(run, it)| {
-        let (changed, failed, unreachable) = (it.changed, it.failed, it.unreachable);
-        let hosts = HostTotals { total: it.total, changed, failed, unreachable };
-        RunSummary { hosts, ..RunSummary::from(run) }
-    });
-    Ok(summaries.collect())
 }
 
 /// One host over all stacks.

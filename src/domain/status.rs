@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AirbagHold, ApprovalFacts, ChangeClass, CommitHash, Failure, Hold, HostChange, HostLedger, HostName,
-    LastCheck, Latencies, PredictionTotals, Request, Revision, RunSpec, SourceName, StackFacts, StackId,
-    StackPolicy, TaskFacts, TaskKey, Timestamp,
+    LastCheck, Latencies, PredictionTotals, Request, Revision, RunSpec, Scope, SourceName, StackFacts,
+    StackId, StackPolicy, TaskFacts, TaskKey, Timestamp,
 };
 
 /// Whether the hosts are as Git says they should be, as far as driftless knows.
@@ -95,6 +95,20 @@ pub struct SourceStatus {
     pub next_fetch: Option<Timestamp>,
     /// What the declaration has to say.
     pub notes: Vec<String>,
+}
+
+impl SourceStatus {
+    /// What of it a scope may see; nothing if none of its stacks is in it. What is wrong with the whole source, and what
+    /// its declaration has to say, may name stacks that are not.
+    #[must_use]
+    pub fn within(mut self, scope: &Scope) -> Option<Self> {
+        if !scope.has_source(&self.name) {
+            self.notes.clear();
+            self.problem = self.problem.map(|_| Failure::soon("the source has a problem"));
+            self.forge_problem = self.forge_problem.map(|_| Failure::soon("its forge could not be asked"));
+        }
+        scope.touches_source(&self.name).then_some(self)
+    }
 }
 
 /// What is shown of a stack.

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 
 use super::confine::{Ended, Order};
+use crate::privileges;
 
 /// How much longer than its own limit a sandbox may take to be gone.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -26,14 +27,10 @@ pub(super) struct Heard {
 
 /// Runs one sandbox to its end. `program` is the `driftless` program.
 pub(super) async fn hear(program: &Path, order: &Order) -> io::Result<Heard> {
-    let mut child = Command::new(program)
-        .arg("sandbox")
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut command = Command::new(program);
+    command.arg("sandbox").env_clear().current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = privileges::lent(|| command.spawn())?;
     let missing = || io::Error::other("a stream of the sandbox is missing");
     let mut lifeline = child.stdin.take().ok_or_else(missing)?;
     let (mut out, mut err) =

@@ -20,6 +20,9 @@ use super::place::{private_file, sync_directory};
 /// Decompressed size at which a frame is written, in bytes.
 const FRAME_BYTES: usize = 256 << 10;
 
+/// How each frame begins.
+const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+
 /// A frame of more than this is not ours, in bytes.
 const LARGEST_FRAME_BYTES: u64 = 256 << 20;
 
@@ -189,6 +192,10 @@ impl FrameReader {
     fn find_frame(&mut self) -> io::Result<Option<usize>> {
         loop {
             let rest = &self.buffer[self.taken..];
+            // Whoever asks from where no frame begins is not answered by reading all that follows.
+            if rest.len() >= MAGIC.len() && !rest.starts_with(&MAGIC) {
+                return Ok(None);
+            }
             match zstd_safe::find_frame_compressed_size(rest) {
                 Ok(length) if length <= rest.len() && !rest.is_empty() => return Ok(Some(length)),
                 _ if !self.read_more()? => return Ok(None),

@@ -81,7 +81,12 @@ pub(super) fn run_of(path: &Path) -> Option<RunId> {
 
 /// A directory with mode 0700, whatever it was before.
 pub(super) fn private_directory(dir: &Path) -> Result<(), StoreError> {
-    if !dir.is_dir() {
+    let found = fs::symlink_metadata(dir);
+    if found.as_ref().is_ok_and(fs::Metadata::is_symlink) {
+        let error = std::io::Error::other("it is a symbolic link, which may lead anywhere");
+        return Err(StoreError::file("use", dir)(error));
+    }
+    if !found.is_ok_and(|it| it.is_dir()) {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StoreError::file("make", dir))?;
     }
     fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(StoreError::file("protect", dir))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -14,7 +15,7 @@ use super::api_routes::AskedRun;
 use super::reply::Refusal;
 use super::streams::{EVENT_STREAM, Gone, LONGEST, Listening, Pen, QUIET, write_event, write_id};
 use crate::api::{ErrorBody, EventChunk, EventLine, EventPosition, EventQuery};
-use crate::domain::RunId;
+use crate::domain::{Caller, Proof, RunId};
 
 /// The content type of one JSON object a line.
 const LINES: &str = "application/x-ndjson";
@@ -22,6 +23,7 @@ const LINES: &str = "application/x-ndjson";
 pub(super) async fn events<B: Backend>(
     State(backend): State<B>,
     AskedRun(run): AskedRun,
+    Extension(caller): Extension<Caller>,
     listening: Listening,
     query: Result<Query<EventQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
@@ -46,7 +48,9 @@ pub(super) async fn events<B: Backend>(
     }
     let place = if follow { Some(listening.place()?) } else { None };
     let (pen, response) = Pen::new(manner.content_type(), place);
-    let until = (manner == Manner::Events).then(|| Instant::now() + LONGEST);
+    // What a token opened does not outlive it by much: whoever comes back proves again who they are.
+    let here = matches!(caller.proof, Proof::Socket { .. });
+    let until = (manner == Manner::Events || !here).then(|| Instant::now() + LONGEST);
     drop(tokio::spawn(Stream { backend, run, follow, manner, until, pen }.send(first)));
     Ok(response)
 }
@@ -84,8 +88,8 @@ impl<B: Backend> Stream<B> {
     async fn write(&mut self, mut chunk: EventChunk) -> Result<(), Gone> {
         loop {
             let ends = chunk.events.is_empty() && !(self.follow && chunk.live);
-            let text = self.manner.chunk(&chunk, ends);
             let is_old = self.until.is_some_and(|it| it <= Instant::now());
+            let text = self.manner.chunk(&chunk, ends || (is_old && self.manner == Manner::Lines));
             self.pen.write(text).await?;
             if ends || is_old {
                 return Ok(());

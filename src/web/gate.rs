@@ -4,8 +4,8 @@
 //! On the unix socket the kernel says who asks. Over TCP a program sends a token as `Authorization: Bearer …`, a browser
 //! the cookie of a session; what a browser does beside looking must also come from one of our own pages.
 //!
-//! What must never be: a proof that is looked at after too many failed; an answer that tells what exists from what the
-//! caller may not see; a secret in a log.
+//! What must never be: a guess that is looked at after too many failed; somebody who is kept out because others guess; an
+//! answer that tells what exists from what the caller may not see; a secret in a log.
 
 mod guard;
 mod keeper;
@@ -15,7 +15,7 @@ mod origin;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::domain::{Caller, Proof, Secret, Session, Span, Timestamp, Token, TokenId, token};
+use crate::domain::{Caller, Proof, Secret, Session, Span, Timestamp, Token, TokenId};
 
 pub(super) use guard::{Aim, cookie_of, guard, identify, too_many};
 pub use guard::{Csrf, Peer};
@@ -62,20 +62,6 @@ pub(super) enum Offer<'a> {
     Link(&'a str),
 }
 
-impl Offer<'_> {
-    fn mark(&self) -> ProofMark {
-        let hash = match self {
-            Self::Token(text) | Self::SignIn(text) => match token::id_of(text) {
-                Some(id) => Session::hash_of(id.as_str()),
-                None => return 0,
-            },
-            Self::Session(secret) => Session::hash_of(secret),
-            Self::Link(_) => return 0,
-        };
-        u64::from_be_bytes(std::array::from_fn(|at| hash.0[at]))
-    }
-}
-
 /// Why somebody is not let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -96,12 +82,15 @@ pub struct Gate {
 struct Inside {
     keys: Keys,
     limiter: Limiter,
+    /// Of tries to sign in by the provider of accounts: who guesses at tokens does not keep them out.
+    at_provider: Limiter,
 }
 
 impl Gate {
     /// The gate with what was written down.
     pub fn new(settings: GateSettings, keys: Keys, now: Timestamp) -> Self {
-        let inside = Mutex::new(Inside { keys, limiter: Limiter::new(now) });
+        let (limiter, at_provider) = (Limiter::new(now), Limiter::new(now));
+        let inside = Mutex::new(Inside { keys, limiter, at_provider });
         Self { inside, settings: RwLock::new(Arc::new(settings)) }
     }
 
@@ -120,32 +109,38 @@ impl Gate {
 
     /// Looks at a proof, if not too many failed.
     pub(super) fn prove(&self, now: Timestamp, from: Network, offer: Offer<'_>) -> Result<Proved, Refused> {
-        let Inside { keys, limiter } = &mut *self.inside();
-        let mark = offer.mark();
-        limiter.ask(now, from, mark).map_err(Refused::Wait)?;
-        let proved = match offer {
-            Offer::Token(text) => keys.by_token(text, Proof::Token, now),
-            Offer::SignIn(text) => keys.by_token(text, Proof::Session, now),
-            Offer::Session(secret) => keys.by_session(secret, now),
-            Offer::Link(code) => keys.use_link(code, now),
+        let Inside { keys, limiter, .. } = &mut *self.inside();
+        let (known, proof) = match offer {
+            // Browsers send what they have for as long as they have it. That is no guess, and costs one hash.
+            Offer::Session(secret) => return keys.by_session(secret, now).map_err(Refused::Unproved),
+            Offer::Link(code) => (keys.knows_link(code), Proof::Session),
+            Offer::Token(text) => (keys.knows_token(text), Proof::Token),
+            Offer::SignIn(text) => (keys.knows_token(text), Proof::Session),
         };
-        match &proved {
-            Ok(_) if mark != 0 => limiter.held(now, from, mark),
+        limiter.ask(now, from, known).map_err(Refused::Wait)?;
+        let proved = match offer {
+            Offer::Link(code) => keys.use_link(code, now),
+            Offer::Token(text) | Offer::SignIn(text) | Offer::Session(text) => {
+                keys.by_token(text, proof, now)
+            }
+        };
+        match (&proved, known) {
+            (Ok(_), Some(mark)) => limiter.held(from, mark),
             // Who was somebody until now does not guess.
-            Ok(_) | Err(Unproved::Over(_) | Unproved::Expired(_) | Unproved::Revoked(_)) => {}
-            Err(_) => limiter.failed(now, from, mark),
+            (Ok(_), None) | (Err(Unproved::Expired(_) | Unproved::Revoked(_)), _) => {}
+            (Err(_), _) => limiter.failed(now, from, known),
         }
         proved.map_err(Refused::Unproved)
     }
 
-    /// Whether something that costs as much as a proof may be tried from there.
+    /// Whether somebody may try to sign in by the provider from there.
     pub(super) fn may_try(&self, now: Timestamp, from: Network) -> Result<(), Span> {
-        self.inside().limiter.ask(now, from, 0)
+        self.inside().at_provider.ask(now, from, None)
     }
 
     /// It was tried, and failed.
     pub(super) fn failed(&self, now: Timestamp, from: Network) {
-        self.inside().limiter.failed(now, from, 0);
+        self.inside().at_provider.failed(now, from, None);
     }
 
     /// Begins a session of somebody who proved who they are.

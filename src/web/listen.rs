@@ -18,10 +18,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::networks::{NetworkPlace, Networks};
 use super::tls::Tls;
 use super::{Accounts, Backend, Peer, api_router, open_router};
 
@@ -157,8 +158,8 @@ pub async fn serve_socket<B: Backend>(
 pub async fn serve_tcp<B: Backend>(listener: TcpListener, backend: B, stop: impl Future<Output = ()>) {
     let callers = Callers::new(open_router(backend));
     let accept = || async {
-        let (stream, address) = listener.accept().await?;
-        Ok(callers.accepted(ready(Ok(stream)), address))
+        let (stream, address, network) = callers.next(&listener).await?;
+        Ok(callers.accepted(ready(Ok(stream)), address, network))
     };
     serve(accept, stop).await;
 }
@@ -172,8 +173,8 @@ pub async fn serve_tls<B: Backend>(
 ) {
     let callers = Callers::new(open_router(backend).layer(middleware::from_fn(only_tls)));
     let accept = || async {
-        let (stream, address) = listener.accept().await?;
-        Ok(callers.accepted(tls.acceptor().accept(stream), address))
+        let (stream, address, network) = callers.next(&listener).await?;
+        Ok(callers.accepted(tls.acceptor().accept(stream), address, network))
     };
     serve(accept, stop).await;
 }
@@ -189,16 +190,29 @@ async fn only_tls(request: Request, next: Next) -> Response {
 struct Callers {
     router: Router,
     members: Arc<Semaphore>,
+    networks: Networks,
 }
 
 impl Callers {
     fn new(router: Router) -> Self {
-        Self { router, members: Arc::new(Semaphore::new(MEMBERS)) }
+        Self { router, members: Arc::new(Semaphore::new(MEMBERS)), networks: Networks::default() }
     }
 
-    fn accepted<F>(&self, stream: F, address: SocketAddr) -> Accepted<F> {
+    /// The next connection of a network that does not have too many strangers already. Others are closed.
+    async fn next(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr, NetworkPlace)> {
+        loop {
+            let (stream, address) = listener.accept().await?;
+            if let Some(place) = self.networks.place(address.ip()) {
+                return Ok((stream, address, place));
+            }
+            tracing::debug!("a network has too many connections that proved nothing");
+        }
+    }
+
+    fn accepted<F>(&self, stream: F, address: SocketAddr, network: NetworkPlace) -> Accepted<F> {
         let peer = Peer::new(address.ip());
-        let stranger = Stranger { proved: peer.proved.subscribe(), members: Arc::clone(&self.members) };
+        let (proved, members) = (peer.proved.subscribe(), Arc::clone(&self.members));
+        let stranger = Stranger { proved, members, _network: network };
         Accepted {
             stream,
             router: self.router.clone().layer(axum::Extension(peer)),
@@ -220,6 +234,8 @@ struct Accepted<F> {
 struct Stranger {
     proved: watch::Receiver<bool>,
     members: Arc<Semaphore>,
+    /// Given back once they are known, or gone.
+    _network: NetworkPlace,
 }
 
 impl Stranger {

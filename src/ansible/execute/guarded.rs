@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::ansible::guardian::{GuardianSpec, Leftovers};
+use crate::privileges;
 
 /// How much is read at once. Also the bound of a batch of events.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -89,15 +90,11 @@ impl Guarded {
         leftovers: Leftovers,
     ) -> io::Result<Self> {
         let order = serde_json::to_vec(spec)?;
-        let mut child = Command::new(program)
-            .arg("guardian")
-            // What the guardian gets it gets in its order.
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut command = Command::new(program);
+        // What the guardian gets it gets in its order.
+        command.arg("guardian").env_clear().current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = privileges::lent(|| command.spawn())?;
         let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
         let missing = || io::Error::other("a stream of the guardian is missing");
         let mut lifeline = child.stdin.take().ok_or_else(missing)?;

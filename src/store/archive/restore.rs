@@ -1,22 +1,26 @@
 //! Puts the state of a backup in the place of a store. No daemon may use that.
 
 use std::fs;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{Read, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::OFlags;
 
 use super::unpack::{Unpacked, unpack};
 use super::{ArchiveError, DATABASE};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Checkpoint, Verified};
 use crate::store::columns::nanos;
-use crate::store::place::{Ownership, Place, sync_directory};
+use crate::store::place::{Ownership, Place, private_file, sync_directory};
 use crate::store::{AuditDatabase, StoreError, connection, migrations};
 
 /// Where a restored database says that it is one, until a daemon recorded it.
 pub(in crate::store) const MARK: &str = "restored_from";
+
+/// A key of variables is no longer than this.
+const KEY_BYTES: u64 = 4096;
 
 /// What is to be restored where.
 #[derive(Debug, Clone)]
@@ -59,6 +63,8 @@ impl Restore {
         }
         let fresh = self.beside("restoring");
         remove(&fresh)?;
+        // Made here and by nobody else: a link that somebody put there would lead elsewhere.
+        fs::DirBuilder::new().mode(0o700).create(&fresh).map_err(StoreError::file("make", &fresh))?;
         let done = self.prepare(from, &fresh).and_then(|(backup, verified, ahead)| {
             let key_kept = has_state && Self::keep_key(&old, &Place::at(&fresh))?;
             give_to_owner_of(&self.parent(), &fresh)?;
@@ -106,7 +112,10 @@ impl Restore {
     fn keep_key(old: &Place, fresh: &Place) -> Result<bool, StoreError> {
         let keeps = old.key().exists() && !fresh.key().exists();
         if keeps {
-            fs::copy(old.key(), fresh.key()).map_err(StoreError::file("keep", &old.key()))?;
+            let (from, to) = (old.key(), fresh.key());
+            let key = read_key(&from, old.dir()).map_err(StoreError::file("keep", &from))?;
+            let written = private_file().create_new(true).open(&to).and_then(|mut it| it.write_all(&key));
+            written.map_err(StoreError::file("keep", &to))?;
         }
         Ok(keeps)
     }
@@ -125,6 +134,19 @@ impl Restore {
         let name = self.dir.file_name().unwrap_or_default().display().to_string();
         self.parent().join(format!("{name}.{ending}"))
     }
+}
+
+/// A key that is a file of whoever owns the directory, and no link: root must not read another one for them.
+fn read_key(path: &Path, dir: &Path) -> std::io::Result<Vec<u8>> {
+    let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("a flag of open(2) fits");
+    let mut file = fs::OpenOptions::new().read(true).custom_flags(no_follow).open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() || found.uid() != fs::metadata(dir)?.uid() || found.nlink() != 1 {
+        return Err(std::io::Error::other("it is not a file of its own, of whoever owns the directory"));
+    }
+    let mut key = Vec::new();
+    (&mut file).take(KEY_BYTES).read_to_end(&mut key)?;
+    Ok(key)
 }
 
 fn remove(dir: &Path) -> Result<(), StoreError> {
@@ -175,15 +197,19 @@ fn give_to_owner_of(parent: &Path, dir: &Path) -> Result<(), StoreError> {
     if owner.uid() == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    let mut open = vec![dir.to_owned()];
+    // What is inside a directory is given away before the directory is: until then nobody else changes it.
+    let (mut open, mut all) = (vec![dir.to_owned()], Vec::new());
     while let Some(path) = open.pop() {
-        let chowned = std::os::unix::fs::lchown(&path, Some(owner.uid()), Some(owner.gid()));
-        chowned.map_err(StoreError::file("give away", &path))?;
-        if path.is_dir() {
+        if fs::symlink_metadata(&path).map_err(StoreError::file("look at", &path))?.is_dir() {
             for entry in fs::read_dir(&path).map_err(StoreError::file("read", &path))? {
                 open.push(entry.map_err(StoreError::file("read", &path))?.path());
             }
         }
+        all.push(path);
+    }
+    for path in all.iter().rev() {
+        let chowned = std::os::unix::fs::lchown(path, Some(owner.uid()), Some(owner.gid()));
+        chowned.map_err(StoreError::file("give away", path))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::limiter::ProofMark;
 use crate::domain::session::{IDLE, LIFE};
 use crate::domain::token::{self, NewToken};
 use crate::domain::{
@@ -11,6 +12,8 @@ use crate::domain::{
 
 /// How many sessions there may be. The one that was longest not used makes room for another.
 const SESSIONS: usize = 10_000;
+/// How many of them one name may have.
+const SESSIONS_OF_ONE: usize = 50;
 /// How many links may wait to be used.
 const LINKS: usize = 100;
 /// How long a link waits.
@@ -92,6 +95,18 @@ impl Keys {
         }
     }
 
+    /// The mark of the token that this text names, if there is one.
+    pub(super) fn knows_token(&self, text: &str) -> Option<ProofMark> {
+        let id = token::id_of(text).filter(|it| self.tokens.contains_key(it))?;
+        Some(mark_of(Session::hash_of(id.as_str())))
+    }
+
+    /// The mark of the link of this code, if there is one.
+    pub(super) fn knows_link(&self, code: &str) -> Option<ProofMark> {
+        let hash = Session::hash_of(code);
+        self.links.contains_key(&hash).then(|| mark_of(hash))
+    }
+
     /// Who sends this token.
     pub fn by_token(&mut self, text: &str, proof: Proof, now: Timestamp) -> Result<Proved, Unproved> {
         let id = token::id_of(text).ok_or(Unproved::NoToken)?;
@@ -130,9 +145,16 @@ impl Keys {
     pub fn open(&mut self, session: Session, now: Timestamp) {
         // What is over is remembered for a while: a browser that still sends it does not guess.
         self.sessions.retain(|_, it| now.duration_since(it.seen_at) < LIFE + IDLE);
-        if SESSIONS <= self.sessions.len() {
-            let oldest = self.sessions.values().min_by_key(|it| it.seen_at).map(|it| it.hash);
-            oldest.map(|it| self.sessions.remove(&it));
+        // Whoever signs in again and again ends sessions of their own, and nobody else's.
+        let of_one = self.sessions.values().filter(|it| it.name == session.name);
+        let (count, oldest_of_one) = (of_one.clone().count(), of_one.min_by_key(|it| it.seen_at));
+        let oldest = match oldest_of_one {
+            Some(oldest) if SESSIONS_OF_ONE <= count => Some(oldest),
+            _ if SESSIONS <= self.sessions.len() => self.sessions.values().min_by_key(|it| it.seen_at),
+            _ => None,
+        };
+        if let Some(hash) = oldest.map(|it| it.hash) {
+            self.sessions.remove(&hash);
         }
         self.sessions.insert(session.hash, session);
     }
@@ -192,6 +214,10 @@ impl Keys {
         tokens.sort_by(|a, b| (&a.name, a.created_at).cmp(&(&b.name, b.created_at)));
         tokens
     }
+}
+
+fn mark_of(hash: SecretHash) -> ProofMark {
+    u64::from_be_bytes(std::array::from_fn(|at| hash.0[at]))
 }
 
 #[cfg(test)]
@@ -281,10 +307,29 @@ mod tests {
             let mut chance = [0; 32];
             chance[..8].copy_from_slice(&number.to_be_bytes());
             let at = now() + Span::from_millis(i64::try_from(number).unwrap());
-            keys.open(Session::open(&ann(), None, at, &chance).0, at);
+            let who = Caller { name: format!("ann-{number}"), ..ann() };
+            keys.open(Session::open(&who, None, at, &chance).0, at);
         }
         assert_eq!(keys.sessions.len(), SESSIONS);
         assert!(keys.sessions.values().all(|it| now() < it.opened_at), "the oldest is gone");
+    }
+
+    #[test]
+    fn who_signs_in_again_and_again_ends_nobody_elses_session() {
+        let mut keys = Keys::default();
+        let bob = Caller { name: "bob".to_owned(), ..ann() };
+        let (of_bob, secret) = Session::open(&bob, None, now(), &[255; 32]);
+        keys.open(of_bob, now());
+        for number in 0..100 {
+            keys.open(
+                Session::open(&ann(), None, now() + Span::from_secs(number.into()), &[number; 32]).0,
+                now(),
+            );
+        }
+        assert_eq!(keys.sessions.len(), SESSIONS_OF_ONE + 1);
+        assert!(keys.by_session(secret.expose(), now()).is_ok());
+        let oldest = keys.sessions.values().filter(|it| it.name == "ann").map(|it| it.opened_at).min();
+        assert_eq!(oldest, Some(now() + Span::from_secs(50)));
     }
 
     #[test]

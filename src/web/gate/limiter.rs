@@ -1,8 +1,8 @@
 //! How many proofs may fail: what guesses at tokens and sessions cost.
 //!
 //! Each address that failed a few times waits, twice as long after each further failure. All addresses together have a
-//! budget that fills up slowly, so that many of them do not guess more than one. A proof that succeeded before from the
-//! same address is counted by itself: whoever works behind the same proxy as somebody who guesses goes on working.
+//! budget that fills up slowly, so that many of them do not guess more than one. What names a token or a link that there
+//! is, is counted by itself: whoever works behind the same proxy as somebody who guesses goes on working.
 //!
 //! Pure: the time is an argument. Addresses are kept in memory only, and not more than a few thousand.
 
@@ -40,7 +40,7 @@ impl From<IpAddr> for Network {
     }
 }
 
-/// What is offered as a proof: a number that is the same for the same token or session, and tells nothing of it.
+/// A token or a link that there is: a number that is the same for the same one, and tells nothing of it.
 pub type ProofMark = u64;
 
 /// What is remembered of an address, or of one proof from there.
@@ -54,7 +54,7 @@ struct Failures {
 #[derive(Debug)]
 pub struct Limiter {
     networks: Bounded<Network>,
-    proven: Bounded<(Network, ProofMark)>,
+    known: Bounded<(Network, ProofMark)>,
     budget: f64,
     filled_at: Timestamp,
 }
@@ -62,14 +62,14 @@ pub struct Limiter {
 impl Limiter {
     /// Nobody failed yet.
     pub fn new(now: Timestamp) -> Self {
-        Self { networks: Bounded::default(), proven: Bounded::default(), budget: BUDGET, filled_at: now }
+        Self { networks: Bounded::default(), known: Bounded::default(), budget: BUDGET, filled_at: now }
     }
 
-    /// Whether a proof from there is looked at; if not, how long it has to wait. What is looked at and fails is to be
-    /// told to [`failed`](Self::failed) before the next one is asked for.
-    pub fn ask(&mut self, now: Timestamp, from: Network, mark: ProofMark) -> Result<(), Span> {
-        if let Some(failures) = self.proven.get(&(from, mark)) {
-            return failures.ask(now);
+    /// Whether a proof from there is looked at; if not, how long it has to wait. `known` is what it names, if there is
+    /// that. What is looked at and fails is to be told to [`failed`](Self::failed) before the next one is asked for.
+    pub fn ask(&mut self, now: Timestamp, from: Network, known: Option<ProofMark>) -> Result<(), Span> {
+        if let Some(mark) = known {
+            return self.known.get(&(from, mark)).map_or(Ok(()), |it| it.ask(now));
         }
         if let Some(failures) = self.networks.get(&from) {
             failures.ask(now)?;
@@ -79,25 +79,18 @@ impl Limiter {
     }
 
     /// A proof failed that was looked at.
-    pub fn failed(&mut self, now: Timestamp, from: Network, mark: ProofMark) {
-        if let Some(failures) = self.proven.get_mut(&(from, mark)) {
-            failures.add(now);
-            return;
+    pub fn failed(&mut self, now: Timestamp, from: Network, known: Option<ProofMark>) {
+        if let Some(mark) = known {
+            return self.known.add((from, mark), now);
         }
         self.fill(now);
         self.budget = (self.budget - 1.0).max(0.0);
-        match self.networks.get_mut(&from) {
-            Some(failures) => failures.add(now),
-            None => self.networks.put(from, Failures { count: 1, until: now }),
-        }
+        self.networks.add(from, now);
     }
 
     /// A proof held.
-    pub fn held(&mut self, now: Timestamp, from: Network, mark: ProofMark) {
-        match self.proven.get_mut(&(from, mark)) {
-            Some(failures) => *failures = Failures { count: 0, until: now },
-            None => self.proven.put((from, mark), Failures { count: 0, until: now }),
-        }
+    pub fn held(&mut self, from: Network, mark: ProofMark) {
+        self.known.0.remove(&(from, mark));
     }
 
     fn fill(&mut self, now: Timestamp) {
@@ -145,8 +138,11 @@ impl<K: Eq + Hash + Copy> Bounded<K> {
         self.0.get(key)
     }
 
-    fn get_mut(&mut self, key: &K) -> Option<&mut Failures> {
-        self.0.get_mut(key)
+    fn add(&mut self, key: K, now: Timestamp) {
+        match self.0.get_mut(&key) {
+            Some(failures) => failures.add(now),
+            None => self.put(key, Failures { count: 1, until: now }),
+        }
     }
 
     fn put(&mut self, key: K, failures: Failures) {
@@ -176,17 +172,17 @@ mod tests {
         let mut limiter = Limiter::new(start());
         let (mut now, mut looked_at) = (start(), 0);
         for attempt in 0..ATTEMPTS {
-            let (network, mark) = (Network::from(from(attempt)), u64::from(attempt));
+            let network = Network::from(from(attempt));
             now += pause;
-            match limiter.ask(now, network, mark) {
+            match limiter.ask(now, network, None) {
                 Ok(()) => {
                     looked_at += 1;
-                    limiter.failed(now, network, mark);
+                    limiter.failed(now, network, None);
                 }
                 Err(wait) if patient => now += wait,
                 Err(_) => {}
             }
-            assert!(limiter.networks.0.len() <= REMEMBERED && limiter.proven.0.len() <= REMEMBERED);
+            assert!(limiter.networks.0.len() <= REMEMBERED && limiter.known.0.len() <= REMEMBERED);
         }
         (looked_at, now.duration_since(start()))
     }
@@ -226,50 +222,52 @@ mod tests {
         let mut limiter = Limiter::new(start());
         let (here, there) =
             (Network::from(IpAddr::from([10, 0, 0, 1])), Network::from(IpAddr::from([10, 0, 0, 2])));
-        limiter.held(start(), here, 1);
         for _ in 0..FREE {
-            assert_eq!(limiter.ask(start(), here, 2), Ok(()));
-            limiter.failed(start(), here, 2);
+            assert_eq!(limiter.ask(start(), here, None), Ok(()));
+            limiter.failed(start(), here, None);
         }
-        assert_eq!(limiter.ask(start(), here, 2), Ok(()));
-        limiter.failed(start(), here, 2);
-        assert_eq!(limiter.ask(start(), here, 2), Err(Span::from_secs(1)));
-        assert_eq!(limiter.ask(start() + Span::from_secs(1), here, 2), Ok(()));
-        // What held before from the same address is looked at all the while, and others are not concerned.
-        assert_eq!(limiter.ask(start(), here, 1), Ok(()));
-        assert_eq!(limiter.ask(start(), there, 2), Ok(()));
+        assert_eq!(limiter.ask(start(), here, None), Ok(()));
+        limiter.failed(start(), here, None);
+        assert_eq!(limiter.ask(start(), here, None), Err(Span::from_secs(1)));
+        assert_eq!(limiter.ask(start() + Span::from_secs(1), here, None), Ok(()));
+        // What there is is looked at all the while, and others are not concerned.
+        assert_eq!(limiter.ask(start(), here, Some(1)), Ok(()));
+        assert_eq!(limiter.ask(start(), there, None), Ok(()));
         // A clock that is set back by years makes nobody wait for years.
         let back = start() - Span::from_hours(50_000);
-        assert!(limiter.ask(back, here, 2).is_err_and(|it| it <= Span::from_secs(LONGEST_WAIT)));
+        assert!(limiter.ask(back, here, None).is_err_and(|it| it <= Span::from_secs(LONGEST_WAIT)));
     }
 
     #[test]
-    fn a_known_proof_that_fails_waits_as_well() {
+    fn guesses_at_what_is_known_wait_as_well() {
         let mut limiter = Limiter::new(start());
-        let here = Network::from(IpAddr::from([10, 0, 0, 1]));
-        limiter.held(start(), here, 1);
+        let (here, there) =
+            (Network::from(IpAddr::from([10, 0, 0, 1])), Network::from(IpAddr::from([10, 0, 0, 2])));
         let looked_at = (0..1000).filter(|_| {
-            let may = limiter.ask(start(), here, 1).is_ok();
+            let may = limiter.ask(start(), here, Some(1)).is_ok();
             if may {
-                limiter.failed(start(), here, 1);
+                limiter.failed(start(), here, Some(1));
             }
             may
         });
         assert_eq!(looked_at.count(), FREE as usize + 1);
+        assert_eq!(limiter.ask(start(), there, Some(1)), Ok(()), "nobody elsewhere is kept out");
+        assert_eq!(limiter.ask(start(), here, Some(2)), Ok(()), "nor with another one");
+        limiter.held(here, 1);
+        assert_eq!(limiter.ask(start(), here, Some(1)), Ok(()));
     }
 
     #[test]
     fn a_budget_that_is_spent_fills_up_and_stops_nobody_who_is_known() {
         let mut limiter = Limiter::new(start());
         let at = |it: u32| Network::from(IpAddr::from(it.to_be_bytes()));
-        limiter.held(start(), at(1), 1);
         for it in 100..300 {
-            if limiter.ask(start(), at(it), 7).is_ok() {
-                limiter.failed(start(), at(it), 7);
+            if limiter.ask(start(), at(it), None).is_ok() {
+                limiter.failed(start(), at(it), None);
             }
         }
-        let wait = limiter.ask(start(), at(2), 7).expect_err("spent");
-        assert_eq!(limiter.ask(start(), at(1), 1), Ok(()));
-        assert_eq!(limiter.ask(start() + wait, at(2), 7), Ok(()));
+        let wait = limiter.ask(start(), at(2), None).expect_err("spent");
+        assert_eq!(limiter.ask(start(), at(1), Some(1)), Ok(()));
+        assert_eq!(limiter.ask(start() + wait, at(2), None), Ok(()));
     }
 }

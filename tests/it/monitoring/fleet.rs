@@ -50,7 +50,7 @@ impl Fleet {
             run_limit: 4,
             ready: false,
             journal_writable: false,
-            room: true,
+            room: false,
             free_bytes: Some(1 << 30),
             store_bytes: 1 << 20,
         };

@@ -15,6 +15,8 @@ fn allowed(from: &str) -> Option<&'static [&'static str]> {
         "demo" => Some(&["domain", "api", "cli"]),
         // Those who connect to what the operator names do it in one way.
         "alerts" | "forge" | "identity" => Some(&["domain", "outbound"]),
+        // Those who start programs as other users.
+        "ansible" | "sandbox" => Some(&["domain", "privileges"]),
         // The core and each adapter, those that are still to come as well.
         _ => Some(&["domain"]),
     }
