@@ -100,7 +100,7 @@ pub struct ServeOptions {
     pub credentials: Option<PathBuf>,
     /// The `driftless` program itself, which is also the guardian of runs.
     pub program: PathBuf,
-    /// Where `ansible-playbook` is looked for if the configuration names none; written like `PATH`.
+    /// Where bubblewrap is looked for, and `ansible-playbook` if the configuration names none; written like `PATH`.
     pub search_path: String,
 }
 
@@ -127,6 +127,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_socket(socket, accounts, desk.clone(), stopped(stop.subscribe())));
     servers.spawn(serve_tcp(tcp, tls, Arc::clone(&tools), desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
+    drop(tokio::spawn(sandboxing::probe(Arc::clone(&tools))));
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
     let looking = tokio::spawn(room::keep(Arc::clone(&tools)));
     let mut auditing = Auditing::new(Arc::clone(&tools));
@@ -292,7 +293,7 @@ fn tools(
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
         previews: Semaphore::new(hands::PREVIEWS_AT_ONCE),
         forges: Forges::default(),
-        sandboxes: tokio::sync::OnceCell::new(),
+        sandboxes: sandboxing::Sandboxes::new(options.search_path.clone()),
         places,
     }))
 }

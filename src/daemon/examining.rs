@@ -58,8 +58,8 @@ pub async fn system_ansible(config: &Config, options: &ServeOptions, dir: &Path)
 
 /// Whether sandboxes of previews can be made: why not, and what to do.
 pub async fn sandbox_available(options: &ServeOptions) -> Result<(), (String, String)> {
-    let sandbox =
-        Sandbox { program: options.program.clone(), bwrap: PathBuf::from(sandboxing::BWRAP), run_as: None };
+    let bwrap = sandboxing::bwrap(&options.search_path);
+    let sandbox = Sandbox { program: options.program.clone(), bwrap, run_as: None };
     match sandbox.probe().await {
         Availability::Available => Ok(()),
         Availability::Missing { why, remedy } => Err((why, remedy)),

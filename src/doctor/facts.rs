@@ -25,7 +25,8 @@ pub struct Facts {
     pub git: Option<Result<String, String>>,
     /// The Ansible of the system, if any source may need it.
     pub ansible: Option<AnsibleFacts>,
-    /// Whether sandboxes of previews can be made: why not, and what to do. `None` if no source follows merge requests.
+    /// Whether sandboxes of previews can be made: why not, and what to do. `None` if no source needs them, or the daemon
+    /// runs and says it itself.
     pub sandbox: Option<Result<(), (String, String)>>,
     /// The clock.
     pub clock: ClockFacts,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use driftless::api::Status;
 use driftless::cli::{self, Client, Global, OutputWanted, escape};
-use driftless::config::Config;
+use driftless::config::{Config, SourceConfig};
 use driftless::daemon::{self, ServeOptions};
 use driftless::doctor::{self, AnsibleFacts, DaemonFacts, Facts, Finding, HostFacts, Severity, SourceFacts};
 use driftless::error::ExitCode;
@@ -86,7 +86,8 @@ async fn gather(wanted: &cli::Doctor, global: &Global, options: &ServeOptions, d
         Ok(version) => AnsibleFacts::Found { version },
         Err(why) => AnsibleFacts::Missing { why },
     });
-    if config.sources.values().any(|it| it.forge.is_some()) {
+    // A daemon that runs says itself what its unit lets it do, which may be other than what whoever asks may.
+    if status.is_err() && config.sources.values().any(SourceConfig::needs_sandbox) {
         facts.sandbox = Some(daemon::sandbox_available(options).await);
     }
     let machines = machine::database(&mut facts, &config);
