@@ -10,10 +10,11 @@ use tokio::sync::Mutex;
 
 use crate::ansible::guardian::RunAs;
 use crate::config::SourceConfig;
-use crate::domain::{CommitHash, Failure, Impact, SandboxedStack, StackName, StackPolicy};
+use crate::domain::{CommitHash, Failure, Impact, SandboxedPlay, SandboxedStack, StackName, StackPolicy};
 use crate::git::Owner;
 use crate::sandbox::{
-    self, Availability, Sandbox, SandboxLimits, SandboxReport, SandboxRequest, SandboxRuntime, Syntax,
+    self, Availability, ListedPlay, ListedTask, Sandbox, SandboxLimits, SandboxReport, SandboxRequest,
+    SandboxRuntime, Syntax,
 };
 
 use super::access;
@@ -158,10 +159,7 @@ async fn one(
 }
 
 fn told(report: SandboxReport) -> SandboxedStack {
-    let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
-    SandboxedStack {
-        plays: count(report.plays.len()),
-        tasks: count(report.plays.iter().map(|it| it.tasks.len()).sum()),
+    let stack = SandboxedStack {
         problem: match report.syntax {
             Syntax::Ok => None,
             Syntax::Error { text } => Some(text),
@@ -177,5 +175,20 @@ fn told(report: SandboxReport) -> SandboxedStack {
             .map(|it| format!("ansible.cfg:{}: `{}`", it.line, it.key))
             .collect(),
         version: report.ansible_version,
+        ..SandboxedStack::default()
+    };
+    stack.with_plays(report.plays.into_iter().map(play))
+}
+
+fn play(listed: ListedPlay) -> SandboxedPlay {
+    let name = |it: ListedTask| match it.role {
+        Some(role) => format!("{role} : {}", it.name),
+        None => it.name,
+    };
+    SandboxedPlay {
+        name: listed.name,
+        pattern: listed.pattern,
+        hosts: u32::try_from(listed.host_count).unwrap_or(u32::MAX),
+        tasks: listed.tasks.into_iter().map(name).collect(),
     }
 }
