@@ -76,7 +76,9 @@ use alert_desk::AlertDesk;
 use alerting::Alerting;
 use auditing::Auditing;
 use desk::{Desk, Flags};
-pub use examining::{reach_sources, sandbox_available, system_ansible};
+pub use examining::{
+    BuiltRuntime, built_runtimes, examine_certificate, reach_sources, sandbox_available, system_ansible,
+};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
