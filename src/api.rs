@@ -36,7 +36,7 @@ pub use leaf::{
     AuditStanding, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition, MergeRequestView,
     TaskFilter, TaskQuery, TaskResults,
 };
-pub use listing::{MergeRequestQuery, StackQuery, StateWanted};
+pub use listing::{HostQuery, MergeRequestQuery, StackQuery, StateWanted};
 pub use name::{NameWanted, resolve_stack};
 pub use news::{News, NewsChunk, NewsPosition};
 pub use openapi::document;

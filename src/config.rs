@@ -27,6 +27,7 @@ mod repository_keys;
 mod repository_rules;
 mod retention;
 mod schema;
+mod secrets;
 mod shape;
 mod sign_in;
 mod signatures;

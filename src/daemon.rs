@@ -78,7 +78,9 @@ use alert_desk::AlertDesk;
 use alerting::Alerting;
 use auditing::Auditing;
 use desk::{Desk, Flags};
-pub use examining::{reach_sources, sandbox_available, system_ansible};
+pub use examining::{
+    BuiltRuntime, built_runtimes, examine_certificate, reach_sources, sandbox_available, system_ansible,
+};
 use forging::Forges;
 use hands::{Hands, Tools};
 use inbox::Inbox;
@@ -102,7 +104,7 @@ pub struct ServeOptions {
     pub credentials: Option<PathBuf>,
     /// The `driftless` program itself, which is also the guardian of runs.
     pub program: PathBuf,
-    /// Where `ansible-playbook` is looked for if the configuration names none; written like `PATH`.
+    /// Where bubblewrap is looked for, and `ansible-playbook` if the configuration names none; written like `PATH`.
     pub search_path: String,
 }
 
@@ -129,6 +131,7 @@ pub async fn serve(options: ServeOptions, config: Config) -> anyhow::Result<()> 
     servers.spawn(web::serve_socket(socket, accounts, desk.clone(), stopped(stop.subscribe())));
     servers.spawn(serve_tcp(tcp, tls, Arc::clone(&tools), desk.clone(), stopped(stop.subscribe())));
     recovery::begin(&tools, live);
+    drop(tokio::spawn(sandboxing::probe(Arc::clone(&tools))));
     let housekeeping = tokio::spawn(housekeeping::keep(Arc::clone(&tools)));
     let looking = tokio::spawn(room::keep(Arc::clone(&tools)));
     let mut auditing = Auditing::new(Arc::clone(&tools));
@@ -294,7 +297,7 @@ fn tools(
         fetches: Semaphore::new(hands::FETCHES_AT_ONCE),
         previews: Semaphore::new(hands::PREVIEWS_AT_ONCE),
         forges: Forges::default(),
-        sandboxes: tokio::sync::OnceCell::new(),
+        sandboxes: sandboxing::Sandboxes::new(options.search_path.clone()),
         places,
     }))
 }

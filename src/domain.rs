@@ -83,7 +83,7 @@ pub use policy::{ApplyPolicy, ApprovalPolicy, HealPolicy, StackPolicy};
 pub use prediction::{PredictedChange, Prediction, PredictionReport};
 pub use preview::{
     AppliedStack, Landed, LivePreview, LiveStack, Merge, MergeRequestFacts, MergeRequestPolicy,
-    MergeRequestStatus, PreviewFacts, PreviewLevel, PreviewRequest, Previewed, SandboxedStack,
+    MergeRequestStatus, PreviewFacts, PreviewLevel, PreviewRequest, Previewed, SandboxedPlay, SandboxedStack,
 };
 pub use recap::{HostEnd, HostStats, Recap, Tally};
 pub use request::Request;

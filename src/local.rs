@@ -5,6 +5,7 @@ mod backup;
 mod doctor;
 mod machine;
 mod manual;
+mod runtimes;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -44,7 +44,7 @@ pub use gate::{
 pub use listen::{BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp, serve_tls};
 pub use open_routes::open_router;
 pub use records::Records;
-pub use tls::{Identity, Tls, TlsError};
+pub use tls::{Identity, Tls, TlsError, certificate_end};
 pub use webhooks::WebhookAnswer;
 
 use crate::api::{

@@ -20,6 +20,8 @@ mod declared;
 mod repository;
 mod system;
 
+pub use build::all_recorded;
+
 use system::Stamp;
 
 /// An Ansible that is ready.

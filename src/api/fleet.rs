@@ -86,6 +86,12 @@ pub struct HostOverview {
 }
 
 impl HostOverview {
+    /// Whether its name or that of a stack of its has this text, which is in lower case.
+    pub fn is_called(&self, text: &str) -> bool {
+        self.host.as_str().to_lowercase().contains(text)
+            || self.stacks.iter().any(|(stack, _)| stack.to_string().contains(text))
+    }
+
     fn new(host: &HostName) -> Self {
         let (owed_since, last_seen) = (None, None);
         Self { host: host.clone(), state: HostState::Unknown, owed_since, last_seen, stacks: Vec::new() }
@@ -97,6 +103,9 @@ impl HostOverview {
 pub struct HostList {
     /// They, by name.
     pub hosts: Vec<HostOverview>,
+    /// Whether there are more behind these.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// One host in one stack.

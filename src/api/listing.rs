@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorBody, checked_count};
+use super::{ErrorBody, HostOverview, checked_count};
 use crate::domain::{
-    MergeRequestNumber, MergeRequestState, MergeRequestStatus, SourceName, StackId, StackStatus, SyncStatus,
+    HostName, HostState, MergeRequestNumber, MergeRequestState, MergeRequestStatus, SourceName, StackId,
+    StackStatus, SyncStatus,
 };
 
 /// How many things one answer has at most, and if nothing is said.
@@ -41,6 +42,62 @@ impl StackQuery {
         });
         let more = page(stacks, self.count)?;
         Ok(stacks.last().filter(|_| more).map(|it| it.id.clone()))
+    }
+}
+
+/// The longest text that is looked for in names, in characters.
+const LONGEST_NAME: usize = 255;
+
+/// The query of `GET /api/v1/hosts`. Without a `count` the list is whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostQuery {
+    /// Only those that stand so: in the worst of their stacks, or with `stack` in that one.
+    pub state: Option<HostState>,
+    /// Only those of this stack: `source/stack`, or a name that is unique.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9_-]{0,62}(/[a-z0-9][a-z0-9_-]{0,62})?$"))]
+    pub stack: Option<String>,
+    /// Only those with this text in their name or in that of a stack of theirs, in whatever case.
+    #[schemars(length(max = 255))]
+    pub q: Option<String>,
+    /// Only those that come after this host, by name: the next page.
+    #[schemars(length(max = 255))]
+    pub after: Option<String>,
+    /// How many at most.
+    #[schemars(range(min = 1, max = 1000))]
+    pub count: Option<u32>,
+}
+
+impl HostQuery {
+    /// Leaves those that are wanted, and says where the next page begins, if there is one. `stack` is the one that is
+    /// named.
+    pub fn choose(
+        &self,
+        stack: Option<&StackId>,
+        hosts: &mut Vec<HostOverview>,
+    ) -> Result<Option<HostName>, ErrorBody> {
+        for (name, given) in [("q", &self.q), ("after", &self.after)] {
+            if given.as_ref().is_some_and(|it| LONGEST_NAME < it.chars().count()) {
+                return Err(ErrorBody::bad_request(format!(
+                    "`{name}` has more than {LONGEST_NAME} characters"
+                )));
+            }
+        }
+        let wanted = self.q.as_deref().unwrap_or_default().to_lowercase();
+        hosts.retain(|it| {
+            let state = match stack {
+                Some(stack) => it.stacks.iter().find(|(id, _)| id == stack).map(|(_, state)| *state),
+                None => Some(it.state),
+            };
+            state.is_some_and(|state| self.state.is_none_or(|wanted| wanted == state))
+                && self.after.as_deref().is_none_or(|after| after < it.host.as_str())
+                && it.is_called(&wanted)
+        });
+        if self.count.is_none() {
+            return Ok(None);
+        }
+        let more = page(hosts, self.count)?;
+        Ok(hosts.last().filter(|_| more).map(|it| it.host.clone()))
     }
 }
 
@@ -122,6 +179,44 @@ mod tests {
         assert_eq!((page(&mut all, Some(3)), all.len()), (Ok(false), 3));
         assert_eq!(page(&mut all, None), Ok(false));
         assert!(page(&mut all, Some(0)).is_err() && page(&mut all, Some(1001)).is_err());
+    }
+
+    fn host(name: &str, stacks: &[(&str, HostState)]) -> HostOverview {
+        let stacks: Vec<_> = stacks.iter().map(|(id, it)| (id.parse().unwrap(), *it)).collect();
+        let state = stacks.iter().map(|it| it.1).min().unwrap();
+        HostOverview { host: HostName::new(name), state, owed_since: None, last_seen: None, stacks }
+    }
+
+    #[test]
+    fn hosts_are_chosen_by_state_stack_and_name_and_come_in_pages() {
+        let fleet = || {
+            vec![
+                host("db1", &[("infra/db", HostState::InSync)]),
+                host("web1", &[("infra/web", HostState::Drifted), ("infra/base", HostState::InSync)]),
+                host("web2", &[("infra/web", HostState::Owed)]),
+                host("web3", &[("infra/web", HostState::InSync), ("infra/base", HostState::Drifted)]),
+            ]
+        };
+        let chosen = |query: serde_json::Value, stack: Option<&str>| {
+            let query: HostQuery = serde_json::from_value(query).unwrap();
+            let (stack, mut hosts) = (stack.map(|it| it.parse().unwrap()), fleet());
+            let next = query.choose(stack.as_ref(), &mut hosts)?;
+            let names: Vec<String> = hosts.iter().map(|it| it.host.to_string()).collect();
+            Ok::<_, ErrorBody>((names.join(" "), next.map(|it| it.to_string())))
+        };
+        let whole = |names: &str| Ok((names.to_owned(), None));
+        assert_eq!(chosen(serde_json::json!({}), None), whole("db1 web1 web2 web3"));
+        assert_eq!(chosen(serde_json::json!({"state": "drifted"}), None), whole("web1 web3"));
+        assert_eq!(chosen(serde_json::json!({"state": "drifted"}), Some("infra/web")), whole("web1"));
+        assert_eq!(chosen(serde_json::json!({}), Some("infra/base")), whole("web1 web3"));
+        assert_eq!(chosen(serde_json::json!({"q": "WEB"}), None), whole("web1 web2 web3"));
+        assert_eq!(chosen(serde_json::json!({"q": "infra/d"}), None), whole("db1"));
+        let page = chosen(serde_json::json!({"count": 2}), None);
+        assert_eq!(page, Ok(("db1 web1".to_owned(), Some("web1".to_owned()))));
+        assert_eq!(chosen(serde_json::json!({"count": 2, "after": "web1"}), None), whole("web2 web3"));
+        assert!(chosen(serde_json::json!({"count": 1001}), None).is_err());
+        assert!(chosen(serde_json::json!({"count": 0}), None).is_err());
+        assert!(chosen(serde_json::json!({"q": "x".repeat(256)}), None).is_err());
     }
 
     #[test]

@@ -26,8 +26,8 @@ use super::webhook::Webhook;
 use super::windows::{WindowsOverride, windows_of};
 use super::{LARGEST_FILE, yaml};
 use crate::domain::{
-    AdmissionPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, RewindPolicy, Settings,
-    SignatureRules, SourceName, SourcePolicy, Span, StackName, Windows,
+    AdmissionPolicy, ApplyPolicy, ApprovalPolicy, CheckSchedule, HealPolicy, PreviewLevel, RewindPolicy,
+    Settings, SignatureRules, SourceName, SourcePolicy, Span, StackName, Windows,
 };
 
 /// All that the operator says.
@@ -113,6 +113,11 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
+    /// Whether its previews go as far as to need a sandbox.
+    pub fn needs_sandbox(&self) -> bool {
+        self.policy.merge_requests.as_ref().is_some_and(|it| PreviewLevel::Static < it.level)
+    }
+
     /// How the hosts of one stack are reached: what is said of the stack outranks what is said of the source.
     pub fn access_for(&self, stack: &StackName) -> Access {
         match self.stacks.get(stack) {

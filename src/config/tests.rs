@@ -6,6 +6,7 @@ mod declaration;
 mod judge;
 mod operator;
 mod schema;
+mod secrets;
 mod sign_in;
 mod starter;
 mod webhook;

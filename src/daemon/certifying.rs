@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::TlsConfig;
 use crate::domain::{Failure, Secret, Timestamp};
-use crate::web::{Identity, Tls};
+use crate::web::{Identity, Tls, TlsError, certificate_end};
 
 use super::clock;
 use super::hands::Tools;
@@ -22,23 +22,38 @@ struct Files {
     key: String,
 }
 
+fn certificate(config: &TlsConfig) -> Result<Vec<u8>, Failure> {
+    std::fs::read(&config.certificate).map_err(|error| {
+        let path = config.certificate.display();
+        Failure::until_changed(format!("the certificate {path} cannot be read: {error}"))
+            .remedy("create it, readable for the user that driftless runs as")
+    })
+}
+
+/// Whether the files can be used, and when the certificate ends, where that can be read. A key that only the service is
+/// handed over by systemd is not looked at.
+pub(super) fn examine(config: &TlsConfig) -> Result<Option<Timestamp>, Failure> {
+    if config.key.path().is_ok() {
+        return Ok(Files::read(config)?.identity()?.ends_at);
+    }
+    certificate_end(&certificate(config)?).map_err(|error| refused(&error))
+}
+
+fn refused(error: &TlsError) -> Failure {
+    let source = std::error::Error::source(error).map(|it| format!(": {it}")).unwrap_or_default();
+    Failure::until_changed(format!("{error}{source}"))
+        .remedy("look at `tls.certificate` and `tls.key` of the configuration")
+}
+
 impl Files {
     fn read(config: &TlsConfig) -> Result<Self, Failure> {
-        let certificate = std::fs::read(&config.certificate).map_err(|error| {
-            let path = config.certificate.display();
-            Failure::until_changed(format!("the certificate {path} cannot be read: {error}"))
-                .remedy("create it, readable for the user that driftless runs as")
-        })?;
+        let certificate = certificate(config)?;
         let key = config.key.read()?.expose().to_owned();
         Ok(Self { certificate, key })
     }
 
     fn identity(&self) -> Result<Identity, Failure> {
-        Identity::new(&self.certificate, &Secret::new(self.key.clone())).map_err(|error| {
-            let source = std::error::Error::source(&error).map(|it| format!(": {it}")).unwrap_or_default();
-            Failure::until_changed(format!("{error}{source}"))
-                .remedy("look at `tls.certificate` and `tls.key` of the configuration")
-        })
+        Identity::new(&self.certificate, &Secret::new(self.key.clone())).map_err(|error| refused(&error))
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Flags {
     pub(super) audit: Mutex<Verdict>,
     /// Why no run starts, while there is too little room on the disk.
     pub(super) room: Mutex<Option<String>>,
+    /// Why previews need a sandbox and get none, if so.
+    pub(super) no_sandbox: Mutex<Option<String>>,
     /// Counts what the loop recorded: whoever looks at the state knows whether a new look is worth it.
     pub(super) activity: AtomicU64,
     /// Told when the disk is full: retention makes room.
@@ -136,7 +138,8 @@ impl Desk {
         let faulty =
             faulty.map(|it| format!("the audit chain does not hold; see `driftless audit verify`: {it}"));
         let ending = self.tls.as_ref().and_then(|it| certifying::notice(it.ends_at(), clock::now()));
-        refused.chain(faulty).chain(ending).collect()
+        let no_sandbox = self.flags.no_sandbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        refused.chain(faulty).chain(ending).chain(no_sandbox).collect()
     }
 
     pub(super) fn readiness(&self) -> Readiness {

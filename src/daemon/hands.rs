@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::ansible::collection::Collection;
 use crate::ansible::execute::StopReason;
@@ -15,7 +15,6 @@ use crate::domain::{CommitHash, Decision, RefusalCause, RunId, RunSpec, Secret, 
 use crate::git::Git;
 use crate::git::watch::Watcher;
 use crate::metrics::Metrics;
-use crate::sandbox::Availability;
 use crate::store::Store;
 
 use super::attic::Attic;
@@ -26,6 +25,7 @@ use super::live::{Answer, LiveRun};
 use super::places::Places;
 use super::previewing::Wanted;
 use super::receiving::Receiving;
+use super::sandboxing::{self, Sandboxes};
 
 /// What fetches and runs share.
 pub(super) struct Tools {
@@ -55,8 +55,8 @@ pub(super) struct Tools {
     pub(super) previews: Semaphore,
     /// Clients of the forges.
     pub(super) forges: Forges,
-    /// Whether sandboxes can be made here, once somebody asked.
-    pub(super) sandboxes: OnceCell<Availability>,
+    /// Whether sandboxes can be made here.
+    pub(super) sandboxes: Sandboxes,
 }
 
 /// How many fetches may go on at once: enough that one dead server does not hold the others up.
@@ -123,6 +123,7 @@ impl Hands {
         self.tools.metrics.limit_hosts(config.host_metrics);
         self.tools.receiving.reconfigure(&config);
         *self.tools.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        drop(tokio::spawn(sandboxing::probe(Arc::clone(&self.tools))));
         self.watch_local_sources();
     }
 

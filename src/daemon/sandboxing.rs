@@ -1,37 +1,95 @@
-//! What Ansible says of a merge request in a sandbox: without keys, without network, with nothing to write.
+//! What Ansible says of a merge request in a sandbox: without keys, without network, with nothing to write. And whether
+//! sandboxes can be made here: tried at start and after each reload, and what is missing is said before anybody waits.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::Mutex;
 
 use crate::ansible::guardian::RunAs;
 use crate::config::SourceConfig;
-use crate::domain::{CommitHash, Failure, Impact, SandboxedStack, StackName, StackPolicy};
+use crate::domain::{CommitHash, Failure, Impact, SandboxedPlay, SandboxedStack, StackName, StackPolicy};
 use crate::git::Owner;
 use crate::sandbox::{
-    self, Availability, Sandbox, SandboxLimits, SandboxReport, SandboxRequest, SandboxRuntime, Syntax,
+    self, Availability, ListedPlay, ListedTask, Sandbox, SandboxLimits, SandboxReport, SandboxRequest,
+    SandboxRuntime, Syntax,
 };
 
 use super::access;
 use super::hands::Tools;
 use super::previewing::Wanted;
 
-/// The program that makes sandboxes, looked for where distributions put it.
-pub(super) const BWRAP: &str = "/usr/bin/bwrap";
+/// Where distributions put the program that makes sandboxes.
+const BWRAP: &str = "/usr/bin/bwrap";
+
+/// What is known of sandboxes on this machine.
+pub(super) struct Sandboxes {
+    /// Where bubblewrap is looked for; written like `PATH`.
+    search_path: String,
+    /// What came of the newest try, by the user (`run_as`) that sandboxes are started as.
+    found: Mutex<BTreeMap<Option<u32>, Availability>>,
+}
+
+impl Sandboxes {
+    pub(super) fn new(search_path: String) -> Self {
+        Self { search_path, found: Mutex::default() }
+    }
+}
+
+/// The program that makes sandboxes: the first in the path, else the one of the distribution, which may come yet.
+pub(super) fn bwrap(search_path: &str) -> PathBuf {
+    let mut found = std::env::split_paths(search_path).map(|it| it.join("bwrap"));
+    found.find(|it| it.is_absolute() && it.is_file()).unwrap_or_else(|| PathBuf::from(BWRAP))
+}
+
+/// Tries whether sandboxes can be made, if any source needs them, and says it where they cannot. Previews that come
+/// meanwhile wait for what comes of it.
+pub(super) async fn probe(tools: Arc<Tools>) {
+    let mut found = tools.sandboxes.found.lock().await;
+    found.clear();
+    for source in tools.config().sources.values().filter(|it| it.needs_sandbox()) {
+        // A user that does not exist is said by what needs it.
+        let Ok(sandbox) = sandbox(&tools, source) else { continue };
+        let user = sandbox.run_as.map(|it| it.uid);
+        if !found.contains_key(&user) {
+            found.insert(user, sandbox.probe().await);
+        }
+    }
+    let lack = found.values().find_map(lack);
+    match &lack {
+        Some(lack) => tracing::warn!("{lack}"),
+        None if !found.is_empty() => tracing::info!("sandboxes of previews can be made"),
+        None => {}
+    }
+    *tools.flags.no_sandbox.lock().unwrap_or_else(PoisonError::into_inner) = lack;
+    tools.flags.activity.fetch_add(1, Ordering::Relaxed);
+}
+
+fn lack(found: &Availability) -> Option<String> {
+    let Availability::Missing { why, remedy } = found else { return None };
+    Some(format!("previews of merge requests stay static, since no sandbox can be made: {why}; {remedy}"))
+}
 
 /// How sandboxes are made for a source.
 pub(super) fn sandbox(tools: &Tools, source: &SourceConfig) -> Result<Sandbox, Failure> {
     let user = access::run_user(source)?;
     Ok(Sandbox {
         program: tools.program.clone(),
-        bwrap: PathBuf::from(BWRAP),
+        bwrap: bwrap(&tools.sandboxes.search_path),
         run_as: user.map(|it| sandbox::RunAs { uid: it.uid, gid: it.gid }),
     })
 }
 
-/// Whether sandboxes can be made here, found out once.
+/// Whether sandboxes can be made here, as far as the newest try told.
 pub(super) async fn availability(tools: &Tools, sandbox: &Sandbox) -> Result<(), Failure> {
-    match tools.sandboxes.get_or_init(|| sandbox.probe()).await {
+    let mut found = tools.sandboxes.found.lock().await;
+    let user = sandbox.run_as.map(|it| it.uid);
+    if !found.contains_key(&user) {
+        found.insert(user, sandbox.probe().await);
+    }
+    match &found[&user] {
         Availability::Available => Ok(()),
         Availability::Missing { why, remedy } => {
             Err(Failure::until_changed(format!("no sandbox can be made: {why}")).remedy(remedy.clone()))
@@ -101,10 +159,7 @@ async fn one(
 }
 
 fn told(report: SandboxReport) -> SandboxedStack {
-    let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
-    SandboxedStack {
-        plays: count(report.plays.len()),
-        tasks: count(report.plays.iter().map(|it| it.tasks.len()).sum()),
+    let stack = SandboxedStack {
         problem: match report.syntax {
             Syntax::Ok => None,
             Syntax::Error { text } => Some(text),
@@ -120,5 +175,20 @@ fn told(report: SandboxReport) -> SandboxedStack {
             .map(|it| format!("ansible.cfg:{}: `{}`", it.line, it.key))
             .collect(),
         version: report.ansible_version,
+        ..SandboxedStack::default()
+    };
+    stack.with_plays(report.plays.into_iter().map(play))
+}
+
+fn play(listed: ListedPlay) -> SandboxedPlay {
+    let name = |it: ListedTask| match it.role {
+        Some(role) => format!("{role} : {}", it.name),
+        None => it.name,
+    };
+    SandboxedPlay {
+        name: listed.name,
+        pattern: listed.pattern,
+        hosts: u32::try_from(listed.host_count).unwrap_or(u32::MAX),
+        tasks: listed.tasks.into_iter().map(name).collect(),
     }
 }

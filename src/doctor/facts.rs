@@ -25,7 +25,14 @@ pub struct Facts {
     pub git: Option<Result<String, String>>,
     /// The Ansible of the system, if any source may need it.
     pub ansible: Option<AnsibleFacts>,
-    /// Whether sandboxes of previews can be made: why not, and what to do. `None` if no source follows merge requests.
+    /// The Pythons that runtimes of repositories are built with, if any stack declares one.
+    pub pythons: Vec<PythonFacts>,
+    /// The runtimes that were built.
+    pub runtimes: Vec<RuntimeFacts>,
+    /// The certificate of the pages, if one is configured.
+    pub certificate: Option<CertificateFacts>,
+    /// Whether sandboxes of previews can be made: why not, and what to do. `None` if no source needs them, or the daemon
+    /// runs and says it itself.
     pub sandbox: Option<Result<(), (String, String)>>,
     /// The clock.
     pub clock: ClockFacts,
@@ -152,6 +159,37 @@ pub enum AnsibleFacts {
         /// Why.
         why: String,
     },
+}
+
+/// A Python that runtimes are built with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PythonFacts {
+    /// The program.
+    pub python: PathBuf,
+    /// Why it cannot make environments, if it cannot.
+    pub problem: Option<String>,
+}
+
+/// A runtime that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeFacts {
+    /// The version of ansible-core.
+    pub version: String,
+    /// Where it is.
+    pub dir: PathBuf,
+    /// Whether its Python can still be started.
+    pub has_python: bool,
+    /// Whether its `ansible-playbook` is there.
+    pub has_ansible: bool,
+}
+
+/// The certificate of the pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Its file.
+    pub path: PathBuf,
+    /// When it ends in words and in how many days, where that can be read; or why it cannot be used and what to do.
+    pub ends: Result<Option<(String, i64)>, (String, Option<String>)>,
 }
 
 /// The clock.

@@ -1,7 +1,9 @@
 //! What follows from the facts.
 
+mod programs;
+
 use super::facts::{
-    AnsibleFacts, ClockFacts, DaemonFacts, DatabaseFacts, DirectoryFacts, Facts, FileFacts, HostFacts,
+    CertificateFacts, ClockFacts, DaemonFacts, DatabaseFacts, DirectoryFacts, Facts, FileFacts, HostFacts,
     SourceFacts, UnitFacts, UserFacts,
 };
 use super::{Finding, Severity};
@@ -9,11 +11,11 @@ use super::{Finding, Severity};
 /// The oldest ansible-core that is supported.
 pub const OLDEST_ANSIBLE: (u32, u32) = (2, 16);
 
-/// The oldest git that knows all that is asked of it.
-const OLDEST_GIT: (u32, u32) = (2, 39);
-
 /// What runs as another user needs.
 const CAPABILITIES: [&str; 4] = ["cap_setuid", "cap_setgid", "cap_chown", "cap_kill"];
+
+/// A certificate that ends sooner than in so many days should have been renewed.
+const CERTIFICATE_DAYS: i64 = 14;
 
 /// With more hosts than this that do not answer only their number is told.
 const HOSTS_TOLD: usize = 20;
@@ -33,6 +35,10 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
     facts.directories.iter().for_each(|it| all.directory(it));
     facts.files.iter().for_each(|it| all.file(it));
     all.programs(facts);
+    all.runtimes(facts);
+    if let Some(certificate) = &facts.certificate {
+        all.certificate(certificate);
+    }
     all.clock(&facts.clock);
     if let Some(database) = &facts.database {
         all.database(database);
@@ -255,58 +261,26 @@ impl Findings {
         }
     }
 
-    fn programs(&mut self, facts: &Facts) {
-        let area = "programs";
-        match &facts.git {
-            None => {}
-            Some(Err(why)) => {
-                self.bad(area, Severity::Error, format!("git cannot be started: {why}"), "install git");
+    fn certificate(&mut self, it: &CertificateFacts) {
+        let (area, path) = ("certificate", it.path.display());
+        let remedy = "renew it: the daemon reads it again by itself";
+        match &it.ends {
+            Err((why, remedy)) => {
+                self.add(area, Severity::Error, format!("{path} cannot be used: {why}"), remedy.clone());
             }
-            Some(Ok(said)) if version(said).is_some_and(|it| it < OLDEST_GIT) => {
-                let what = format!("{said} is too old");
+            Ok(None) => self.add(area, Severity::Note, format!("when {path} ends cannot be read"), None),
+            Ok(Some((ends, days))) if *days < 0 => {
                 self.bad(
                     area,
                     Severity::Error,
-                    what,
-                    format!("install git {}.{} or newer", OLDEST_GIT.0, OLDEST_GIT.1),
-                );
-            }
-            Some(Ok(said)) => self.good(area, said.clone()),
-        }
-        match &facts.ansible {
-            None => {}
-            Some(AnsibleFacts::Missing { why }) => {
-                let remedy = "install ansible-core, name one with `system_ansible`, or declare `ansible: {core: …}` in each repository";
-                self.bad(
-                    area,
-                    Severity::Warning,
-                    format!("there is no Ansible of the system: {why}"),
+                    format!("{path} ended on {ends}: browsers refuse it"),
                     remedy,
                 );
             }
-            Some(AnsibleFacts::Found { version: found }) => {
-                if version(found).is_some_and(|it| it < OLDEST_ANSIBLE) {
-                    let what = format!("ansible-core {found} is older than any that is supported");
-                    let (major, minor) = OLDEST_ANSIBLE;
-                    self.bad(
-                        area,
-                        Severity::Error,
-                        what,
-                        format!("install ansible-core {major}.{minor} or newer"),
-                    );
-                } else {
-                    self.good(area, format!("ansible-core {found}"));
-                }
+            Ok(Some((ends, days))) if *days < CERTIFICATE_DAYS => {
+                self.bad(area, Severity::Warning, format!("{path} ends on {ends}"), remedy);
             }
-        }
-        match &facts.sandbox {
-            None => {}
-            Some(Ok(())) => self.good(area, "sandboxes of previews can be made"),
-            Some(Err((why, remedy))) => {
-                let what =
-                    format!("previews of merge requests stay static, since no sandbox can be made: {why}");
-                self.bad(area, Severity::Warning, what, remedy.clone());
-            }
+            Ok(Some((ends, _))) => self.good(area, format!("it ends on {ends}")),
         }
     }
 
@@ -387,11 +361,4 @@ impl Findings {
             self.good("hosts", format!("{} of {} answer", hosts.len() - silent.len(), hosts.len()));
         }
     }
-}
-
-/// The first two numbers of a version, with whatever words before it.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let word = text.split_whitespace().find(|it| it.starts_with(|it: char| it.is_ascii_digit()))?;
-    let mut parts = word.split('.').map(|it| it.parse().ok());
-    Some((parts.next()??, parts.next()??))
 }

@@ -57,6 +57,17 @@ fn well() -> Facts {
         }],
         git: Some(Ok("git version 2.39.5".to_owned())),
         ansible: Some(AnsibleFacts::Found { version: "2.19.14".to_owned() }),
+        pythons: vec![PythonFacts { python: "python3".into(), problem: None }],
+        runtimes: vec![RuntimeFacts {
+            version: "2.18.1".to_owned(),
+            dir: "/c/runtimes/5d".into(),
+            has_python: true,
+            has_ansible: true,
+        }],
+        certificate: Some(CertificateFacts {
+            path: "/s/fleet.pem".into(),
+            ends: Ok(Some(("2027-02-01T00:00:00Z".to_owned(), 65))),
+        }),
         sandbox: Some(Ok(())),
         clock: ClockFacts { synchronized: Some(true), behind_records_seconds: Some(-5) },
         database: Some(DatabaseFacts { damage: None, format: 6, known: 6, chain: Ok(17) }),
@@ -71,6 +82,10 @@ fn unit(change: impl FnOnce(&mut UnitFacts)) -> String {
 
 fn at(change: impl FnOnce(&mut DirectoryFacts)) -> String {
     said(|it| change(&mut it.directories[0]))
+}
+
+fn certificate(ends: Result<Option<(String, i64)>, (String, Option<String>)>) -> String {
+    said(|it| it.certificate.as_mut().expect("there is one").ends = ends)
 }
 
 fn room(change: impl FnOnce(&mut RoomFacts)) -> String {
@@ -96,7 +111,7 @@ fn nothing_at_all_is_known_on_an_empty_machine() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "it is a table")]
 fn each_broken_part_is_named_with_what_mends_it() {
-    let broken: [(String, &[&str]); 26] = [
+    let broken: [(String, &[&str]); 32] = [
         (said(|it| it.version = "1.3.0".to_owned()), &["warning daemon", "1.2.0", "systemctl restart"]),
         (
             said(|it| {
@@ -155,6 +170,27 @@ fn each_broken_part_is_named_with_what_mends_it() {
             &["warning programs", "bwrap is missing", "install bubblewrap"],
         ),
         (said(|it| it.clock.synchronized = Some(false)), &["warning clock", "set-ntp"]),
+        (
+            said(|it| it.pythons[0].problem = Some("No module named ensurepip".to_owned())),
+            &["error runtimes", "`python3 -m venv` does not work: No module named", "python3-venv"],
+        ),
+        (
+            said(|it| it.runtimes[0].has_ansible = false),
+            &["error runtimes", "2.18.1 (/c/runtimes/5d) has no", "rm -r /c/runtimes/5d"],
+        ),
+        (said(|it| it.runtimes[0].has_python = false), &["note runtimes", "is gone", "builds it anew"]),
+        (
+            certificate(Ok(Some(("2026-12-05".to_owned(), 7)))),
+            &["warning certificate", "2026-12-05", "renew"],
+        ),
+        (
+            certificate(Ok(Some(("2026-11-05".to_owned(), -1)))),
+            &["error certificate", "browsers refuse", "renew"],
+        ),
+        (
+            certificate(Err(("there is no key".to_owned(), Some("look at `tls.key`".to_owned())))),
+            &["error certificate", "/s/fleet.pem cannot be used: there is no key", "tls.key"],
+        ),
     ];
     for (said, wanted) in broken {
         assert_eq!(said.lines().count(), 1, "{said}");

@@ -93,6 +93,65 @@ pub struct SandboxedStack {
     /// Lines of the repository's `ansible.cfg` that are not used in previews.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
+    /// The plays with their tasks, as far as they are kept: the counts above are of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listed: Vec<SandboxedPlay>,
+}
+
+/// A play, as Ansible listed it in a sandbox. All of it is text of whoever wrote the merge request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SandboxedPlay {
+    /// Its name, or its host pattern where it has none.
+    pub name: String,
+    /// Its host pattern.
+    pub pattern: String,
+    /// How many hosts the pattern matches.
+    pub hosts: u32,
+    /// The names of its tasks, behind that of their role, without what is included while it runs.
+    pub tasks: Vec<String>,
+}
+
+impl SandboxedStack {
+    /// How many names of plays and tasks are kept: the facts of a merge request are written whole.
+    const NAMES_MAX: usize = 200;
+
+    /// The longest name that is kept, in characters.
+    const NAME_MAX: usize = 200;
+
+    /// Keeps the first of these plays and tasks, and counts all of them.
+    #[must_use]
+    pub fn with_plays(mut self, plays: impl IntoIterator<Item = SandboxedPlay>) -> Self {
+        let mut room = Self::NAMES_MAX;
+        let counted = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        for mut play in plays {
+            self.plays = self.plays.saturating_add(1);
+            self.tasks = self.tasks.saturating_add(counted(play.tasks.len()));
+            if room == 0 {
+                continue;
+            }
+            play.tasks.truncate(room - 1);
+            room -= 1 + play.tasks.len();
+            [&mut play.name, &mut play.pattern].into_iter().chain(&mut play.tasks).for_each(shorten);
+            self.listed.push(play);
+        }
+        self
+    }
+
+    /// How many plays and tasks are not in the list. Previews of older versions have none.
+    pub fn left_out(&self) -> u64 {
+        if self.listed.is_empty() {
+            return 0;
+        }
+        let kept = self.listed.iter().map(|it| 1 + it.tasks.len() as u64).sum();
+        (u64::from(self.plays) + u64::from(self.tasks)).saturating_sub(kept)
+    }
+}
+
+fn shorten(name: &mut String) {
+    if let Some((cut, _)) = name.char_indices().nth(SandboxedStack::NAME_MAX) {
+        name.truncate(cut);
+        name.push('…');
+    }
 }
 
 /// What a preview without keys found.
@@ -255,4 +314,37 @@ pub struct MergeRequestStatus {
     pub standing: String,
     /// Whether the live preview was made against another target than there is now.
     pub stale: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn play(name: &str, tasks: usize) -> SandboxedPlay {
+        let tasks = (0..tasks).map(|it| format!("task {it}")).collect();
+        SandboxedPlay { name: name.to_owned(), pattern: "all".to_owned(), hosts: 2, tasks }
+    }
+
+    #[test]
+    fn of_what_a_sandbox_lists_the_first_names_are_kept_and_all_are_counted() {
+        let long = "ü".repeat(5000);
+        let plays = [play(&long, 150), play("second", 100), play("third", 7)];
+        let stack = SandboxedStack::default().with_plays(plays);
+        assert_eq!((stack.plays, stack.tasks), (3, 257));
+        let kept: Vec<usize> = stack.listed.iter().map(|it| it.tasks.len()).collect();
+        assert_eq!(kept, [150, 48], "200 names with those of the plays");
+        assert_eq!(stack.left_out(), 60);
+        let longest = stack.listed[0].name.chars().count();
+        assert!(longest == SandboxedStack::NAME_MAX + 1 && stack.listed[0].name.ends_with('…'));
+        let small = SandboxedStack::default().with_plays([play("only", 3)]);
+        assert_eq!((small.left_out(), small.listed[0].tasks.len()), (0, 3));
+    }
+
+    #[test]
+    fn what_an_older_version_kept_of_a_sandbox_is_read() {
+        let old = r#"{"version":"2.18.0","plays":2,"tasks":9}"#;
+        let stack: SandboxedStack = serde_json::from_str(old).unwrap();
+        assert_eq!((stack.plays, stack.tasks, stack.listed.len(), stack.left_out()), (2, 9, 0, 0));
+        assert_eq!(serde_json::to_string(&stack).unwrap(), old);
+    }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use driftless::api::Status;
 use driftless::cli::{self, Client, Global, OutputWanted, escape};
-use driftless::config::Config;
+use driftless::config::{Config, SourceConfig};
 use driftless::daemon::{self, ServeOptions};
 use driftless::doctor::{self, AnsibleFacts, DaemonFacts, Facts, Finding, HostFacts, Severity, SourceFacts};
 use driftless::error::ExitCode;
 
-use super::{fail, machine, say};
+use super::{fail, machine, runtimes, say};
 
 /// How long a host may take to answer.
 const HOST_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -86,17 +86,19 @@ async fn gather(wanted: &cli::Doctor, global: &Global, options: &ServeOptions, d
         Ok(version) => AnsibleFacts::Found { version },
         Err(why) => AnsibleFacts::Missing { why },
     });
-    if config.sources.values().any(|it| it.forge.is_some()) {
+    // A daemon that runs says itself what its unit lets it do, which may be other than what whoever asks may.
+    if status.is_err() && config.sources.values().any(SourceConfig::needs_sandbox) {
         facts.sandbox = Some(daemon::sandbox_available(options).await);
     }
-    let machines = machine::database(&mut facts, &config);
+    let known = machine::database(&mut facts, &config);
+    runtimes::look(&mut facts, &config, &known.managed, dir).await;
     facts.sources = match status {
         Ok(status) if !wanted.sources => status.sources.iter().map(as_the_daemon_says).collect(),
         _ if wanted.sources => ask_sources(&config, dir).await,
         _ => Vec::new(),
     };
     if wanted.hosts {
-        facts.hosts = ask_hosts(machines).await;
+        facts.hosts = ask_hosts(known.machines).await;
     }
     facts
 }
@@ -108,6 +110,7 @@ fn installation(facts: &mut Facts, config: &Config, options: &ServeOptions) {
     facts.admin_group = Some((config.admin_group.clone(), machine::group_exists(&config.admin_group)));
     facts.directories = machine::directories(config, facts.unit.as_ref());
     facts.files = machine::files(config, &options.config);
+    facts.certificate = config.tls.as_ref().map(machine::certificate);
 }
 
 fn as_the_daemon_says(source: &driftless::domain::SourceStatus) -> SourceFacts {

@@ -1,12 +1,16 @@
 //! What is found out about this machine: the unit, users, directories, files, the database.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use driftless::config::{Config, SecretSource};
-use driftless::daemon::clock;
-use driftless::doctor::{DatabaseFacts, DirectoryFacts, Facts, FileFacts, RoomFacts, UnitFacts, UserFacts};
+use driftless::config::{Config, TlsConfig};
+use driftless::daemon::{self, clock};
+use driftless::doctor::{
+    CertificateFacts, DatabaseFacts, DirectoryFacts, Facts, FileFacts, RoomFacts, UnitFacts, UserFacts,
+};
+use driftless::domain::{StackId, Timestamp};
 use driftless::store::{Space, examine};
 
 use super::doctor::store_dir;
@@ -149,28 +153,9 @@ pub(super) fn files(config: &Config, config_file: &Path) -> Vec<FileFacts> {
             all.push(file(what, &path, true));
         }
     }
-    for source in config.sources.values() {
-        let (lent, name) = (&source.credentials, &source.policy.name);
-        let secrets = [("the ssh key", &lent.ssh_key), ("the token", &lent.https_token)];
-        for (what, secret) in secrets {
-            add(&mut all, &format!("{what} of the source {name}"), secret.as_ref());
-        }
-        let access = &source.access;
-        add(&mut all, &format!("the ssh key of runs of {name}"), access.ssh_key.as_ref());
-        add(&mut all, &format!("the become password of {name}"), access.become_password.as_ref());
-        for (id, secret) in &access.vault {
-            add(&mut all, &format!("the vault password {id} of {name}"), Some(secret));
-        }
-    }
+    // Credentials of systemd are not among them: their files are of the service alone.
+    all.extend(config.secret_files().into_iter().map(|(what, path)| file(&what, path, true)));
     all
-}
-
-fn add(all: &mut Vec<FileFacts>, what: &str, secret: Option<&SecretSource>) {
-    // Credentials are files of the service alone, and systemd sees to them.
-    let path: Option<PathBuf> = secret.and_then(|it| it.path().ok()).map(Path::to_owned);
-    if let Some(path) = path.filter(|it| all.iter().all(|known| known.path != *it)) {
-        all.push(file(what, &path, true));
-    }
 }
 
 fn file(what: &str, path: &Path, secret: bool) -> FileFacts {
@@ -184,18 +169,37 @@ fn file(what: &str, path: &Path, secret: bool) -> FileFacts {
     }
 }
 
-/// Examines the database. The machines that it knows, by name.
-pub(super) fn database(facts: &mut Facts, config: &Config) -> Vec<(String, String)> {
+/// When the certificate ends, and whether it can be used.
+pub(super) fn certificate(tls: &TlsConfig) -> CertificateFacts {
+    let days = |ends: Timestamp| ends.duration_since(clock::now()).as_hours().div_euclid(24);
+    let ends = daemon::examine_certificate(tls);
+    CertificateFacts {
+        path: tls.certificate.clone(),
+        ends: ends.map(|it| it.map(|it| (it.to_string(), days(it)))).map_err(|it| (it.message, it.remedy)),
+    }
+}
+
+/// What the database knows of the fleet.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The machines, by the name in their inventory.
+    pub(super) machines: Vec<(String, String)>,
+    /// The stacks that declare an Ansible of their own.
+    pub(super) managed: BTreeSet<StackId>,
+}
+
+/// Examines the database.
+pub(super) fn database(facts: &mut Facts, config: &Config) -> Known {
     let dir = store_dir(config);
     if !dir.join("driftless.db").exists() {
-        return Vec::new();
+        return Known::default();
     }
     let examined = match examine(&dir) {
         Ok(examined) => examined,
         Err(error) => {
             let damage = Some(format!("it cannot be read: {error}"));
             facts.database = Some(DatabaseFacts { damage, format: 0, known: 0, chain: Ok(0) });
-            return Vec::new();
+            return Known::default();
         }
     };
     facts.clock.behind_records_seconds = examined.newest.map(|it| it.duration_since(clock::now()).as_secs());
@@ -206,7 +210,8 @@ pub(super) fn database(facts: &mut Facts, config: &Config) -> Vec<(String, Strin
         chain: examined.chain,
     });
     let machines = examined.machines.into_iter().filter(|(_, it)| it != "localhost");
-    machines.map(|(name, machine)| (name, with_port(machine))).collect()
+    let machines = machines.map(|(name, machine)| (name, with_port(machine))).collect();
+    Known { machines, managed: examined.managed }
 }
 
 /// An address of ssh has its port only where it is another than 22.

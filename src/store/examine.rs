@@ -1,13 +1,13 @@
 //! Looks at a store from outside, whether or not a daemon uses it. Nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::columns::timestamp;
 use super::{AuditDatabase, StoreError, migrations};
-use crate::domain::{HostLedger, Timestamp};
+use crate::domain::{HostLedger, RuntimeSpec, SourceFacts, StackId, Timestamp};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Examination {
     pub newest: Option<Timestamp>,
     /// The machines of all hosts that were ever reached, by the name in their inventory.
     pub machines: BTreeMap<String, String>,
+    /// The stacks whose admitted commit declares an Ansible of its own.
+    pub managed: BTreeSet<StackId>,
 }
 
 /// Examines the database of the store in `dir`.
@@ -38,8 +40,15 @@ pub fn examine(dir: &Path) -> Result<Examination, StoreError> {
     let failed = || StoreError::database("examine the database");
     let (format, _, _) = migrations::facts(db).map_err(failed())?;
     let known = migrations::STEPS.last().map_or(0, |it| it.number);
-    let mut examined =
-        Examination { damage, format, known, chain: Ok(0), newest: None, machines: BTreeMap::new() };
+    let mut examined = Examination {
+        damage,
+        format,
+        known,
+        chain: Ok(0),
+        newest: None,
+        machines: BTreeMap::new(),
+        managed: BTreeSet::new(),
+    };
     if examined.damage.is_some() || known < format {
         return Ok(examined);
     }
@@ -57,6 +66,7 @@ pub fn examine(dir: &Path) -> Result<Examination, StoreError> {
         }
     }
     drop(statement);
+    examined.managed = managed(db)?;
     // Before format 5 there was no chain.
     if 5 <= format {
         examined.chain = audit.verify(Vec::new(), None)?.map(|it| it.head.size).map_err(|faults| {
@@ -64,4 +74,18 @@ pub fn examine(dir: &Path) -> Result<Examination, StoreError> {
         });
     }
     Ok(examined)
+}
+
+fn managed(db: &Connection) -> Result<BTreeSet<StackId>, StoreError> {
+    let failed = || StoreError::database("examine the database");
+    let mut statement = db.prepare("SELECT name, facts FROM sources").map_err(failed())?;
+    let rows = statement.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+    let mut managed = BTreeSet::new();
+    for row in rows.map_err(failed())? {
+        let (name, facts) = row.map_err(failed())?;
+        let facts: SourceFacts = serde_json::from_str(&facts).map_err(StoreError::row("sources", &name))?;
+        let stacks = facts.head.into_iter().flat_map(|it| it.declaration.stacks);
+        managed.extend(stacks.filter(|it| it.runtime != RuntimeSpec::System).map(|it| it.id));
+    }
+    Ok(managed)
 }

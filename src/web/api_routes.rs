@@ -17,7 +17,7 @@ use super::alert_routes::{alerts, test_alert};
 use super::audit_routes::{audit, erase};
 use super::backup_routes::backup;
 use super::events::events;
-use super::fleet_routes::{fleet, host, hosts, sources, stack, system};
+use super::fleet_routes::{fleet, host, hosts, named_stack, sources, stack, system};
 use super::gate::Aim;
 use super::news::news;
 use super::paging::page;
@@ -27,8 +27,8 @@ use super::streams::Streams;
 use super::token_routes::{self, sign_in_link, tokens};
 use crate::api::{
     ActionReply, ApplyBody, ApproveBody, ApproveHostsBody, CancelBody, ErrorBody, ErrorCode, Explanation,
-    Listener, MergeRequestQuery, Method, NameWanted, PREFIX, PlanBody, PreviewBody, Route, RunQuery, RunView,
-    StackList, StackQuery, Status, document, resolve_stack,
+    Listener, MergeRequestQuery, Method, PREFIX, PlanBody, PreviewBody, Route, RunQuery, RunView, StackList,
+    StackQuery, Status, document,
 };
 use crate::domain::{Caller, DriftReport, RunId, SourceName, StackId};
 
@@ -254,14 +254,7 @@ async fn runs<B: Backend>(
     query: Result<Query<RunQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(query) = query?;
-    let stack = match &query.stack {
-        Some(given) => {
-            let mut known = backend.stack_ids().await?;
-            known.retain(|it| caller.scope.has_stack(it));
-            Some(resolve_stack(&given.parse::<NameWanted>()?, &known)?)
-        }
-        None => None,
-    };
+    let stack = named_stack(&backend, &caller, query.stack.as_deref()).await?;
     let back = query.after.is_some();
     let list = backend.runs(query.filter(stack, caller.scope)?).await?;
     let older = list.runs.last().filter(|_| list.more || back).map(|it| it.run.to_string());

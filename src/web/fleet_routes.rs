@@ -5,13 +5,19 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
+use axum::http::Uri;
+use axum::response::Response;
 use serde::Serialize;
 
 use super::Backend;
 use super::api_routes::Stack;
-use super::reply::{Answer, answer};
-use crate::api::{ErrorBody, Fleet, HostList, HostView, Older, SourceList, StackView, SystemView};
-use crate::domain::{Caller, HostName, RunId, Scope};
+use super::paging::page;
+use super::reply::{Answer, Refusal, answer};
+use crate::api::{
+    ErrorBody, Fleet, HostList, HostQuery, HostView, NameWanted, Older, SourceList, StackView, SystemView,
+    resolve_stack,
+};
+use crate::domain::{Caller, HostName, RunId, Scope, StackId};
 
 /// What of the fleet a caller may see. Without a copy where that is all of it.
 pub(super) fn visible(fleet: Arc<Fleet>, scope: &Scope) -> Arc<Fleet> {
@@ -70,8 +76,26 @@ pub(super) async fn sources<B: Backend>(
 pub(super) async fn hosts<B: Backend>(
     State(backend): State<B>,
     Extension(by): Extension<Caller>,
-) -> Answer<HostList> {
-    Ok(Json(HostList { hosts: visible(backend.fleet().await?, &by.scope).hosts() }))
+    uri: Uri,
+    query: Result<Query<HostQuery>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(query) = query?;
+    let stack = named_stack(&backend, &by, query.stack.as_deref()).await?;
+    let mut hosts = visible(backend.fleet().await?, &by.scope).hosts();
+    let next = query.choose(stack.as_ref(), &mut hosts)?.map(|it| it.to_string());
+    Ok(page(HostList { hosts, more: next.is_some() }, &uri, &[("next", "after", next)]))
+}
+
+/// The stack that a query names, perhaps by its short name, among those that the caller may see.
+pub(super) async fn named_stack<B: Backend>(
+    backend: &B,
+    by: &Caller,
+    given: Option<&str>,
+) -> Result<Option<StackId>, Refusal> {
+    let Some(given) = given else { return Ok(None) };
+    let mut known = backend.stack_ids().await?;
+    known.retain(|it| by.scope.has_stack(it));
+    Ok(Some(resolve_stack(&given.parse::<NameWanted>()?, &known)?))
 }
 
 pub(super) async fn host<B: Backend>(

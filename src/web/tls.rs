@@ -31,6 +31,12 @@ pub enum TlsError {
     Unusable(#[source] rustls::Error),
 }
 
+/// When the certificate of a file ends, where that can be read. Its key is not needed for that.
+pub fn certificate_end(certificate: &[u8]) -> Result<Option<Timestamp>, TlsError> {
+    let first = CertificateDer::pem_slice_iter(certificate).next().ok_or(TlsError::NoCertificate)?;
+    Ok(validity::end(&first.map_err(TlsError::Certificate)?))
+}
+
 /// A certificate with its key, ready for use.
 #[derive(Debug, Clone)]
 pub struct Identity {

@@ -2,6 +2,7 @@
 //! a day, real Ansible.
 
 mod flood;
+mod generic;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -30,6 +31,11 @@ type Answer = (u16, String);
 impl Hooked {
     /// The first commit is applied, and nothing is due for a day.
     fn start(playbook: &str, outcome: &str) -> Self {
+        Self::from("github", playbook, outcome)
+    }
+
+    /// The same with deliveries of another provider.
+    fn from(provider: &str, playbook: &str, outcome: &str) -> Self {
         let mut world = World::new();
         seed(&world.repository, playbook);
         let first = world.repository.commit("Seed");
@@ -37,7 +43,7 @@ impl Hooked {
         std::fs::write(world.path("hook"), SECRET).expect("a secret");
         let lines = format!(
             "sources:\n  infra:\n    url: {}\n    poll: 1d\n    credentials: {{ ca_bundle: {} }}\n    \
-             webhook: {{ provider: github, secret: {{ file: {} }} }}",
+             webhook: {{ provider: {provider}, secret: {{ file: {} }} }}",
             https.url("repository/.git"),
             https.certificate().display(),
             world.path("hook").display()

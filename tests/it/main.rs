@@ -10,6 +10,7 @@ mod browser;
 mod canary;
 mod crash;
 mod drift;
+mod examined;
 mod execution;
 mod fleet;
 mod forge;

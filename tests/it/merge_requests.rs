@@ -101,7 +101,13 @@ fn whole_story(kind: ForgeKind, how: How) {
     // Another push: the same comment, of the new head.
     let tasks = [("page", "two"), ("list", "all")];
     let head = forge.push("change", &[("site.yml", &playbook(&tasks))]);
-    stage.comment_with(number, &["Sandboxed preview", head.short()]);
+    let comment = stage.comment_with(number, &["Sandboxed preview", head.short()]);
+    assert!(
+        comment.contains("- `all` on 2 hosts of `all`\n  - `Write page`\n  - `Write list`\n"),
+        "{comment}"
+    );
+    let told = world.text(&["preview", "infra", &number.to_string()]);
+    assert!(told.contains("    all (all, 2 hosts)\n      Write page\n      Write list\n"), "{told}");
 
     // Somebody who is trusted approves of it: check mode with the real keys.
     forge.approve(number, "bob");

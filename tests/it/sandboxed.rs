@@ -12,6 +12,7 @@ use driftless::sandbox::{
 
 use crate::world::ansible_environments;
 
+mod absent;
 mod guarded;
 mod limits;
 pub(crate) mod outside;

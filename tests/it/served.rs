@@ -124,6 +124,32 @@ async fn a_stack_is_found_by_its_short_name_and_near_misses_are_told() {
 }
 
 #[tokio::test]
+async fn hosts_come_whole_or_chosen_and_in_pages() {
+    let server = Server::start();
+    let client = server.client();
+    for (path, names, more) in [
+        ("/hosts", vec!["web1", "web2"], false),
+        ("/hosts?count=1", vec!["web1"], true),
+        ("/hosts?count=1&after=web1", vec!["web2"], false),
+        ("/hosts?stack=web&state=in_sync", vec!["web2"], false),
+        ("/hosts?q=EB1", vec!["web1"], false),
+        ("/hosts?state=owed", vec![], false),
+    ] {
+        let told: serde_json::Value = client.get(path).await.expect(path);
+        let hosts =
+            told["hosts"].as_array().expect("a list").iter().map(|it| it["host"].as_str().expect("a name"));
+        assert_eq!((hosts.collect::<Vec<_>>(), &told["more"]), (names, &more.into()), "{path}");
+    }
+    for path in ["/hosts?count=0", "/hosts?count=1001", "/hosts?state=x", "/hosts?nonsense=1"] {
+        let error = client.get::<serde_json::Value>(path).await.expect_err(path);
+        assert_eq!(error.exit_code().number(), 2, "{path}: {error}");
+    }
+    let error = client.get::<serde_json::Value>("/hosts?stack=wbe").await.expect_err("no such stack");
+    assert_eq!(error.exit_code().number(), 5);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_must_not_reach_a_command_line_does_not_reach_the_daemon() {
     let server = Server::start();
     for body in [

@@ -10,6 +10,9 @@ use serde_json::Value;
 /// How long a test waits for something that should happen soon. Generous: the machine may be busy.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
+/// Where the daemon looks for programs, behind `bin` of its world.
+const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The environments with ansible-core that `scripts/test` made.
 ///
 /// Tests with real Ansible do not skip: without environments they fail and say how to get them.
@@ -196,7 +199,7 @@ impl World {
         let child = Command::new(&self.program)
             .args(["--config", &self.config_file().display().to_string(), "serve"])
             .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", format!("{}:{SEARCH_PATH}", self.path("bin").display()))
             .env("HOME", self.dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -65,8 +65,19 @@ impl Runtimes {
 
 /// What is recorded of a finished build, if its Python is still there.
 fn built(dir: &Path) -> Option<Runtime> {
-    let runtime: Runtime = serde_json::from_slice(&fs::read(dir.join(RECORD)).ok()?).ok()?;
-    runtime.python.is_file().then_some(runtime)
+    recorded(dir).filter(|it| it.python.is_file())
+}
+
+fn recorded(dir: &Path) -> Option<Runtime> {
+    serde_json::from_slice(&fs::read(dir.join(RECORD)).ok()?).ok()
+}
+
+/// All builds that were finished in a directory of runtimes, whether or not they still work, by their hash.
+pub fn all_recorded(dir: &Path) -> Vec<Runtime> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut all: Vec<Runtime> = entries.filter_map(|it| recorded(&it.path())).collect();
+    all.sort_by(|a, b| a.hash.cmp(&b.hash));
+    all
 }
 
 fn lock_file(path: &Path) -> std::io::Result<File> {

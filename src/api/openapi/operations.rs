@@ -10,7 +10,7 @@ use crate::api::{
     PREFIX, PlanBody, PreviewBody, RunList, RunQuery, RunView, SignInLink, StackList, StackQuery, Status,
     TaskQuery, TaskResults, TokenBody, TokenList, TokenMade,
 };
-use crate::api::{Fleet, HostList, HostView, Older, SourceList, StackView, SystemView};
+use crate::api::{Fleet, HostList, HostQuery, HostView, Older, SourceList, StackView, SystemView};
 use crate::domain::{DriftReport, RunOutline};
 
 /// Makes the schema of a type.
@@ -109,7 +109,7 @@ fn of_stacks_and_runs(method: Method, path: &str) -> Option<Operation> {
         (Method::Get, "/fleet") => tells::<Fleet>("fleet"),
         (Method::Get, "/stacks/{source}/{stack}") => tells::<StackView>("stack").asked::<Older>(),
         (Method::Get, "/sources") => tells::<SourceList>("sources"),
-        (Method::Get, "/hosts") => tells::<HostList>("hosts"),
+        (Method::Get, "/hosts") => tells::<HostList>("hosts").asked::<HostQuery>(),
         (Method::Get, "/hosts/{host}") => tells::<HostView>("host"),
         (Method::Get, "/system") => tells::<SystemView>("system"),
         (Method::Get, "/stacks/{source}/{stack}/explain") => tells::<Explanation>("explain"),

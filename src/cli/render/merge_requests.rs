@@ -7,7 +7,7 @@ use crate::api::MergeRequestList;
 use crate::cli::page::{Page, Tone, piece, plain};
 use crate::domain::{
     AppliedStack, FileChange, HostsImpact, LiveStack, MergeRequest, MergeRequestState, MergeRequestStatus,
-    Previewed, StackImpact, StackName, Timestamp,
+    Previewed, SandboxedStack, StackImpact, StackName, Timestamp,
 };
 
 /// So many lines are shown of each list.
@@ -120,10 +120,25 @@ fn previewed(page: &mut Page, made: &Previewed) {
             page.line(&[plain(format!(
                 "  in the sandbox, ansible-core {version}: {plays}, {tasks}{problem}"
             ))]);
+            listed(page, it);
         }
     }
     if let Some(why) = &made.no_sandbox {
         page.line(&[piece(Tone::Notice, format!("not tried in a sandbox: {why}"))]);
+    }
+}
+
+/// What the sandbox listed: all that is kept of it, since the comment on the forge leads here.
+fn listed(page: &mut Page, stack: &SandboxedStack) {
+    for play in &stack.listed {
+        let hosts = counted(play.hosts, "host");
+        page.line(&[plain(format!("    {} ({}, {hosts})", play.name, play.pattern))]);
+        for task in &play.tasks {
+            page.line(&[plain(format!("      {task}"))]);
+        }
+    }
+    if stack.left_out() != 0 {
+        page.line(&[piece(Tone::Faint, format!("    and {} more plays and tasks", stack.left_out()))]);
     }
 }
 

@@ -22,12 +22,14 @@ pub(super) enum Rank {
     Changes,
     /// Plays and files that are touched.
     Impact,
+    /// Plays and tasks that a sandbox listed.
+    Listing,
     /// What differs.
     Diffs,
 }
 
 impl Rank {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Stacks,
         Self::Problems,
         Self::Report,
@@ -36,6 +38,7 @@ impl Rank {
         Self::LeftBehind,
         Self::Changes,
         Self::Impact,
+        Self::Listing,
         Self::Diffs,
     ];
 
@@ -50,6 +53,7 @@ impl Rank {
             Self::LeftBehind => 65,
             Self::Changes => 75,
             Self::Impact => 80,
+            Self::Listing => 90,
             Self::Diffs => 100,
         }
     }

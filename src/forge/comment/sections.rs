@@ -69,12 +69,28 @@ fn sandboxed(making: &mut Making, result: &SandboxedStack, block: &mut Block) {
         let plays = count(u64::from(result.plays), "play", "plays");
         let version = code(&result.version);
         block.push(Part::Text(format!("The syntax is right for Ansible {version}: {tasks} in {plays}.\n\n")));
+        block.push(plays_and_tasks(making, result));
     }
     if !result.ignored.is_empty() {
         let title = "**Not used in previews**, of `ansible.cfg`";
         let list = titled(Rank::Unseen, result.ignored.len(), ("line", "lines"), title);
         block.push(making.lines(list, &result.ignored, |it| format!("- {}\n", code(it))));
     }
+}
+
+/// What the sandbox listed, folded: a line for each play, and below it one for each task.
+fn plays_and_tasks(making: &mut Making, result: &SandboxedStack) -> Part {
+    let lines = result.listed.iter().flat_map(|play| {
+        let hosts = count(u64::from(play.hosts), "host", "hosts");
+        let title = format!("- {} on {hosts} of {}\n", code(&play.name), code(&play.pattern));
+        std::iter::once(title).chain(play.tasks.iter().map(|it| format!("  - {}\n", code(it))))
+    });
+    let kept: usize = result.listed.iter().map(|it| 1 + it.tasks.len()).sum();
+    let total = kept as u64 + result.left_out();
+    let mut list = List::new(Rank::Listing, total, ("play or task", "plays and tasks"));
+    list.open = "<details><summary>Show plays and tasks</summary>\n\n".to_owned();
+    list.close = "\n</details>\n\n";
+    making.lines(list, lines, |it| it)
 }
 
 fn live(making: &mut Making, result: &LiveResult, block: &mut Block) {

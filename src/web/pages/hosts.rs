@@ -64,9 +64,7 @@ impl<'a> HostsPage<'a> {
         let (empty, wanted) = (hosts.is_empty(), query.q.to_lowercase());
         let mut hosts = hosts;
         hosts.retain(|it| {
-            let named = it.host.as_str().to_lowercase().contains(&wanted)
-                || it.stacks.iter().any(|(stack, _)| stack.to_string().contains(&wanted));
-            named && (query.state.is_empty() || it.state.as_str() == query.state)
+            it.is_called(&wanted) && (query.state.is_empty() || it.state.as_str() == query.state)
         });
         hosts.sort_by_key(|it| (it.state == HostState::InSync, it.state));
         let paging = Paging::new(context, &query.page, hosts.len(), ROWS);

@@ -22,10 +22,16 @@ const LISTED: usize = 100;
 
 #[derive(Template)]
 #[template(path = "merge_request.html")]
-struct MergeRequestPage<'a> {
+pub(super) struct MergeRequestPage<'a> {
     ctx: &'a PageContext,
     view: &'a MergeRequestView,
     seen: &'a MergeRequest,
+}
+
+impl<'a> MergeRequestPage<'a> {
+    pub(super) fn new(ctx: &'a PageContext, view: &'a MergeRequestView) -> Self {
+        Self { ctx, view, seen: &view.status.facts.seen }
+    }
 }
 
 /// The page.
@@ -35,7 +41,7 @@ pub(super) async fn merge_request<B: Backend>(
     Path((source, number)): Path<(String, String)>,
 ) -> Response {
     let told = gather(&backend, &source, &number).await;
-    let shown = told.as_ref().map(|view| MergeRequestPage { ctx: &ctx, view, seen: &view.status.facts.seen });
+    let shown = told.as_ref().map(|view| MergeRequestPage::new(&ctx, view));
     page(&ctx, shown.map_err(Clone::clone))
 }
 

@@ -11,6 +11,7 @@ use askama::Template;
 
 use super::fleet::{FleetPage, FleetQuery};
 use super::hosts::{HostPage, HostsPage, HostsQuery};
+use super::merge_request::MergeRequestPage;
 use super::stack::{StackPage, StackQuery};
 use super::system::SystemPage;
 use crate::api::{AlertList, Fleet};
@@ -113,7 +114,10 @@ fn what_others_wrote_stays_text() {
     let stack = shown("hostile-stack", &StackPage::new(&context, &view, &query));
     let fleet_query: FleetQuery = serde_json::from_value(serde_json::json!({ "q": views::HOSTILE })).unwrap();
     let fleet = shown("hostile-fleet", &FleetPage::new(&context, &samples::fleet(), &fleet_query));
-    for text in [host, stack, fleet] {
+    let view = views::hostile_merge_request();
+    let request = shown("hostile-merge-request", &MergeRequestPage::new(&context, &view));
+    assert!(request.contains("and 5 more plays and tasks"), "{request}");
+    for text in [host, stack, fleet, request] {
         assert!(!text.contains("<script>alert") && !text.contains("<img"), "{text}");
     }
 }

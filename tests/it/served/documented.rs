@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use driftless::domain::{Role, Scope};
+use driftless::web::{bind_tcp, serve_tcp};
 use serde_json::Value;
 
 use super::Server;
@@ -14,7 +16,7 @@ struct Example {
     answer: Option<(String, String)>,
 }
 
-/// All commands that begin with `curl` on the unix socket. Those with a token are about the other listener.
+/// All commands that begin with `curl`: on the unix socket, and those with a token on the other listener.
 fn examples(page: &str) -> Vec<Example> {
     let blocks: Vec<(&str, &str)> = page
         .split("\n```")
@@ -29,7 +31,7 @@ fn examples(page: &str) -> Vec<Example> {
         }
         let text = text.replace("\\\n", " ");
         let commands: Vec<&str> = text.lines().filter_map(|it| it.strip_prefix("$ curl ")).collect();
-        for (index, command) in commands.iter().enumerate().filter(|(_, it)| it.contains("--unix-socket")) {
+        for (index, command) in commands.iter().enumerate() {
             let last = index + 1 == commands.len();
             let next = blocks.get(at + 1).filter(|(kind, _)| last && *kind != "console");
             let answer = next.map(|(kind, text)| ((*kind).to_owned(), (*text).to_owned()));
@@ -42,11 +44,12 @@ fn examples(page: &str) -> Vec<Example> {
 /// Words as a shell would part them, without anything else that a shell does.
 fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut quoted = false;
+    let mut quoted = None;
     for letter in command.chars() {
         match letter {
-            '\'' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
+            '\'' | '"' if quoted.is_none() => quoted = Some(letter),
+            _ if quoted == Some(letter) => quoted = None,
+            ' ' if quoted.is_none() => words.push(String::new()),
             other => words.last_mut().expect("there is one").push(other),
         }
     }
@@ -76,9 +79,19 @@ fn fits(example: &Value, answer: &Value, place: &str) {
     }
 }
 
-fn curl(server: &Server, words: &[String]) -> (u16, String) {
-    let socket = server.socket.to_str().expect("text");
-    let words = words.iter().map(|it| if it == "/run/driftless/driftless.sock" { socket } else { it });
+/// Where the examples of the page are carried out, in place of what it names.
+struct Place<'a> {
+    socket: &'a str,
+    tcp: String,
+    token: String,
+}
+
+fn curl(place: &Place<'_>, words: &[String]) -> (u16, String) {
+    let words = words.iter().map(|it| {
+        it.replace("/run/driftless/driftless.sock", place.socket)
+            .replace("127.0.0.1:9847", &place.tcp)
+            .replace("$TOKEN", &place.token)
+    });
     let arguments = ["--silent", "--show-error", "--max-time", "10", "--write-out", "\n%{http_code}"];
     let output = Command::new("curl").args(arguments).args(words).output();
     let output = output.expect("curl is there: scripts/setup installs it");
@@ -96,9 +109,23 @@ async fn each_example_of_the_page_does_what_the_page_says() {
     let server = Server::start();
     server.backend.tell(2);
     server.backend.end();
+    let listener = bind_tcp("127.0.0.1:0".parse().expect("an address"), false).await.expect("a listener");
+    let place = Place {
+        socket: server.socket.to_str().expect("text"),
+        tcp: listener.local_addr().expect("an address").to_string(),
+        token: server.backend.token("ci", Role::Viewer, Scope::All),
+    };
+    let tcp = tokio::spawn(serve_tcp(listener, server.backend.clone(), std::future::pending()));
+    let with_token = |it: &&Example| it.words.iter().any(|word| word.contains("$TOKEN"));
+    let tokens: Vec<&Example> = examples.iter().filter(with_token).collect();
+    assert!(!tokens.is_empty(), "the page says how a token is sent");
+    for example in tokens {
+        let stranger = Place { token: "dlt_aaaaaaaa_x".to_owned(), tcp: place.tcp.clone(), ..place };
+        assert_eq!(curl(&stranger, &example.words).0, 401, "the token is what lets it in");
+    }
     let mut compared = 0;
     for Example { words, answer } in examples {
-        let (status, body) = curl(&server, &words);
+        let (status, body) = curl(&place, &words);
         let wrong = answer.as_ref().is_some_and(|(_, text)| text.contains("\"code\""));
         assert_eq!(status < 300, !wrong, "{words:?}: {status} {body}");
         let Some((kind, text)) = answer else { continue };
@@ -123,6 +150,7 @@ async fn each_example_of_the_page_does_what_the_page_says() {
         }
     }
     assert!(4 <= compared, "answers stand behind commands: {compared}");
+    tcp.abort();
     server.stop().await;
 }
 
@@ -139,5 +167,6 @@ fn every_example_in_json_is_behind_a_command() {
 
 #[test]
 fn words_are_parted_as_a_shell_would() {
+    assert_eq!(words("-H \"a: it's\" 'say \"x\"'"), ["-H", "a: it's", "say \"x\""]);
     assert_eq!(words("-d '{\"a\": 1}' x  'y z'"), ["-d", "{\"a\": 1}", "x", "y z"]);
 }

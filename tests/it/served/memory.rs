@@ -340,7 +340,7 @@ impl Backend for Memory {
     }
 
     async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
-        Ok(Arc::default())
+        Ok(Arc::new(overviews::fleet()))
     }
 
     async fn stack_view(&self, stack: StackId, _before: Before) -> Result<StackView, ErrorBody> {

@@ -3,15 +3,30 @@
 use std::collections::BTreeMap;
 
 use driftless::api::{
-    DiskView, FleetStack, HostInStack, HostView, Readiness, ServiceMode, StackView, StoreState, SystemView,
+    DiskView, Fleet, FleetStack, HostInStack, HostView, Readiness, ServiceMode, StackView, StoreState,
+    SystemView,
 };
 use driftless::domain::{
-    Applied, DriftReport, Explanation, HostCounts, HostName, HostState, HostStatus, PredictionTotals,
-    Revision, Span, StackId, StackOverview, StackPolicy, StackStatus, SyncStatus, Timestamp,
+    Applied, DriftReport, Explanation, HostCounts, HostMark, HostName, HostState, HostStatus,
+    PredictionTotals, Revision, Span, StackId, StackOverview, StackPolicy, StackStatus, SyncStatus,
+    Timestamp,
 };
 
 fn head() -> Revision {
     format!("main@sha1:{}", "ab".repeat(20)).parse().expect("a revision")
+}
+
+/// One stack with two hosts, one of which somebody changed.
+pub(super) fn fleet() -> Fleet {
+    let mark = |host: &str, state| HostMark {
+        host: HostName::new(host),
+        state,
+        owed_since: None,
+        last_seen: Some(Timestamp::UNIX_EPOCH),
+    };
+    let mut stack = stack_view("infra/web".parse().expect("a stack")).stack;
+    stack.overview.marks = vec![mark("web1", HostState::Drifted), mark("web2", HostState::InSync)];
+    Fleet { stacks: vec![stack], ..Fleet::default() }
 }
 
 /// A stack that never ran.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::domain::{
     CommitHash, Coverage, FileChange, HostName, HostsImpact, Impact, LeftBehind, MergeRequestNumber, Outcome,
-    PlayImpact, PredictedChange, PredictionReport, PreviewLevel, RunId, SandboxedStack, StackImpact,
-    TaskIdentity,
+    PlayImpact, PredictedChange, PredictionReport, PreviewLevel, RunId, SandboxedPlay, SandboxedStack,
+    StackImpact, TaskIdentity,
 };
 use crate::forge::comment::{
     AppliedResult, ApprovalsWanted, CommentInput, LiveResult, Merged, PreviewState, PreviewedChange,
@@ -145,6 +145,12 @@ pub(super) fn sandboxed(problem: Option<&str>) -> CommentInput {
                 tasks: 4,
                 problem: problem.map(str::to_owned),
                 ignored: vec!["callback_plugins (line 3)".to_owned()],
+                listed: vec![SandboxedPlay {
+                    name: "Web servers".to_owned(),
+                    pattern: "web".to_owned(),
+                    hosts: 42,
+                    tasks: tasks().into_iter().take(3).map(|it| format!("web : {}", it.name)).collect(),
+                }],
             }),
             live: None,
         }],

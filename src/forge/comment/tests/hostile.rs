@@ -68,6 +68,10 @@ fn filled(texts: &[String], state: usize) -> CommentInput {
     stack.live = Some(live(&mut next));
     if let Some(it) = &mut stack.sandboxed {
         (it.version, it.ignored) = (next(), vec![next(), next()]);
+        for play in &mut it.listed {
+            (play.name, play.pattern) = (next(), next());
+            play.tasks = (0..20).map(|_| next()).collect();
+        }
         it.problem = it.problem.take().filter(|_| state.is_multiple_of(2));
     }
     let states = [

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::example::{change, host, input, live, live_result};
+use super::example::{change, host, input, live, live_result, sandboxed};
 use super::parsed::assert_harmless;
-use crate::domain::Coverage;
+use crate::domain::{Coverage, SandboxedPlay, SandboxedStack};
 use crate::forge::comment::{CommentInput, LiveResult, TaskLabel, render};
 
 /// GitHub, an old Gitea, Bitbucket, GitLab.
@@ -68,6 +68,29 @@ fn the_same_on_500_hosts_is_said_once() {
     // All of it fits where it is said once.
     let body = render(&input, 1_000_000).body;
     assert_eq!((more(&body, "change"), body.matches("```diff").count()), (0, 200));
+}
+
+#[test]
+fn what_a_sandbox_lists_is_folded_cut_and_counted() {
+    let play = |at: usize| SandboxedPlay {
+        name: format!("Play {at}"),
+        pattern: "all".to_owned(),
+        hosts: 500,
+        tasks: (0..9).map(|it| format!("Task {it} {}", "x".repeat(150))).collect(),
+    };
+    let mut input = sandboxed(None);
+    let stack = input.stacks[0].sandboxed.take().expect("it was listed");
+    let stack = SandboxedStack { listed: Vec::new(), plays: 0, tasks: 0, ..stack };
+    input.stacks[0].sandboxed = Some(stack.with_plays((0..500).map(play)));
+    for limit in [LIMITS[0], LIMITS[2], LIMITS[3], 4000] {
+        let body = render(&input, limit).body;
+        assert!(body.len() <= limit);
+        assert_harmless(&body);
+        let shown =
+            body.lines().filter(|it| it.starts_with("  - `Task") || it.starts_with("- `Play")).count();
+        assert_eq!(shown as u64 + more(&body, "play"), 5000, "of {limit}");
+        assert!(body.contains("[Full report]("), "{body}");
+    }
 }
 
 #[test]

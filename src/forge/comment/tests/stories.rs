@@ -46,8 +46,11 @@ fn each_state_says_what_to_do() {
 fn a_sandboxed_preview_shows_what_cannot_be_parsed() {
     says(
         &sandboxed(None),
-        "The syntax is right for Ansible `2.22.0`: 4 tasks in 1 play.\n\n**Not used in previews**, of `ansible.cfg`:\n\n- `callback_plugins (line 3)`\n\nTouches 42 hosts: `web[1-42]`\n",
+        "The syntax is right for Ansible `2.22.0`: 4 tasks in 1 play.\n\n<details><summary>Show plays and tasks</summary>\n\n- `Web servers` on 42 hosts of `web`\n  - `web : Write the site`\n  - `web : Create the database user`\n  - `web : Run the migration`\n- … and 1 more play or task\n\n</details>\n\n**Not used in previews**, of `ansible.cfg`:\n\n- `callback_plugins (line 3)`\n\nTouches 42 hosts: `web[1-42]`\n",
     );
+    let mut old = sandboxed(None);
+    old.stacks[0].sandboxed.as_mut().unwrap().listed.clear();
+    says(&old, "4 tasks in 1 play.\n\n**Not used in previews**");
     let error = sandboxed(Some("ERROR! no action\n```\n/merge\n"));
     says(&error, "Ansible cannot use it as it is.\n\n````text\n| ERROR! no action\n| ```\n| /merge\n````\n");
     let no_sandbox = Some("bubblewrap is not there".to_owned());

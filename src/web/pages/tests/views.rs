@@ -1,13 +1,16 @@
 //! A stack, a host and a daemon, made up.
 
 use crate::api::{
-    AuditState, DeliveryView, DiskView, Fleet, HostInStack, HostTotals, HostView, QueueEntry, Readiness,
-    RunSummary, RuntimeView, ServiceMode, SourceView, StackLock, StackView, StoreState, SystemView,
+    AuditState, DeliveryView, DiskView, Fleet, HostInStack, HostTotals, HostView, MergeRequestView,
+    QueueEntry, Readiness, RunSummary, RuntimeView, ServiceMode, SourceView, StackLock, StackView,
+    StoreState, SystemView,
 };
 use crate::domain::{
     ChangeClass, Drift, DriftReport, Ending, Explanation, HostName, HostRun, HostState, HostStats,
-    HostStatus, Outcome, PendingHandler, RunId, RunMark, RuntimeSpec, Selection, Span, StackId, TaskFacts,
-    TaskIdentity,
+    HostStatus, HostsImpact, Impact, Merge, MergeRequest, MergeRequestFacts, MergeRequestNumber,
+    MergeRequestState, MergeRequestStatus, Outcome, PendingHandler, PreviewFacts, PreviewLevel, Previewed,
+    RunId, RunMark, RuntimeSpec, SandboxedPlay, SandboxedStack, Selection, Span, StackId, StackImpact,
+    TaskFacts, TaskIdentity,
 };
 
 use super::samples::{ago, commit, fleet, line, now, revision};
@@ -277,6 +280,59 @@ pub(super) fn hostile_host() -> HostView {
         (it.subject, it.author) = (HOSTILE.to_owned(), HOSTILE.to_owned());
     }
     view
+}
+
+/// A merge request whose author means harm, with what a sandbox listed of it.
+pub(super) fn hostile_merge_request() -> MergeRequestView {
+    let play = || SandboxedPlay {
+        name: HOSTILE.to_owned(),
+        pattern: HOSTILE.to_owned(),
+        hosts: 2,
+        tasks: vec![HOSTILE.to_owned(); 99],
+    };
+    let sandboxed = SandboxedStack { version: HOSTILE.to_owned(), ..SandboxedStack::default() };
+    let sandboxed =
+        sandboxed.with_plays([play(), play(), SandboxedPlay { tasks: vec![String::new(); 4], ..play() }]);
+    let touched = StackImpact {
+        stack: "web".parse().unwrap(),
+        whole: Some(HOSTILE.to_owned()),
+        plays: Vec::new(),
+        hosts: HostsImpact::Unknown { why: HOSTILE.to_owned() },
+        left_behind: Vec::new(),
+    };
+    let made = Previewed {
+        merge: Merge::Clean { commit: commit("4f2a") },
+        sandboxed: [(touched.stack.clone(), sandboxed)].into(),
+        impact: Impact { stacks: vec![touched], ..Impact::default() },
+        no_sandbox: Some(HOSTILE.to_owned()),
+    };
+    let mut facts = MergeRequestFacts::new(MergeRequest {
+        number: MergeRequestNumber(7),
+        title: HOSTILE.to_owned(),
+        author: HOSTILE.to_owned(),
+        head: commit("91bc"),
+        target: "main".parse().unwrap(),
+        fork: false,
+        draft: false,
+        state: MergeRequestState::Open,
+        approvals: Vec::new(),
+        url: String::new(),
+        updated_at: ago(5),
+    });
+    facts.preview = Some(PreviewFacts {
+        head: commit("91bc"),
+        target: commit("4f2a"),
+        level: PreviewLevel::Sandboxed,
+        at: ago(4),
+        made: Ok(made),
+    });
+    let status = MergeRequestStatus {
+        source: "infra".parse().unwrap(),
+        facts,
+        standing: HOSTILE.to_owned(),
+        stale: false,
+    };
+    MergeRequestView { status, link: None, forge: None, approvals_needed: None }
 }
 
 /// The stack with texts that nobody should be able to do harm with.
