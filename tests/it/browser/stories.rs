@@ -119,6 +119,8 @@ fn why_a_commit_did_not_run_is_told() {
     browser.shows("playbok");
     browser.goto(&format!("/sources/infra/commits/{broken}"));
     browser.shows("Break the declaration");
+    browser.shows("nothing of it runs");
+    browser.shows("playbok");
     browser.finish();
 }
 
