@@ -20,7 +20,7 @@ pub struct FleetStack {
     /// How it stands.
     #[serde(flatten)]
     pub overview: StackOverview,
-    /// What its head, its attempted and its applied commit say.
+    /// What its head, its attempted and its applied commit say; of one stack alone also those of its runs and hosts.
     pub commits: CommitLines,
     /// Its last runs, newest first.
     pub recent: Vec<RunMark>,

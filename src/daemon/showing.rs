@@ -183,6 +183,7 @@ pub(super) async fn stack(desk: &Desk, id: StackId, before: Before) -> Result<St
     .await?;
     let mut commits: BTreeSet<CommitHash> = commits_of(&overview.status).into_iter().collect();
     commits.extend(history.iter().map(|it| it.revision.commit.clone()));
+    commits.extend(drift.iter().flat_map(|it| &it.hosts).filter_map(|it| it.applied.clone()));
     let lines = desk.showing.lines([(id.source.clone(), commits.clone())].into()).await;
     let drift = drift.unwrap_or_else(|| nothing_known(id.clone()));
     let stack = FleetStack {

@@ -18,8 +18,8 @@ use super::standing::Standing;
 use super::words::{self, Tone, counted, pill};
 use crate::api::{Fleet, FleetStack};
 use crate::domain::{
-    Applied, ChangeClass, CheckResult, CommitLine, HostMark, HostState, LastCheck, SourceName, SourceStatus,
-    StackOverview, StackStatus, Timestamp,
+    Applied, ChangeClass, CheckResult, CommitHash, CommitLine, HostMark, HostState, LastCheck, SourceName,
+    SourceStatus, StackOverview, StackStatus, Timestamp,
 };
 use crate::web::Backend;
 use crate::web::fleet_routes::visible;
@@ -261,28 +261,33 @@ impl<'a> StackRow<'a> {
         chart::spark(&self.it.recent, *now)
     }
 
-    /// What the head says.
-    pub(super) fn head_line(&self) -> Option<&CommitLine> {
-        self.it.commits.get(&self.it.overview.status.head.commit)
+    /// What a commit says.
+    pub(super) fn line(&self, commit: &CommitHash) -> Option<&'a CommitLine> {
+        self.it.commits.get(commit)
     }
 
-    /// What is applied, if it is not the head.
-    pub(super) fn applied_words(&self) -> Option<String> {
-        let status = &self.it.overview.status;
-        match &status.applied {
-            Applied::Nothing => Some("nothing is applied yet".to_owned()),
-            Applied::Everywhere(commit) if *commit == status.head.commit => None,
-            Applied::Everywhere(commit) => Some(format!("{} is applied", commit.short())),
-            Applied::Mixed => Some("hosts have different revisions".to_owned()),
+    /// The commit that all hosts have, if it is not the head.
+    pub(super) fn applied_commit(&self) -> Option<&'a CommitHash> {
+        match &self.it.overview.status.applied {
+            Applied::Everywhere(commit) if *commit != self.it.overview.status.head.commit => Some(commit),
+            _ => None,
         }
     }
 
-    /// What was attempted, if it is neither the head nor what is applied.
-    pub(super) fn attempted_words(&self) -> Option<String> {
+    /// What is to be said where hosts do not have one commit.
+    pub(super) fn applied_words(&self) -> Option<&'static str> {
+        match &self.it.overview.status.applied {
+            Applied::Nothing => Some("nothing is applied yet"),
+            Applied::Mixed => Some("hosts have different revisions"),
+            Applied::Everywhere(_) => None,
+        }
+    }
+
+    /// The commit that was attempted, if it is neither the head nor what is applied.
+    pub(super) fn attempted_commit(&self) -> Option<&'a CommitHash> {
         let status = &self.it.overview.status;
-        let attempted = status.attempted.as_ref().filter(|it| it.commit != status.head.commit)?;
-        let applied = matches!(&status.applied, Applied::Everywhere(it) if *it == attempted.commit);
-        (!applied).then(|| format!("{} was attempted", attempted.commit.short()))
+        let attempted = status.attempted.as_ref().map(|it| &it.commit);
+        attempted.filter(|it| **it != status.head.commit && Some(*it) != self.applied_commit())
     }
 
     /// Drift by class, where there is some.

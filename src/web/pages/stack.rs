@@ -12,7 +12,7 @@ use super::answer;
 use super::chart;
 use super::context::PageContext;
 use super::fleet::StackRow;
-use super::markup::Markup;
+use super::markup::{Markup, Tag};
 use super::paging::Paging;
 use super::stack;
 use super::standing::Standing;
@@ -114,7 +114,16 @@ impl<'a> StackPage<'a> {
     }
 
     fn line(&self, commit: &CommitHash) -> Option<&CommitLine> {
-        self.view.stack.commits.get(commit)
+        self.row.line(commit)
+    }
+
+    /// What a commit says, and in a line below who wrote it when.
+    fn says(&self, commit: &CommitHash) -> Markup {
+        let Some(line) = self.line(commit) else { return Markup::default() };
+        let mut below = Markup::text(&format!("{}, ", line.author));
+        below.push(&self.ctx.ago(&line.at));
+        let below = Tag::new("div").class("small muted").around(&below);
+        [Markup::text(&format!(" {}", line.subject)), below].into_iter().collect()
     }
 
     fn runs(&self) -> &[RunSummary] {

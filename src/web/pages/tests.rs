@@ -56,6 +56,40 @@ fn an_empty_fleet_teaches() {
 }
 
 #[test]
+fn what_is_applied_and_attempted_is_told_by_its_commit() {
+    let told = |text: &str, digits: &str, subject: &str, author: &str| {
+        let link = format!("href=\"/sources/infra/commits/{}\"", samples::commit(digits));
+        text.contains(&link) && text.contains(subject) && text.contains(author)
+    };
+    let (context, query) = (samples::context("/"), FleetQuery::default());
+    let mut fleet = Fleet::clone(&samples::fleet());
+    fleet.stacks.retain(|it| it.overview.status.id.to_string() == "infra/database");
+    fleet.stacks[0].commits.extend([samples::line("77de", "Drop the old shops", "Cy Young", 30)]);
+    let shown_with =
+        |fleet: &Fleet| FleetPage::new(&context, &Arc::new(fleet.clone()), &query).render().unwrap();
+    let text = shown_with(&fleet);
+    assert!(told(&text, "91bc", "Raise the number of workers", "Ben Okri"), "{text}");
+    assert!(text.contains("is applied") && !text.contains("was attempted"), "{text}");
+    fleet.stacks[0].overview.status.attempted = Some(samples::revision("77de"));
+    let text = shown_with(&fleet);
+    assert!(
+        told(&text, "77de", "Drop the old shops", "Cy Young") && text.contains("was attempted"),
+        "{text}"
+    );
+    let mut view = views::stack("infra/database");
+    view.stack = fleet.stacks.remove(0);
+    let context = samples::context("/stacks/infra/database");
+    let text = shown("stack-behind", &StackPage::new(&context, &view, &StackQuery::default()));
+    assert!(told(&text, "91bc", "Raise the number of workers", "Ben Okri"), "{text}");
+    assert!(told(&text, "77de", "Drop the old shops", "Cy Young"), "{text}");
+    let authors = text.matches("<span class=\"author\">Ben Okri</span>").count();
+    assert_eq!(authors, 6, "each host that is behind says what it has: {text}");
+    let host = HostPage::new(&samples::context("/hosts/x"), &views::host()).render().unwrap();
+    assert!(told(&host, "91bc", "Raise the number of workers", "Ben Okri"), "{host}");
+    assert!(told(&host, "4f2a", "Serve the new certificate", "Ann Lovelace"), "{host}");
+}
+
+#[test]
 fn a_large_fleet_is_shown_in_parts() {
     let (context, fleet) = (samples::context("/"), samples::large(500, 10));
     let query = FleetQuery::default();
