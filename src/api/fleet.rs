@@ -119,13 +119,16 @@ pub struct HostView {
     pub host: HostName,
     /// The stacks that it is in.
     pub stacks: Vec<HostInStack>,
-    /// The last runs that touched it, newest first.
+    /// The last runs that touched it, newest first; at most [`HostView::RUNS`].
     pub runs: Vec<HostRun>,
     /// What the commits named here say.
     pub commits: CommitLines,
 }
 
 impl HostView {
+    /// How many runs it has at most.
+    pub const RUNS: u32 = 50;
+
     /// What is in a scope.
     #[must_use]
     pub fn within(mut self, scope: &Scope) -> Self {

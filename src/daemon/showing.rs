@@ -28,8 +28,6 @@ use super::hands::Tools;
 const FRESH: Duration = Duration::from_millis(400);
 /// How many of its last runs a stack is shown with.
 const RECENT: u32 = 16;
-/// How many runs a host is shown with.
-const OF_HOST: u32 = 50;
 /// How many deliveries are shown.
 const DELIVERIES: u32 = 20;
 /// How many commits are remembered. They never change, so only their number is bounded.
@@ -224,7 +222,8 @@ async fn history(desk: &Desk, filter: RunFilter) -> Result<Vec<RunSummary>, Erro
 pub(super) async fn host(desk: &Desk, host: HostName) -> Result<HostView, ErrorBody> {
     let asked = host.clone();
     let stacks = desk.inbox.ask(move |core, now| host_in_stacks(core, now, &asked)).await?;
-    let runs = desk.store.runs_of_host(host.clone(), None, OF_HOST).await.map_err(|it| store_error(&it))?;
+    let runs =
+        desk.store.runs_of_host(host.clone(), None, HostView::RUNS).await.map_err(|it| store_error(&it))?;
     if stacks.is_empty() && runs.is_empty() {
         return Err(ErrorBody::not_found("no stack has such a host")
             .remedy("hosts are known once a run of their stack has told of them"));

@@ -112,6 +112,19 @@ fn a_stack_says_what_is_next_and_why() {
 }
 
 #[test]
+fn a_difference_leads_to_its_diff() {
+    let view = views::stack("infra/loadbalancer");
+    let key = view.drift.hosts.iter().find_map(|it| it.drift.first()).unwrap().task.key();
+    let place = format!("q=web%20%3A%20Write%20the%20pool#result-notice-{key}");
+    let (context, query) = (samples::context("/stacks/infra/loadbalancer"), StackQuery::default());
+    let text = StackPage::new(&context, &view, &query).render().unwrap();
+    assert!(text.contains(&format!("href=\"/runs/4190?{place}\"")), "{place}: {text}");
+    let host = views::host();
+    let text = HostPage::new(&samples::context("/hosts/x"), &host).render().unwrap();
+    assert!(text.contains(&format!("href=\"/runs/4190?host={}&#38;{place}\"", host.host)), "{place}: {text}");
+}
+
+#[test]
 fn an_act_says_what_it_does_to_how_many_hosts() {
     let (context, view) = (samples::context("/stacks/infra/database"), views::stack("infra/database"));
     let text = shown("stack-act", &StackPage::new(&context, &view, &StackQuery::default()));
@@ -131,6 +144,14 @@ fn hosts_and_the_daemon_are_shown() {
     assert!(text.contains("1–100 of "), "{text}");
     let text = shown("host", &HostPage::new(&samples::context("/hosts/x"), &views::host()));
     assert!(text.contains("restart haproxy"));
+    let mut host = views::host();
+    let all = format!("/runs?host={}", host.host);
+    assert!(text.contains(&format!("href=\"{all}\"")) && !text.contains("Older"), "{text}");
+    let last = host.runs.last().unwrap().clone();
+    host.runs.resize(50, last.clone());
+    let text = HostPage::new(&samples::context("/hosts/x"), &host).render().unwrap();
+    let older = format!("href=\"{all}&#38;before={}\"", last.run.run);
+    assert!(text.contains(&older), "{older}: {text}");
     let text = shown(
         "system",
         &SystemPage::new(&samples::context("/system"), &views::system(), &AlertList::default()),
