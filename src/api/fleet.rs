@@ -167,6 +167,9 @@ pub struct SourceView {
     pub commits: CommitLines,
     /// How many stacks it has.
     pub stacks: u32,
+    /// How many hosts these have together, each counted once; absent if only a part of the source is in scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<u32>,
     /// Who sends deliveries of webhooks for it; absent if nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_from: Option<String>,
@@ -186,7 +189,8 @@ impl SourceView {
             }
             _ => self.stacks,
         };
-        scope.touches_source(name).then_some(Self { stacks, ..self })
+        let hosts = self.hosts.filter(|_| scope.has_source(name));
+        scope.touches_source(name).then_some(Self { stacks, hosts, ..self })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What pages and their parts of the API show: the facts of the core, the marks of the store and the words of Git, put
 //! together. Overviews are made at most a few times a second, however many look.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -282,10 +282,12 @@ async fn source_views(desk: &Desk, sources: Vec<SourceStatus>, stacks: &[&StackO
     let receivers: HashMap<SourceName, String> =
         desk.receiving.sources().into_iter().map(|(name, it)| (name, it.to_string())).collect();
     let view = |status: SourceStatus| {
-        let count = stacks.iter().filter(|it| it.status.id.source == status.name).count();
+        let of_it: Vec<_> = stacks.iter().filter(|it| it.status.id.source == status.name).collect();
+        let hosts: HashSet<&HostName> = of_it.iter().flat_map(|it| &it.marks).map(|it| &it.host).collect();
         SourceView {
             commits: lines.of(&status.name, named(&status)),
-            stacks: u32::try_from(count).unwrap_or(u32::MAX),
+            stacks: u32::try_from(of_it.len()).unwrap_or(u32::MAX),
+            hosts: Some(u32::try_from(hosts.len()).unwrap_or(u32::MAX)),
             deliveries_from: receivers.get(&status.name).cloned(),
             status,
         }

@@ -1,6 +1,6 @@
 //! The fleet: what runs where, since which commit, and is it still so?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -63,6 +63,7 @@ pub(super) struct FleetPage<'a> {
     query: &'a FleetQuery,
     /// Whether there is any stack at all.
     empty: bool,
+    fleet: &'a Fleet,
     sources: &'a [SourceStatus],
     notices: &'a [String],
     sentence: String,
@@ -112,6 +113,7 @@ impl<'a> FleetPage<'a> {
             ctx: context,
             query,
             empty: fleet.stacks.is_empty(),
+            fleet,
             sources: &fleet.sources,
             notices: &fleet.notices,
             sentence,
@@ -133,6 +135,13 @@ impl<'a> FleetPage<'a> {
 
     fn stacks_of(&self, source: &SourceName) -> usize {
         self.stacks_of.get(source).copied().unwrap_or_default()
+    }
+
+    /// How many hosts its stacks have, each counted once.
+    fn hosts_of(&self, source: &SourceName) -> usize {
+        let stacks = self.fleet.stacks.iter().map(|it| &it.overview);
+        let of_it = stacks.filter(|it| it.status.id.source == *source);
+        of_it.flat_map(|it| &it.marks).map(|it| &it.host).collect::<BTreeSet<_>>().len()
     }
 
     fn chosen(&self, name: &str, value: &str) -> bool {

@@ -130,6 +130,15 @@ fn an_act_says_what_it_does_to_how_many_hosts() {
     let text = shown("stack-act", &StackPage::new(&context, &view, &StackQuery::default()));
     assert!(text.contains("data-act=\"POST /api/v1/stacks/infra/database/approve\""), "{text}");
     assert!(text.contains("4 hosts instead of 6") && text.contains("6 hosts may be changed."));
+    assert!(text.contains("6 hosts stay as they are until then."), "{text}");
+    let rewritten = "of it may run at once; ";
+    let fleet =
+        FleetPage::new(&samples::context("/"), &samples::fleet(), &FleetQuery::default()).render().unwrap();
+    assert!(fleet.contains(&format!("1 stack {rewritten}314 hosts may be changed.")), "{fleet}");
+    let system = views::system();
+    let system =
+        SystemPage::new(&samples::context("/system"), &system, &AlertList::default()).render().unwrap();
+    assert!(system.contains(&format!("7 stacks {rewritten}310 hosts may be changed.")), "{system}");
     let mut viewer = context.clone();
     viewer.caller.as_mut().unwrap().role = crate::domain::Role::Viewer;
     let text = StackPage::new(&viewer, &view, &StackQuery::default()).render().unwrap();
@@ -186,5 +195,5 @@ fn who_may_see_a_part_is_told_of_that_part_alone() {
     for foreign in ["edge", "office", "infra/web", "monitoring", "18204"] {
         assert!(!told.contains(foreign), "{foreign}: {told}");
     }
-    assert_eq!(system.sources[0].stacks, 1);
+    assert_eq!((system.sources[0].stacks, system.sources[0].hosts), (1, None));
 }

@@ -200,6 +200,7 @@ pub(super) fn system() -> SystemView {
                 status: it.clone(),
                 commits: commits.clone().into(),
                 stacks: 7,
+                hosts: Some(310),
                 deliveries_from: (it.name.as_str() == "infra").then(|| "gitlab".to_owned()),
             })
             .collect(),
