@@ -235,6 +235,18 @@ pub struct RuntimeView {
     pub runtime: RuntimeSpec,
     /// By how many stacks.
     pub stacks: u32,
+    /// The version of ansible-core, of that of the control node: it is not declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// An Ansible that a repository declared and that is built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct BuiltRuntime {
+    /// The version of ansible-core.
+    pub version: String,
+    /// The hash of what was declared, as the records of runs have it.
+    pub hash: String,
 }
 
 /// Where records are, and how long they are kept.
@@ -250,6 +262,10 @@ pub struct DiskView {
     /// How long the journal of events and decisions is kept.
     #[schemars(with = "crate::domain::schema::Length")]
     pub keep_journal: Span,
+    /// How long the events of runs are kept.
+    #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Length>")]
+    pub keep_events: Option<Span>,
     /// How long raw logs are kept.
     #[schemars(with = "crate::domain::schema::Length")]
     pub keep_raw_log: Span,
@@ -323,6 +339,12 @@ pub struct SystemView {
     pub locks: Vec<StackLock>,
     /// What runs the stacks.
     pub runtimes: Vec<RuntimeView>,
+    /// Which of those that are declared are built.
+    #[serde(default)]
+    pub built: Vec<BuiltRuntime>,
+    /// The version of git, if it says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<String>,
     /// The store.
     pub store: StoreState,
     /// Where it is.
@@ -346,6 +368,7 @@ impl SystemView {
         if *scope != Scope::All {
             self.notices.clear();
             self.runtimes.clear();
+            self.built.clear();
             self.audit = None;
         }
         self

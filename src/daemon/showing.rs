@@ -2,15 +2,16 @@
 //! together. Overviews are made at most a few times a second, however many look.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::api::{
-    AuditState, Before, CommitLines, DeliveryView, DiskView, ErrorBody, Fleet, FleetStack, HISTORY,
-    HostInStack, HostTotals, HostView, QueueEntry, RunSummary, RuntimeView, SourceView, StackLock, StackView,
-    Status, SystemView,
+    AuditState, Before, BuiltRuntime, CommitLines, DeliveryView, DiskView, ErrorBody, Fleet, FleetStack,
+    HISTORY, HostInStack, HostTotals, HostView, QueueEntry, RunSummary, RuntimeView, SourceView, StackLock,
+    StackView, Status, SystemView,
 };
 use crate::domain::{
     Applied, CommitHash, CommitLine, HostName, RuntimeSpec, SourceName, SourceStatus, StackId, StackOverview,
@@ -21,6 +22,7 @@ use crate::reconciler::Reconciler;
 use crate::store::RunFilter;
 use crate::web::Backend as _;
 
+use super::access;
 use super::desk::{Desk, store_error};
 use super::hands::Tools;
 
@@ -263,7 +265,9 @@ pub(super) async fn system(desk: &Desk) -> Result<SystemView, ErrorBody> {
         run_limit,
         queue: overviews.iter().filter_map(|it| queue_entry(it)).collect(),
         locks: overviews.iter().flat_map(|it| stack_locks(it)).collect(),
-        runtimes: runtimes(&overviews),
+        runtimes: runtimes(&desk.showing.tools, &overviews).await,
+        built: built(&desk.showing.tools),
+        git: desk.showing.tools.git.version().await,
         store,
         disk: disk(desk),
         deliveries: deliveries(desk).await?,
@@ -318,12 +322,28 @@ fn stack_locks(it: &StackOverview) -> Vec<StackLock> {
     it.locks.iter().map(|lock| StackLock { stack: it.status.id.clone(), lock: lock.clone() }).collect()
 }
 
-fn runtimes(stacks: &[&StackOverview]) -> Vec<RuntimeView> {
+async fn runtimes(tools: &Tools, stacks: &[&StackOverview]) -> Vec<RuntimeView> {
     let mut counted = BTreeMap::<RuntimeSpec, u32>::new();
     for it in stacks {
         *counted.entry(it.status.policy.runtime.clone()).or_default() += 1;
     }
-    counted.into_iter().map(|(runtime, stacks)| RuntimeView { runtime, stacks }).collect()
+    let mut views = Vec::new();
+    for (runtime, stacks) in counted {
+        let version = if runtime == RuntimeSpec::System {
+            let with = access::of_system(&tools.config());
+            // Asked anew only once its files have changed.
+            tools.runtimes.prepare(&runtime, Path::new("/"), &with).await.ok().map(|it| it.version)
+        } else {
+            None
+        };
+        views.push(RuntimeView { runtime, stacks, version });
+    }
+    views
+}
+
+fn built(tools: &Tools) -> Vec<BuiltRuntime> {
+    let all = tools.runtimes.built().into_iter();
+    all.map(|it| BuiltRuntime { version: it.version, hash: it.hash }).collect()
 }
 
 fn disk(desk: &Desk) -> DiskView {
@@ -334,6 +354,7 @@ fn disk(desk: &Desk) -> DiskView {
         floor_bytes: space.map_or(0, |it| it.floor_bytes),
         keep: retention.age,
         keep_journal: retention.journal,
+        keep_events: Some(retention.events),
         keep_raw_log: retention.raw_log,
         keep_bytes: retention.size,
     }

@@ -166,6 +166,11 @@ fn hosts_and_the_daemon_are_shown() {
         &SystemPage::new(&samples::context("/system"), &views::system(), &AlertList::default()),
     );
     assert!(text.contains("18\u{202f}204 records"), "{text}");
+    for told in
+        ["runs 90d, events 21d, journal 30d", "2.47.3", ", ansible-core 2.17.9", "ansible-core 2.19.14"]
+    {
+        assert!(text.contains(told), "{told}: {text}");
+    }
 }
 
 #[test]

@@ -103,6 +103,8 @@ pub(super) fn system_view() -> SystemView {
         queue: Vec::new(),
         locks: Vec::new(),
         runtimes: Vec::new(),
+        built: Vec::new(),
+        git: None,
         store: StoreState {
             writable: true,
             problem: None,
@@ -115,6 +117,7 @@ pub(super) fn system_view() -> SystemView {
             floor_bytes: 0,
             keep: Span::from_hours(24),
             keep_journal: Span::from_hours(24),
+            keep_events: Some(Span::from_hours(24)),
             keep_raw_log: Span::from_hours(24),
             keep_bytes: 0,
         },

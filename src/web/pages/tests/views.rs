@@ -1,8 +1,9 @@
 //! A stack, a host and a daemon, made up.
 
 use crate::api::{
-    AuditState, DeliveryView, DiskView, Fleet, HostInStack, HostTotals, HostView, QueueEntry, Readiness,
-    RunSummary, RuntimeView, ServiceMode, SourceView, StackLock, StackView, StoreState, SystemView,
+    AuditState, BuiltRuntime, DeliveryView, DiskView, Fleet, HostInStack, HostTotals, HostView, QueueEntry,
+    Readiness, RunSummary, RuntimeView, ServiceMode, SourceView, StackLock, StackView, StoreState,
+    SystemView,
 };
 use crate::domain::{
     ChangeClass, Drift, DriftReport, Ending, Explanation, HostName, HostRun, HostState, HostStats,
@@ -214,7 +215,7 @@ pub(super) fn system() -> SystemView {
         }],
         locks: locks.collect(),
         runtimes: vec![
-            RuntimeView { runtime: RuntimeSpec::System, stacks: 14 },
+            RuntimeView { runtime: RuntimeSpec::System, stacks: 14, version: Some("2.17.9".to_owned()) },
             RuntimeView {
                 runtime: RuntimeSpec::Managed {
                     core: "2.19.14".to_owned(),
@@ -222,8 +223,11 @@ pub(super) fn system() -> SystemView {
                     galaxy: None,
                 },
                 stacks: 2,
+                version: None,
             },
         ],
+        built: vec![BuiltRuntime { version: "2.19.14".to_owned(), hash: "5f1c".to_owned() }],
+        git: Some("2.47.3".to_owned()),
         store: StoreState {
             writable: true,
             problem: None,
@@ -236,6 +240,7 @@ pub(super) fn system() -> SystemView {
             floor_bytes: 1_073_741_824,
             keep: Span::from_hours(24 * 90),
             keep_journal: Span::from_hours(24 * 30),
+            keep_events: Some(Span::from_hours(24 * 21)),
             keep_raw_log: Span::from_hours(24 * 14),
             keep_bytes: 10_737_418_240,
         },
