@@ -108,6 +108,8 @@ fn a_stack_says_what_is_next_and_why() {
             &StackPage::new(&context, &view, &query),
         );
         assert!(text.contains("a retry of main@4f2a4f2a4f starts in 4m"));
+        let looked = name != "office/laptops";
+        assert_eq!(text.contains("class=\"trend notice\""), looked, "{text}");
     }
 }
 
