@@ -28,9 +28,9 @@ pub use alerts::{AlertList, AlertTestBody, OpenAlert, ReceiverStatus};
 pub use audit::{AuditList, AuditQuery, EraseBody, UnreadableRecord};
 pub use error::{ErrorBody, ErrorCode, Problem};
 pub use fleet::{
-    AuditState, Before, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY, HostInStack,
-    HostList, HostOverview, HostView, Older, QueueEntry, RuntimeView, SourceList, SourceView, StackLock,
-    StackView, SystemView,
+    AuditState, Before, BuiltRuntime, CommitLines, DeliveryView, DiskView, Fleet, FleetStack, HISTORY,
+    HostInStack, HostList, HostOverview, HostView, Older, QueueEntry, RuntimeView, SourceList, SourceView,
+    StackLock, StackView, SystemView,
 };
 pub use leaf::{
     AuditStanding, CommitMergeRequest, CommitOnStack, CommitView, LogPart, LogPosition, MergeRequestView,

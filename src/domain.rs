@@ -67,7 +67,7 @@ pub use drift::{Drift, DriftReport, HostStatus};
 pub use event::{Decision, Event, Fact, Settings};
 pub use failure::{Failure, Retry};
 pub use findings::Gathering;
-pub use fleet::{CommitLine, HeldLock, HostMark, HostRun, HostState, RunMark, StackOverview};
+pub use fleet::{CheckCounts, CommitLine, HeldLock, HostMark, HostRun, HostState, RunMark, StackOverview};
 pub use impact::{FileChange, HostsImpact, Impact, LeftBehind, PlayImpact, StackImpact};
 pub use latency::{Latencies, Latency};
 pub use ledger::HostLedger;

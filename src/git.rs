@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 pub use access::{GitAccess, HttpCredential};
@@ -124,6 +125,8 @@ pub struct Git {
 struct Inner {
     settings: GitSettings,
     sources: Mutex<HashMap<SourceName, Arc<Source>>>,
+    /// What the git program says of itself, once it was asked.
+    version: OnceCell<String>,
 }
 
 /// What is remembered of one source while the daemon runs.
@@ -157,7 +160,7 @@ impl Source {
 impl Git {
     /// Follows nothing yet, and touches nothing.
     pub fn new(settings: GitSettings) -> Self {
-        Self { inner: Arc::new(Inner { settings, sources: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { settings, sources: Mutex::default(), version: OnceCell::new() }) }
     }
 
     /// Brings a source up to date and compares its tip with the admitted commit. A damaged cache is fetched anew.
@@ -186,6 +189,12 @@ impl Git {
             });
         }
         result
+    }
+
+    /// The version of the git program, which is asked once; `None` if it does not say.
+    pub async fn version(&self) -> Option<String> {
+        let asked = async || transport::version(&self.inner.settings).await.ok_or(());
+        self.inner.version.get_or_try_init(asked).await.ok().cloned()
     }
 
     /// Asks a source whether it answers and has what is followed. Nothing is fetched.

@@ -20,7 +20,7 @@ pub struct FleetStack {
     /// How it stands.
     #[serde(flatten)]
     pub overview: StackOverview,
-    /// What its head, its attempted and its applied commit say.
+    /// What its head, its attempted and its applied commit say; of one stack alone also those of its runs and hosts.
     pub commits: CommitLines,
     /// Its last runs, newest first.
     pub recent: Vec<RunMark>,
@@ -128,13 +128,16 @@ pub struct HostView {
     pub host: HostName,
     /// The stacks that it is in.
     pub stacks: Vec<HostInStack>,
-    /// The last runs that touched it, newest first.
+    /// The last runs that touched it, newest first; at most [`HostView::RUNS`].
     pub runs: Vec<HostRun>,
     /// What the commits named here say.
     pub commits: CommitLines,
 }
 
 impl HostView {
+    /// How many runs it has at most.
+    pub const RUNS: u32 = 50;
+
     /// What is in a scope.
     #[must_use]
     pub fn within(mut self, scope: &Scope) -> Self {
@@ -173,6 +176,9 @@ pub struct SourceView {
     pub commits: CommitLines,
     /// How many stacks it has.
     pub stacks: u32,
+    /// How many hosts these have together, each counted once; absent if only a part of the source is in scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<u32>,
     /// Who sends deliveries of webhooks for it; absent if nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliveries_from: Option<String>,
@@ -192,7 +198,8 @@ impl SourceView {
             }
             _ => self.stacks,
         };
-        Some(Self { status: self.status.within(scope)?, stacks, ..self })
+        let hosts = self.hosts.filter(|_| scope.has_source(name));
+        Some(Self { status: self.status.within(scope)?, stacks, hosts, ..self })
     }
 }
 
@@ -237,6 +244,18 @@ pub struct RuntimeView {
     pub runtime: RuntimeSpec,
     /// By how many stacks.
     pub stacks: u32,
+    /// The version of ansible-core, of that of the control node: it is not declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// An Ansible that a repository declared and that is built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct BuiltRuntime {
+    /// The version of ansible-core.
+    pub version: String,
+    /// The hash of what was declared, as the records of runs have it.
+    pub hash: String,
 }
 
 /// Where records are, and how long they are kept.
@@ -252,6 +271,10 @@ pub struct DiskView {
     /// How long the journal of events and decisions is kept.
     #[schemars(with = "crate::domain::schema::Length")]
     pub keep_journal: Span,
+    /// How long the events of runs are kept.
+    #[serde(default)]
+    #[schemars(with = "Option<crate::domain::schema::Length>")]
+    pub keep_events: Option<Span>,
     /// How long raw logs are kept.
     #[schemars(with = "crate::domain::schema::Length")]
     pub keep_raw_log: Span,
@@ -325,6 +348,12 @@ pub struct SystemView {
     pub locks: Vec<StackLock>,
     /// What runs the stacks.
     pub runtimes: Vec<RuntimeView>,
+    /// Which of those that are declared are built.
+    #[serde(default)]
+    pub built: Vec<BuiltRuntime>,
+    /// The version of git, if it says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<String>,
     /// The store.
     pub store: StoreState,
     /// Where it is.
@@ -348,6 +377,7 @@ impl SystemView {
         if *scope != Scope::All {
             self.notices.clear();
             self.runtimes.clear();
+            self.built.clear();
             self.audit = None;
         }
         self

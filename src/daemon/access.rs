@@ -115,6 +115,16 @@ fn environment(lent: &config::Access) -> Result<BTreeMap<EnvName, Secret>, Failu
     Ok(all)
 }
 
+/// What the Ansible of the control node is asked with.
+pub(super) fn of_system(config: &Config) -> RuntimeAccess {
+    RuntimeAccess {
+        python: PathBuf::from("python3"),
+        ansible_playbook: config.paths.system_ansible.clone(),
+        environment: BTreeMap::new(),
+        run_as: None,
+    }
+}
+
 /// What a runtime is made ready with.
 pub(super) fn of_runtime(
     config: &Config,

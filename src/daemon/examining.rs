@@ -47,13 +47,7 @@ pub async fn reach_sources(config: &Config, dir: &Path) -> Vec<(SourceName, Resu
 pub async fn system_ansible(config: &Config, options: &ServeOptions, dir: &Path) -> Result<String, String> {
     let runtimes = Runtimes::new(dir.join("runtimes"), options.program.clone(), options.search_path.clone());
     let runtimes = runtimes.map_err(|it| it.to_string())?;
-    let access = crate::ansible::runtime::RuntimeAccess {
-        python: PathBuf::from("python3"),
-        ansible_playbook: config.paths.system_ansible.clone(),
-        environment: std::collections::BTreeMap::new(),
-        run_as: None,
-    };
-    let found = runtimes.prepare(&RuntimeSpec::System, dir, &access).await;
+    let found = runtimes.prepare(&RuntimeSpec::System, dir, &access::of_system(config)).await;
     found.map(|it| it.version).map_err(|it| it.to_string())
 }
 

@@ -1,15 +1,17 @@
 //! What pages and their parts of the API show: the facts of the core, the marks of the store and the words of Git, put
 //! together. Overviews are made at most a few times a second, however many look.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::api::{
-    AuditState, Before, CommitLines, DeliveryView, DiskView, ErrorBody, Fleet, FleetStack, HISTORY,
-    HostInStack, HostView, QueueEntry, RuntimeView, SourceView, StackLock, StackView, Status, SystemView,
+    AuditState, Before, BuiltRuntime, CommitLines, DeliveryView, DiskView, ErrorBody, Fleet, FleetStack,
+    HISTORY, HostInStack, HostView, QueueEntry, RuntimeView, SourceView, StackLock, StackView, Status,
+    SystemView,
 };
 use crate::domain::{
     Applied, CommitHash, CommitLine, HostName, RuntimeSpec, SourceName, SourceStatus, StackId, StackOverview,
@@ -20,6 +22,7 @@ use crate::reconciler::Reconciler;
 use crate::store::RunFilter;
 use crate::web::Backend as _;
 
+use super::access;
 use super::desk::{Desk, store_error};
 use super::hands::Tools;
 use super::scraping::Scraped;
@@ -29,8 +32,6 @@ use super::{record, shown};
 const FRESH: Duration = Duration::from_millis(400);
 /// How many of its last runs a stack is shown with.
 const RECENT: u32 = 16;
-/// How many runs a host is shown with.
-const OF_HOST: u32 = 50;
 /// How many deliveries are shown.
 const DELIVERIES: u32 = 20;
 /// How many commits are remembered. They never change, so only their number is bounded.
@@ -189,6 +190,7 @@ pub(super) async fn stack(desk: &Desk, id: StackId, before: Before) -> Result<St
     let history = record::counted(&desk.store, filter).await.map_err(|it| store_error(&it))?;
     let mut commits: BTreeSet<CommitHash> = commits_of(&overview.status).into_iter().collect();
     commits.extend(history.iter().map(|it| it.revision.commit.clone()));
+    commits.extend(drift.iter().flat_map(|it| &it.hosts).filter_map(|it| it.applied.clone()));
     let lines = desk.showing.lines([(id.source.clone(), commits.clone())].into()).await;
     let drift = drift.unwrap_or_else(|| nothing_known(id.clone()));
     let stack = FleetStack {
@@ -216,7 +218,8 @@ fn nothing_known(stack: StackId) -> crate::domain::DriftReport {
 pub(super) async fn host(desk: &Desk, host: HostName) -> Result<HostView, ErrorBody> {
     let asked = host.clone();
     let stacks = desk.inbox.ask(move |core, now| host_in_stacks(core, now, &asked)).await?;
-    let runs = desk.store.runs_of_host(host.clone(), None, OF_HOST).await.map_err(|it| store_error(&it))?;
+    let runs =
+        desk.store.runs_of_host(host.clone(), None, HostView::RUNS).await.map_err(|it| store_error(&it))?;
     if stacks.is_empty() && runs.is_empty() {
         return Err(ErrorBody::not_found("no stack has such a host")
             .remedy("hosts are known once a run of their stack has told of them"));
@@ -256,7 +259,9 @@ pub(super) async fn system(desk: &Desk) -> Result<SystemView, ErrorBody> {
         run_limit,
         queue: overviews.iter().filter_map(|it| queue_entry(it)).collect(),
         locks: overviews.iter().flat_map(|it| stack_locks(it)).collect(),
-        runtimes: runtimes(&overviews),
+        runtimes: runtimes(&desk.showing.tools, &overviews).await,
+        built: built(&desk.showing.tools),
+        git: desk.showing.tools.git.version().await,
         store,
         disk: disk(desk),
         deliveries: deliveries(desk).await?,
@@ -275,10 +280,12 @@ async fn source_views(desk: &Desk, sources: Vec<SourceStatus>, stacks: &[&StackO
     let receivers: HashMap<SourceName, String> =
         desk.receiving.sources().into_iter().map(|(name, it)| (name, it.to_string())).collect();
     let view = |status: SourceStatus| {
-        let count = stacks.iter().filter(|it| it.status.id.source == status.name).count();
+        let of_it: Vec<_> = stacks.iter().filter(|it| it.status.id.source == status.name).collect();
+        let hosts: HashSet<&HostName> = of_it.iter().flat_map(|it| &it.marks).map(|it| &it.host).collect();
         SourceView {
             commits: lines.of(&status.name, named(&status)),
-            stacks: u32::try_from(count).unwrap_or(u32::MAX),
+            stacks: u32::try_from(of_it.len()).unwrap_or(u32::MAX),
+            hosts: Some(u32::try_from(hosts.len()).unwrap_or(u32::MAX)),
             deliveries_from: receivers.get(&status.name).cloned(),
             status,
         }
@@ -309,12 +316,28 @@ fn stack_locks(it: &StackOverview) -> Vec<StackLock> {
     it.locks.iter().map(|lock| StackLock { stack: it.status.id.clone(), lock: lock.clone() }).collect()
 }
 
-fn runtimes(stacks: &[&StackOverview]) -> Vec<RuntimeView> {
+async fn runtimes(tools: &Tools, stacks: &[&StackOverview]) -> Vec<RuntimeView> {
     let mut counted = BTreeMap::<RuntimeSpec, u32>::new();
     for it in stacks {
         *counted.entry(it.status.policy.runtime.clone()).or_default() += 1;
     }
-    counted.into_iter().map(|(runtime, stacks)| RuntimeView { runtime, stacks }).collect()
+    let mut views = Vec::new();
+    for (runtime, stacks) in counted {
+        let version = if runtime == RuntimeSpec::System {
+            let with = access::of_system(&tools.config());
+            // Asked anew only once its files have changed.
+            tools.runtimes.prepare(&runtime, Path::new("/"), &with).await.ok().map(|it| it.version)
+        } else {
+            None
+        };
+        views.push(RuntimeView { runtime, stacks, version });
+    }
+    views
+}
+
+fn built(tools: &Tools) -> Vec<BuiltRuntime> {
+    let all = tools.runtimes.built().into_iter();
+    all.map(|it| BuiltRuntime { version: it.version, hash: it.hash }).collect()
 }
 
 fn disk(desk: &Desk) -> DiskView {
@@ -325,6 +348,7 @@ fn disk(desk: &Desk) -> DiskView {
         floor_bytes: space.map_or(0, |it| it.floor_bytes),
         keep: retention.age,
         keep_journal: retention.journal,
+        keep_events: Some(retention.events),
         keep_raw_log: retention.raw_log,
         keep_bytes: retention.size,
     }

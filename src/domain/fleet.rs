@@ -1,12 +1,12 @@
 //! What is told of all stacks and hosts at once: enough for an overview, cheap enough to be asked for all the time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChangeClass, CommitHash, HostLedger, HostName, LastCheck, LockKey, Mode, Outcome, RunId, StackId,
-    StackStatus, Timestamp, Trigger,
+    ChangeClass, CommitHash, Findings, HostLedger, HostName, LastCheck, LockKey, Mode, Outcome, RunId,
+    StackId, StackStatus, Timestamp, Trigger,
 };
 
 /// What one line says of a commit. Its texts are of whoever wrote it.
@@ -150,6 +150,29 @@ pub struct HeldLock {
     pub doubtful_until: Option<Timestamp>,
 }
 
+/// What a check of its hosts saw, in counts: enough for a place in a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CheckCounts {
+    /// On how many hosts something differed, whoever is the cause.
+    pub differing_hosts: u32,
+    /// How many results it could evaluate.
+    pub seen: u64,
+    /// How many it could not.
+    pub unseen: u64,
+}
+
+impl CheckCounts {
+    /// Of what a run found out.
+    pub fn of(findings: &Findings) -> Self {
+        let hosts: BTreeSet<&HostName> = findings.changes.iter().map(|it| &it.host).collect();
+        Self {
+            differing_hosts: u32::try_from(hosts.len()).unwrap_or(u32::MAX),
+            seen: findings.coverage.seen(),
+            unseen: findings.coverage.unseen(),
+        }
+    }
+}
+
 /// One of the last runs of a stack: enough for a bar in a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunMark {
@@ -172,6 +195,9 @@ pub struct RunMark {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<crate::domain::schema::Time>")]
     pub ended_at: Option<Timestamp>,
+    /// What it saw, of a check that got to its end; absent where that was not kept yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckCounts>,
 }
 
 /// What one run did on one host, by Ansible's own counts.

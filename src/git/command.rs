@@ -128,6 +128,13 @@ impl GitCommand {
         Self::new(surroundings, git_dir, None, "repack").option("--geometric=2").option("-d").option("-q")
     }
 
+    /// `git version`, which reads no repository.
+    pub(super) fn version(program: &Path) -> Self {
+        let environment = ENVIRONMENT.iter().map(|(name, value)| (*name, OsString::from(value))).collect();
+        let (program, home) = (program.to_owned(), PathBuf::from("/"));
+        Self { program, home, arguments: vec!["version".into()], environment }
+    }
+
     fn new(surroundings: &Surroundings, git_dir: &Path, url: Option<&RemoteUrl>, verb: &'static str) -> Self {
         let mut arguments: Vec<OsString> = Vec::new();
         let fixed = CONFIGURATION.iter().map(|it| (*it).to_owned());

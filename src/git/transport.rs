@@ -23,6 +23,14 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How long an open connection may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The version of the git program, if it says one.
+pub(super) async fn version(settings: &GitSettings) -> Option<String> {
+    let command = GitCommand::version(&settings.git_program).process();
+    let said = process::run(command, Stdio::null(), &Limits::default(), None).await.ok()?;
+    let said = String::from_utf8(said.stdout).ok().filter(|_| said.status.success())?;
+    Some(said.lines().next()?.strip_prefix("git version ")?.trim().to_owned())
+}
+
 /// The way to one source, with the right to change its cache.
 pub(super) struct Transport {
     remote: Remote,

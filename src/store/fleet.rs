@@ -4,15 +4,16 @@ use rusqlite::{Connection, Row, params};
 
 use super::columns::{count, timestamp, uncount, word};
 use super::{Store, StoreError};
-use crate::domain::{HostName, HostRun, HostStats, RunId, RunMark, StackId};
+use crate::domain::{CheckCounts, HostName, HostRun, HostStats, RunId, RunMark, StackId};
 
 /// The last runs of one stack. All columns are in the index `runs_marks`.
-const RECENT: &str = "SELECT id, mode, trigger, outcome, decided_at, started_at, ended_at FROM runs
+const RECENT: &str = "SELECT id, mode, trigger, outcome, decided_at, started_at, ended_at,
+        differing_hosts, seen, unseen FROM runs
     INDEXED BY runs_marks WHERE stack = ?1 ORDER BY id DESC LIMIT ?2";
 
 /// The last runs that touched a host.
 const OF_HOST: &str = "SELECT runs.id, mode, trigger, outcome, decided_at, started_at, ended_at, stack,
-        ok, changed, unreachable, failed, skipped, rescued, ignored, unfinished
+        ok, changed, unreachable, failed, skipped, rescued, ignored, unfinished, differing_hosts, seen, unseen
     FROM run_hosts JOIN runs ON runs.id = run_hosts.run
     WHERE run_hosts.host = ?1 AND run_hosts.run < ?2 ORDER BY run_hosts.run DESC LIMIT ?3";
 
@@ -81,7 +82,7 @@ fn recent(db: &Connection, stack: &StackId, most: u32) -> Result<Vec<RunMark>, S
     let mut rows = statement.query(params![stack.to_string(), most]).map_err(failed())?;
     let mut marks = Vec::new();
     while let Some(row) = rows.next().map_err(failed())? {
-        marks.push(Mark::read(row).map_err(failed())?.run()?);
+        marks.push(Mark::read(row, 7).map_err(failed())?.run()?);
     }
     Ok(marks)
 }
@@ -99,7 +100,7 @@ fn of_host(
     let mut runs = Vec::new();
     while let Some(row) = rows.next().map_err(failed())? {
         let (stack, stats) = with_stats(row).map_err(failed())?;
-        let run = Mark::read(row).map_err(failed())?.run()?;
+        let run = Mark::read(row, 16).map_err(failed())?.run()?;
         runs.push(HostRun { stack: word("runs", stack)?, run, stats });
     }
     Ok(runs)
@@ -126,16 +127,27 @@ struct Mark {
     trigger: String,
     outcome: Option<String>,
     times: (i64, Option<i64>, Option<i64>),
+    check: Option<CheckCounts>,
 }
 
 impl Mark {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    /// Reads them; the counts of a check begin at the column `counts`.
+    fn read(row: &Row<'_>, counts: usize) -> rusqlite::Result<Self> {
+        let check = match row.get::<_, Option<u32>>(counts)? {
+            Some(differing_hosts) => Some(CheckCounts {
+                differing_hosts,
+                seen: uncount(row.get(counts + 1)?),
+                unseen: uncount(row.get(counts + 2)?),
+            }),
+            None => None,
+        };
         Ok(Self {
             id: row.get(0)?,
             mode: row.get(1)?,
             trigger: row.get(2)?,
             outcome: row.get(3)?,
             times: (row.get(4)?, row.get(5)?, row.get(6)?),
+            check,
         })
     }
 
@@ -149,6 +161,7 @@ impl Mark {
             decided_at: timestamp(decided_at),
             started_at: started_at.map(timestamp),
             ended_at: ended_at.map(timestamp),
+            check: self.check,
         })
     }
 }
@@ -156,7 +169,7 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Ending, Event, HostStats as Stats, Mode, Outcome};
+    use crate::domain::{Change, Coverage, Ending, Event, Findings, HostStats as Stats, Mode, Outcome};
     use crate::store::Progress;
     use crate::store::tests::fixture::{at, directory, finished, open, stack, start};
 
@@ -175,6 +188,39 @@ mod tests {
         assert!(plans[0].contains("COVERING INDEX runs_marks (stack=?)"), "{plans:?}");
         assert!(plans[1].contains("run_hosts_by_host (host=? AND run<?)"), "{plans:?}");
         assert!(plans.iter().all(|it| !it.contains("SCAN") && !it.contains("TEMP B-TREE")), "{plans:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_check_saw_is_counted_once_it_got_to_its_end() {
+        let dir = directory();
+        let (store, _) = open(&dir);
+        let change = |host: &str, task| Change {
+            task,
+            host: HostName::new(host),
+            item: String::new(),
+            digest: String::new(),
+        };
+        let findings = Findings {
+            coverage: Coverage { would_change: 3, unchanged: 6, blind: 1, ..Coverage::default() },
+            changes: vec![change("h1", 0), change("h1", 1), change("h2", 0)],
+            ..Findings::default()
+        };
+        for (run, mode, outcome) in [
+            (1, Mode::Check, Outcome::Drifted),
+            (2, Mode::Check, Outcome::Failed),
+            (3, Mode::Apply, Outcome::Changed),
+        ] {
+            store.journal(at(1), &Event::Tick, &[start(run, "web", mode)], &[]).await.unwrap();
+            let mut end = finished(run, Ending::plain(outcome));
+            if let Event::RunFinished { findings: found, .. } = &mut end {
+                **found = findings.clone();
+            }
+            store.journal(at(9), &end, &[], &[]).await.unwrap();
+        }
+        let marks = store.recent_runs(vec![stack("web")], 9).await.unwrap().remove(0);
+        let counts: Vec<_> = marks.iter().map(|it| it.check).collect();
+        let seen = CheckCounts { differing_hosts: 2, seen: 9, unseen: 1 };
+        assert_eq!(counts, [None, None, Some(seen)], "newest first");
     }
 
     #[tokio::test]

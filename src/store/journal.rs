@@ -12,7 +12,7 @@ use super::columns::{count, json, nanos, timestamp, uncount};
 use super::seal::Seal;
 use super::{StoreError, audit, runs};
 use crate::domain::audit::{AuditContext, AuditDraft, admitted_by, records_of, runs_of};
-use crate::domain::{Decision, Ending, Event, Fact, Lineage, RunId, RunSpec, Timestamp};
+use crate::domain::{CheckCounts, Decision, Ending, Event, Fact, Lineage, RunId, RunSpec, Timestamp};
 
 /// One line of the journal. Pasted into a scenario, it replays.
 ///
@@ -67,7 +67,7 @@ pub(super) struct Entry {
     facts: Vec<Fact>,
     seal: Arc<Seal>,
     starts: Vec<(RunSpec, String)>,
-    end: Option<(RunId, Ending)>,
+    end: Option<(RunId, (Ending, CheckCounts))>,
     audited: Audited,
     /// Whether a daemon begins with the state of a backup: from here on it knows by its facts.
     restored: bool,
@@ -126,7 +126,9 @@ impl Entry {
             _ => None,
         });
         let end = match event {
-            Event::RunFinished { run, ending, .. } => Some((*run, ending.clone())),
+            Event::RunFinished { run, ending, findings, .. } => {
+                Some((*run, (ending.clone(), CheckCounts::of(findings))))
+            }
             _ => None,
         };
         Self {
@@ -155,8 +157,8 @@ impl Entry {
         if self.restored {
             db.execute("DELETE FROM meta WHERE name = ?1", [MARK]).map_err(failed())?;
         }
-        if let Some((run, ending)) = &self.end {
-            runs::end(db, *run, self.at, ending)?;
+        if let Some((run, end)) = &self.end {
+            runs::end(db, *run, self.at, end)?;
         }
         for (spec, reason) in &self.starts {
             runs::decide(db, spec, reason, self.at, &self.seal)?;

@@ -10,8 +10,8 @@ use super::recorder::Progress;
 use super::seal::Seal;
 use super::{StoreError, totals};
 use crate::domain::{
-    Ending, HostName, HostStats, Run, RunChoice, RunId, RunSpec, Scope, StackId, TaskIdentity, TaskResult,
-    Timestamp,
+    CheckCounts, Ending, HostName, HostStats, Run, RunChoice, RunId, RunSpec, Scope, StackId, TaskIdentity,
+    TaskResult, Timestamp,
 };
 
 /// Which runs to list, newest first.
@@ -93,13 +93,26 @@ pub(super) fn start(
 }
 
 /// Records how a run ended. The first end is the one that counts.
-pub(super) fn end(db: &Connection, run: RunId, at: i64, ending: &Ending) -> Result<(), StoreError> {
+pub(super) fn end(
+    db: &Connection,
+    run: RunId,
+    at: i64,
+    (ending, counts): &(Ending, CheckCounts),
+) -> Result<(), StoreError> {
     let failed = || StoreError::database("record the end of a run");
     let ended = db
         .prepare_cached(
-            "UPDATE runs SET ended_at = ?2, outcome = ?3, ending = ?4 WHERE id = ?1 AND ending IS NULL",
+            "UPDATE runs SET ended_at = ?2, outcome = ?3, ending = ?4,
+                differing_hosts = iif(mode = 'check' AND ?5, ?6, NULL),
+                seen = iif(mode = 'check' AND ?5, ?7, NULL), unseen = iif(mode = 'check' AND ?5, ?8, NULL)
+                WHERE id = ?1 AND ending IS NULL",
         )
-        .and_then(|mut it| it.execute(params![count(run.0), at, ending.outcome.as_str(), json(ending)]))
+        .and_then(|mut it| {
+            let (outcome, whole) = (ending.outcome.as_str(), ending.outcome.is_success());
+            let (differing, seen, unseen) =
+                (counts.differing_hosts, count(counts.seen), count(counts.unseen));
+            it.execute(params![count(run.0), at, outcome, json(ending), whole, differing, seen, unseen])
+        })
         .map_err(failed())?;
     if ended == 1 { totals::add(db, run, ending.outcome).map_err(failed()) } else { Ok(()) }
 }

@@ -15,6 +15,7 @@ mod overviews;
 mod recorded;
 mod roles;
 mod sign_in;
+mod stage;
 mod streams;
 
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ use driftless::domain::RunId;
 use driftless::web::{Accounts, BindError, SocketSettings, bind_socket, bind_tcp, serve_socket, serve_tcp};
 
 use self::memory::Memory;
+pub(super) use self::stage::Stage;
 
 /// A server on a socket in a directory of its own.
 pub(super) struct Server {

@@ -63,6 +63,16 @@ impl Runtimes {
     }
 }
 
+impl Runtimes {
+    /// Those that were declared and are built, by version.
+    pub fn built(&self) -> Vec<Runtime> {
+        let found = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let mut all: Vec<Runtime> = found.filter_map(|it| built(&it.path())).collect();
+        all.sort_by(|a, b| (&a.version, &a.hash).cmp(&(&b.version, &b.hash)));
+        all
+    }
+}
+
 /// What is recorded of a finished build, if its Python is still there.
 fn built(dir: &Path) -> Option<Runtime> {
     recorded(dir).filter(|it| it.python.is_file())

@@ -52,6 +52,31 @@ fn a_python_that_is_only_named_is_looked_for_in_the_path() {
 }
 
 #[test]
+fn what_is_built_is_told_and_what_was_interrupted_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtimes = Runtimes::new(dir.path().to_owned(), PathBuf::new(), String::new()).unwrap();
+    assert_eq!(runtimes.built(), []);
+    let python = dir.path().join("python");
+    std::fs::write(&python, "").unwrap();
+    let runtime = |hash: &str, version: &str| Runtime {
+        python: python.clone(),
+        bin_dir: dir.path().to_owned(),
+        hash: hash.to_owned(),
+        version: version.to_owned(),
+        collections_path: None,
+        roles_path: None,
+    };
+    let (newer, older) = (runtime("a1", "2.19.14"), runtime("b2", "2.18.3"));
+    for it in [&newer, &older] {
+        std::fs::create_dir(dir.path().join(&it.hash)).unwrap();
+        let record = dir.path().join(&it.hash).join("runtime.json");
+        std::fs::write(record, serde_json::to_vec(it).unwrap()).unwrap();
+    }
+    std::fs::create_dir(dir.path().join("c3")).unwrap();
+    assert_eq!(runtimes.built(), [older, newer]);
+}
+
+#[test]
 fn an_ansible_that_is_not_there_is_told_before_anything_is_started() {
     let dir = tempfile::tempdir().unwrap();
     let runtimes = Runtimes::new(

@@ -42,11 +42,12 @@ pub(super) async fn view(
         let contains = |later: &CommitHash| git.is_ancestor(&name, &asked, later).unwrap_or(false);
         let stacks = known.drift.iter().map(|it| on_stack(it, &asked, contains)).collect::<Vec<_>>();
         let admitted = known.source.admitted.as_ref().is_some_and(contains);
-        Ok::<_, crate::git::GitError>((facts, stacks, admitted, known))
+        let usable = known.source.head.as_ref().is_some_and(|it| contains(&it.commit));
+        Ok::<_, crate::git::GitError>((facts, stacks, (admitted, usable), known))
     });
     let read =
         read.await.map_err(|_| ErrorBody::new(ErrorCode::Internal, "the repository cannot be read"))?;
-    let (facts, stacks, admitted, known) =
+    let (facts, stacks, (admitted, usable), known) =
         read.map_err(|it| ErrorBody::from_failure(ErrorCode::Unavailable, Failure::from(it)))?;
     let choice =
         RunChoice { source: Some(source.clone()), commit: Some(commit.to_string()), ..RunChoice::default() };
@@ -58,7 +59,7 @@ pub(super) async fn view(
         return Err(error.remedy("it may be in another repository, or not fetched yet"));
     }
     Ok(CommitView {
-        standing: standing(&known.source, &commit, admitted, facts.is_some()),
+        standing: standing(&known.source, &commit, (admitted, usable), facts.is_some()),
         signature: signature(desk, &known.source, &commit, admitted),
         source,
         commit,
@@ -113,7 +114,13 @@ fn brought(status: &MergeRequestStatus, commit: &CommitHash) -> Option<CommitMer
     })
 }
 
-fn standing(source: &SourceStatus, commit: &CommitHash, admitted: bool, is_there: bool) -> String {
+/// Where it stands, by whether it was admitted, and whether the head, whose declaration can be used, contains it.
+fn standing(
+    source: &SourceStatus,
+    commit: &CommitHash,
+    (admitted, usable): (bool, bool),
+    is_there: bool,
+) -> String {
     let name = &source.name;
     if source.head.as_ref().is_some_and(|it| it.commit == *commit) {
         format!("it is the head of {name}")
@@ -121,13 +128,25 @@ fn standing(source: &SourceStatus, commit: &CommitHash, admitted: bool, is_there
         "it waits for a person: it does not descend from what was admitted before".to_owned()
     } else if source.refused.as_ref().is_some_and(|it| it.commit == *commit) {
         "it is not admitted, because it is not signed or approved as the operator wants it".to_owned()
-    } else if admitted {
+    } else if admitted && usable {
         format!("it was admitted: what {name} follows contains it")
+    } else if admitted {
+        format!("it was admitted, and nothing of it runs: {}", unusable(source))
     } else if is_there {
         format!("what {name} follows does not contain it")
     } else {
         "the repository does not have it any more".to_owned()
     }
+}
+
+/// Why the newest admitted commit is not the head.
+fn unusable(source: &SourceStatus) -> String {
+    let newest = source.admitted.as_ref().map_or("", CommitHash::short);
+    // Of several problems the source tells the first, and that its declaration is broken comes last.
+    let is_told = source.fetch_failures == 0 && source.waiting.is_none() && source.refused.is_none();
+    let problem = source.problem.as_ref().filter(|_| is_told);
+    let problem = problem.map_or_else(String::new, |it| format!(": {it}"));
+    format!("the declaration of {newest} cannot be used{problem}")
 }
 
 fn signature(desk: &Desk, source: &SourceStatus, commit: &CommitHash, admitted: bool) -> String {

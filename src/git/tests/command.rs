@@ -41,6 +41,15 @@ fn tried() -> u32 {
     ProptestConfig::default().cases.max(50_000)
 }
 
+#[tokio::test]
+async fn the_program_says_which_version_it_is() {
+    let mut workshop = Workshop::new();
+    let version = workshop.git.version().await.expect("a version");
+    assert!(version.starts_with(|it: char| it.is_ascii_digit()), "{version}");
+    workshop.use_program(Path::new("/bin/false"));
+    assert_eq!(workshop.git.version().await, None);
+}
+
 /// Text as an attacker writes it: pieces that mean something to git, ssh and shells.
 fn hostile_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

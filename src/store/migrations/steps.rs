@@ -25,6 +25,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 8, name: "tokens and sessions", statements: ACCESS.to_vec() },
         Step { number: 9, name: "indexes for choosing runs", statements: CHOICES.to_vec() },
         Step { number: 10, name: "indexes for overviews", statements: OVERVIEWS.to_vec() },
+        Step { number: 11, name: "what checks saw, in counts", statements: CHECKS.to_vec() },
     ]
 });
 
@@ -120,6 +121,16 @@ const MERGE_REQUESTS: [&str; 1] = ["CREATE TABLE merge_requests (
 const OVERVIEWS: [&str; 1] = [
     // All that a bar of a chart needs, so that no document is read for it.
     "CREATE INDEX runs_marks ON runs (stack, id, mode, trigger, outcome, decided_at, started_at, ended_at)",
+];
+
+const CHECKS: [&str; 5] = [
+    // Of checks that got to their end; none of those from before.
+    "ALTER TABLE runs ADD COLUMN differing_hosts INTEGER",
+    "ALTER TABLE runs ADD COLUMN seen INTEGER",
+    "ALTER TABLE runs ADD COLUMN unseen INTEGER",
+    "DROP INDEX runs_marks",
+    "CREATE INDEX runs_marks ON runs (stack, id, mode, trigger, outcome, decided_at, started_at, ended_at,
+        differing_hosts, seen, unseen)",
 ];
 
 const TOTALS: [&str; 6] = [

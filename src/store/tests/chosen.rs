@@ -29,7 +29,7 @@ fn database() -> (tempfile::TempDir, Connection) {
         .expect("a run");
         if run % 2 == 1 {
             let outcome = if run == 9 { Outcome::Failed } else { Outcome::Changed };
-            end(&db, id, time, &Ending::plain(outcome)).expect("ended");
+            end(&db, id, time, &(Ending::plain(outcome), CheckCounts::default())).expect("ended");
         }
         let host = format!("host{}", run % 3);
         db.execute("INSERT INTO run_hosts VALUES (?1, ?2, 1, 0, 0, 0, 0, 0, 0, 0)", (run, host))

@@ -95,6 +95,10 @@ pub(super) fn of_stack(stack: &StackOverview) -> Vec<Act> {
         Act::new("Suspend", &format!("{base}/suspend"), format!("Suspend {}?", status.id), PLAIN)
             .says("No more runs of it are started, not even on request, until a person resumes it.")
             .says("A live run goes on to its end. Drift is not looked for meanwhile.")
+            .says(match status.hosts.total {
+                0 => "No host of it is known yet.".to_owned(),
+                total => format!("{} stay as they are until then.", counted(total, "host")),
+            })
     });
     acts
 }
@@ -180,14 +184,23 @@ fn approve_changes(stack: &StackOverview, base: &str) -> Option<Act> {
 }
 
 /// Accepts a revision that does not descend from the admitted one.
-pub(super) fn approve_rewind(source: &SourceName, waiting: &Revision, stacks: impl Count) -> Act {
+pub(super) fn approve_rewind(
+    source: &SourceName,
+    waiting: &Revision,
+    stacks: impl Count,
+    hosts: impl Count,
+) -> Act {
+    let hosts = match hosts.count() {
+        0 => "no host of it is known yet".to_owned(),
+        hosts => format!("{} may be changed", counted(hosts, "host")),
+    };
     let title = format!("Accept the rewritten history of {source}?");
     let mut act = Act::new("Approve", &format!("/api/v1/sources/{source}/approve"), title, DANGER)
         .says(format!(
             "{} becomes the head, although it does not descend from what was admitted.",
             waiting.short()
         ))
-        .says(format!("{} of it may run at once.", counted(stacks, "stack")));
+        .says(format!("{} of it may run at once; {hosts}.", counted(stacks, "stack")));
     act.body = json!({"commit": waiting.commit});
     act
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::context::PageContext;
 use super::markup::{Markup, Tag};
 use super::words::{self, Given, Tone, counted};
-use crate::domain::{HostState, Mode, RunMark, Timestamp};
+use crate::domain::{CheckCounts, HostState, Mode, RunMark, Timestamp};
 
 /// A part of a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +167,79 @@ pub(super) fn timeline(context: &PageContext, runs: &[RunMark]) -> Markup {
     drawing("group", "chart timeline", WIDE, HIGH + 20.0, &sum_up(runs)).number("width", WIDE).around(&inner)
 }
 
+/// The last checks, the newest on the right: on how many hosts something differed, and, dashed, how much they could
+/// see. Nothing where there are fewer than two.
+pub(super) fn trend(context: &PageContext, runs: &[RunMark]) -> Option<Markup> {
+    const HIGH: f64 = 64.0;
+    const LEFT: f64 = 58.0;
+    const WIDE: f64 = 840.0;
+    let checks: Vec<(&RunMark, CheckCounts)> =
+        runs.iter().rev().filter_map(|it| Some((it, it.check?))).collect();
+    let most = checks.iter().map(|(_, it)| it.differing_hosts).max().filter(|_| 1 < checks.len())?;
+    let said = trend_words(&checks, most);
+    let step = (WIDE - LEFT) / number(checks.len() - 1);
+    let down = |share: f64| 6.0 + (1.0 - share) * (HIGH - 6.0);
+    let mut inner = Tag::new("title").text(&said);
+    for (at, left, right) in [(6.0, most.max(1).to_string(), "100%"), (HIGH, "0".to_owned(), "0%")] {
+        let line = Tag::new("line").class("axis").number("x1", LEFT - 4.0).number("x2", WIDE + 4.0);
+        inner.push(&line.number("y1", at).number("y2", at).text(""));
+        for (x, anchor, words) in [(LEFT - 8.0, "end", left.as_str()), (WIDE + 8.0, "start", right)] {
+            let label = Tag::new("text").number("x", x).number("y", at + 4.0).with("text-anchor", anchor);
+            inner.push(&label.text(words));
+        }
+    }
+    let hosts = |it: &CheckCounts| share(it.differing_hosts.into(), most.max(1).into());
+    for (class, value) in [("trend quiet", &seen as &dyn Fn(&CheckCounts) -> f64), ("trend notice", &hosts)] {
+        let points = checks
+            .iter()
+            .enumerate()
+            .map(|(place, (_, it))| format!("{:.1},{:.1}", LEFT + number(place) * step, down(value(it))));
+        let line = Tag::new("polyline").class(class).with("points", &points.collect::<Vec<_>>().join(" "));
+        inner.push(&line.text(""));
+    }
+    for (place, (run, it)) in checks.iter().enumerate() {
+        let dot = Tag::new("circle").class("notice").number("cx", LEFT + number(place) * step);
+        let words =
+            format!("run {}: {}, {}", run.run, check_words(it), words::ago(context.now, run.decided_at));
+        let dot = dot.number("cy", down(hosts(it))).number("r", 3.0);
+        inner.push(&dot.around(&Tag::new("title").text(&words)));
+    }
+    Some(svg("chart timeline", WIDE + 44.0, HIGH + 8.0, &said).number("width", WIDE + 44.0).around(&inner))
+}
+
+/// How much a check could see, from 0 to 1.
+fn seen(check: &CheckCounts) -> f64 {
+    let all = check.seen + check.unseen;
+    if all == 0 { 1.0 } else { share(check.seen, all) }
+}
+
+/// `98%`, never rounded up to all.
+fn percent(share: f64) -> String {
+    format!("{}%", (share * 100.0).floor())
+}
+
+fn differ_words(hosts: u32) -> String {
+    format!("{} {}", counted(hosts, "host"), if hosts == 1 { "differs" } else { "differ" })
+}
+
+fn check_words(check: &CheckCounts) -> String {
+    format!("{}, {} seen", differ_words(check.differing_hosts), percent(seen(check)))
+}
+
+/// `the last 12 checks: 1 host differs, at most 4 hosts; 100% seen, at least 90%`.
+fn trend_words(checks: &[(&RunMark, CheckCounts)], most: u32) -> String {
+    let last = checks.last().map(|it| it.1).unwrap_or_default();
+    let least = checks.iter().map(|(_, it)| seen(it)).fold(1.0, f64::min);
+    let all = counted(checks.len(), "check");
+    format!(
+        "the last {all}: {}, at most {}; {} seen, at least {}",
+        differ_words(last.differing_hosts),
+        counted(most, "host"),
+        percent(seen(&last)),
+        percent(least)
+    )
+}
+
 fn tone(run: &RunMark) -> Tone {
     run.outcome.map_or(Tone::Live, words::outcome_tone)
 }
@@ -222,7 +295,28 @@ mod tests {
             decided_at,
             started_at: Some(decided_at),
             ended_at: outcome.map(|_| decided_at + Span::from_secs(seconds)),
+            check: None,
         }
+    }
+
+    #[test]
+    fn a_trend_says_where_checks_are_and_where_they_were() {
+        let now = Timestamp::UNIX_EPOCH + Span::from_secs(100);
+        let context = PageContext::new(None, None, now, &"/".parse().unwrap());
+        let check = |number, differing_hosts, unseen| RunMark {
+            mode: Mode::Check,
+            check: Some(CheckCounts { differing_hosts, seen: 90, unseen }),
+            ..run(number, Some(Outcome::Drifted), 9)
+        };
+        let applied = run(8, Some(Outcome::Changed), 9);
+        let runs = [check(9, 1, 0), applied, check(7, 4, 10), check(6, 0, 0)];
+        let made = trend(&context, &runs).unwrap().to_string();
+        let said = "the last 3 checks: 1 host differs, at most 4 hosts; 100% seen, at least 90%";
+        assert!(made.contains(&format!("role=\"img\" aria-label=\"{said}\"")), "{made}");
+        assert_eq!(made.matches("<polyline").count(), 2, "{made}");
+        assert!(made.contains("run 7: 4 hosts differ, 90% seen, 1m ago"), "{made}");
+        assert!(!made.contains("NaN") && !made.contains("style="), "{made}");
+        assert_eq!(trend(&context, &runs[..2]), None, "one check is no trend");
     }
 
     #[test]

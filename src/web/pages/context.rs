@@ -9,7 +9,9 @@ use axum::http::request::Parts;
 use super::assets::{self, Asset};
 use super::markup::{Markup, Tag};
 use super::words;
-use crate::domain::{Caller, CommitHash, Proof, Revision, Role, RunId, SourceName, StackId, Timestamp};
+use crate::domain::{
+    Caller, CommitHash, CommitLine, Proof, Revision, Role, RunId, SourceName, StackId, Timestamp,
+};
 use crate::web::{Backend, Csrf};
 
 /// What every page is shown with.
@@ -176,6 +178,20 @@ impl PageContext {
             .with("href", &self.commit_url(source, &revision.commit))
             .with("title", &revision.to_string());
         link.text(&revision.short())
+    }
+
+    /// `4f2a9c01d7`, leading to the page of the commit.
+    pub(super) fn commit(&self, source: &SourceName, commit: &CommitHash) -> Markup {
+        let link = Tag::new("a").class("rev").with("href", &self.commit_url(source, commit));
+        link.with("title", commit.as_str()).text(commit.short())
+    }
+
+    /// What a commit says and who wrote it, for one line: what has no room there is in its title.
+    #[expect(clippy::unused_self, reason = "templates ask the context for everything")]
+    pub(super) fn commit_words(&self, line: &CommitLine) -> Markup {
+        let subject = Tag::new("span").class("subject").with("title", &line.subject).text(&line.subject);
+        let author = Tag::new("span").class("author").text(&line.author);
+        [subject, Markup::text(" "), author].into_iter().collect()
     }
 
     /// The same list at another page.

@@ -1,6 +1,6 @@
 //! The fleet: what runs where, since which commit, and is it still so?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -18,8 +18,8 @@ use super::standing::Standing;
 use super::words::{self, Tone, counted, pill};
 use crate::api::{Fleet, FleetStack};
 use crate::domain::{
-    Applied, ChangeClass, CheckResult, CommitLine, HostMark, HostState, LastCheck, SourceName, SourceStatus,
-    StackOverview, StackStatus, Timestamp,
+    Applied, ChangeClass, CheckResult, CommitHash, CommitLine, HostMark, HostState, LastCheck, SourceName,
+    SourceStatus, StackOverview, StackStatus, Timestamp,
 };
 use crate::web::Backend;
 use crate::web::fleet_routes::visible;
@@ -63,6 +63,7 @@ pub(super) struct FleetPage<'a> {
     query: &'a FleetQuery,
     /// Whether there is any stack at all.
     empty: bool,
+    fleet: &'a Fleet,
     sources: &'a [SourceStatus],
     notices: &'a [String],
     sentence: String,
@@ -112,6 +113,7 @@ impl<'a> FleetPage<'a> {
             ctx: context,
             query,
             empty: fleet.stacks.is_empty(),
+            fleet,
             sources: &fleet.sources,
             notices: &fleet.notices,
             sentence,
@@ -133,6 +135,13 @@ impl<'a> FleetPage<'a> {
 
     fn stacks_of(&self, source: &SourceName) -> usize {
         self.stacks_of.get(source).copied().unwrap_or_default()
+    }
+
+    /// How many hosts its stacks have, each counted once.
+    fn hosts_of(&self, source: &SourceName) -> usize {
+        let stacks = self.fleet.stacks.iter().map(|it| &it.overview);
+        let of_it = stacks.filter(|it| it.status.id.source == *source);
+        of_it.flat_map(|it| &it.marks).map(|it| &it.host).collect::<BTreeSet<_>>().len()
     }
 
     fn chosen(&self, name: &str, value: &str) -> bool {
@@ -261,28 +270,33 @@ impl<'a> StackRow<'a> {
         chart::spark(&self.it.recent, *now)
     }
 
-    /// What the head says.
-    pub(super) fn head_line(&self) -> Option<&CommitLine> {
-        self.it.commits.get(&self.it.overview.status.head.commit)
+    /// What a commit says.
+    pub(super) fn line(&self, commit: &CommitHash) -> Option<&'a CommitLine> {
+        self.it.commits.get(commit)
     }
 
-    /// What is applied, if it is not the head.
-    pub(super) fn applied_words(&self) -> Option<String> {
-        let status = &self.it.overview.status;
-        match &status.applied {
-            Applied::Nothing => Some("nothing is applied yet".to_owned()),
-            Applied::Everywhere(commit) if *commit == status.head.commit => None,
-            Applied::Everywhere(commit) => Some(format!("{} is applied", commit.short())),
-            Applied::Mixed => Some("hosts have different revisions".to_owned()),
+    /// The commit that all hosts have, if it is not the head.
+    pub(super) fn applied_commit(&self) -> Option<&'a CommitHash> {
+        match &self.it.overview.status.applied {
+            Applied::Everywhere(commit) if *commit != self.it.overview.status.head.commit => Some(commit),
+            _ => None,
         }
     }
 
-    /// What was attempted, if it is neither the head nor what is applied.
-    pub(super) fn attempted_words(&self) -> Option<String> {
+    /// What is to be said where hosts do not have one commit.
+    pub(super) fn applied_words(&self) -> Option<&'static str> {
+        match &self.it.overview.status.applied {
+            Applied::Nothing => Some("nothing is applied yet"),
+            Applied::Mixed => Some("hosts have different revisions"),
+            Applied::Everywhere(_) => None,
+        }
+    }
+
+    /// The commit that was attempted, if it is neither the head nor what is applied.
+    pub(super) fn attempted_commit(&self) -> Option<&'a CommitHash> {
         let status = &self.it.overview.status;
-        let attempted = status.attempted.as_ref().filter(|it| it.commit != status.head.commit)?;
-        let applied = matches!(&status.applied, Applied::Everywhere(it) if *it == attempted.commit);
-        (!applied).then(|| format!("{} was attempted", attempted.commit.short()))
+        let attempted = status.attempted.as_ref().map(|it| &it.commit);
+        attempted.filter(|it| **it != status.head.commit && Some(*it) != self.applied_commit())
     }
 
     /// Drift by class, where there is some.

@@ -13,7 +13,7 @@ use super::paging::Paging;
 use super::stack;
 use super::words::{self, Given, Tone, counted, pill};
 use crate::api::{HostInStack, HostOverview, HostView};
-use crate::domain::{CommitHash, CommitLine, HostName, HostRun, HostState, Mode, Timestamp};
+use crate::domain::{CommitHash, CommitLine, Drift, HostName, HostRun, HostState, Mode, Timestamp};
 use crate::web::Backend;
 use crate::web::fleet_routes::{visible, visible_host};
 
@@ -133,6 +133,23 @@ impl<'a> HostPage<'a> {
         } else {
             format!("in {all}: {}", bad.join(", "))
         }
+    }
+
+    /// Where a difference is shown.
+    fn diff_url(&self, drift: &Drift) -> String {
+        stack::diff_url(drift.run, &drift.task, Some(&self.view.host))
+    }
+
+    /// All runs that had it.
+    fn runs_url(&self) -> String {
+        format!("/runs?host={}", words::url_part(self.view.host.as_str()))
+    }
+
+    /// Those before the ones that are shown, if there may be more.
+    fn older(&self) -> Option<String> {
+        let full = usize::try_from(HostView::RUNS).is_ok_and(|it| it <= self.view.runs.len());
+        let last = self.view.runs.last().filter(|_| full)?;
+        Some(format!("{}&before={}", self.runs_url(), last.run.run))
     }
 
     fn drifts(&self) -> bool {

@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 pub(super) use self::facts::{commit_markup, place_words, task_words};
-pub(super) use self::results::{detail_markup, result_words};
+pub(super) use self::results::{detail_markup, result_id, result_words};
 pub(super) use self::tasks::counts_bar;
 
 use self::facts::{HostRow, Promise, host_rows, promise};

@@ -12,8 +12,9 @@ use super::answer;
 use super::chart;
 use super::context::PageContext;
 use super::fleet::StackRow;
-use super::markup::Markup;
+use super::markup::{Markup, Tag};
 use super::paging::Paging;
+use super::run::{result_id, task_words};
 use super::stack;
 use super::standing::Standing;
 use super::words::{self, Given, Tone, counted, pill};
@@ -114,7 +115,16 @@ impl<'a> StackPage<'a> {
     }
 
     fn line(&self, commit: &CommitHash) -> Option<&CommitLine> {
-        self.view.stack.commits.get(commit)
+        self.row.line(commit)
+    }
+
+    /// What a commit says, and in a line below who wrote it when.
+    fn says(&self, commit: &CommitHash) -> Markup {
+        let Some(line) = self.line(commit) else { return Markup::default() };
+        let mut below = Markup::text(&format!("{}, ", line.author));
+        below.push(&self.ctx.ago(&line.at));
+        let below = Tag::new("div").class("small muted").around(&below);
+        [Markup::text(&format!(" {}", line.subject)), below].into_iter().collect()
     }
 
     fn runs(&self) -> &[RunSummary] {
@@ -215,6 +225,17 @@ impl Difference<'_> {
     fn place(&self) -> String {
         place(self.task)
     }
+
+    fn diff_url(&self) -> String {
+        diff_url(self.run, self.task, None)
+    }
+}
+
+/// Where a difference is shown: among the results of the run that found it, narrowed down to its task and its host.
+pub(super) fn diff_url(run: RunId, task: &TaskIdentity, host: Option<&HostName>) -> String {
+    let wanted = words::url_part(&task_words(task));
+    let host = host.map_or_else(String::new, |it| format!("host={}&", words::url_part(it.as_str())));
+    format!("/runs/{run}?{host}q={wanted}#{}", result_id(Tone::Notice, &task.key().to_string()))
 }
 
 /// What a task is called.

@@ -184,6 +184,9 @@ fn tasks_hosts_and_outputs_stay_text() {
         complaints.extend(wrong(&browser));
         complaints.extend(all_there(&format!("task {number}"), [text], &said(&browser)));
     }
+    browser.goto(&format!("/runs/{}/log", run["run"]));
+    assert!(!browser.texts(".log-line").is_empty(), "{}", browser.text());
+    turned(&browser, &mut complaints);
     browser.goto("/hosts");
     let hosts = turned(&browser, &mut complaints);
     let known: Value = site.world.json(&["drift", "web"]);
@@ -200,6 +203,8 @@ fn tasks_hosts_and_outputs_stay_text() {
         browser.goto(path);
         complaints.extend(wrong(&browser));
     }
+    browser.goto(&format!("/runs/{}/log", run["run"]));
+    complaints.extend(wrong(&browser));
     browser.goto(&format!("/runs/{}", run["run"]));
     complaints.extend(wrong(&browser));
     browser.picture("hostile-run", Scheme::Dark, Width::Narrow);

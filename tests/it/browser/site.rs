@@ -17,7 +17,8 @@ pub(super) struct Site {
 impl Site {
     /// A site whose stack has these hosts and tasks. Nothing is committed yet.
     pub(super) fn new(hosts: &[&str], tasks: &str) -> Self {
-        let world = World::with_ansible(&newest_ansible());
+        let mut world = World::with_ansible(&newest_ansible());
+        world.configure("raw_log: true");
         let site = Self { world };
         site.hosts(hosts);
         site.tasks(tasks);

@@ -60,7 +60,7 @@ fn a_held_run_is_approved_by_who_sees_what_it_would_do() {
     let mut site = Site::new(&["web1", "web2", "web3"], &file("conf", "listen 80"));
     let repository = site.world.repository.path.display().to_string();
     site.world.configure(&format!(
-        "sources:\n  infra:\n    url: {repository}\n    stacks:\n      web: {{ approval: person }}"
+        "raw_log: true\nsources:\n  infra:\n    url: {repository}\n    stacks:\n      web: {{ approval: person }}"
     ));
     let commit = site.world.repository.commit("Serve on port 80");
     site.world.start();
@@ -119,6 +119,8 @@ fn why_a_commit_did_not_run_is_told() {
     browser.shows("playbok");
     browser.goto(&format!("/sources/infra/commits/{broken}"));
     browser.shows("Break the declaration");
+    browser.shows("nothing of it runs");
+    browser.shows("playbok");
     browser.finish();
 }
 

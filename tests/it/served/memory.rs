@@ -41,6 +41,8 @@ pub(super) struct Memory {
     pub(super) keys: Arc<GateOfMemory>,
     /// Whether there is more than the one stack.
     pub(super) foreign: bool,
+    /// What the overview shows.
+    pub(super) fleet: Arc<Fleet>,
 }
 
 /// What a scrape gives.
@@ -64,12 +66,24 @@ impl Memory {
     pub(super) fn with_metrics(metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let metrics = Metrics(Arc::new(metrics));
         let (acted, run) = (watch::Sender::default(), watch::Sender::new((0, true)));
-        Self { acted, run, metrics, keys: GateOfMemory::new(), foreign: false }
+        Self {
+            acted,
+            run,
+            metrics,
+            keys: GateOfMemory::new(),
+            foreign: false,
+            fleet: Arc::new(overviews::fleet()),
+        }
     }
 
     /// One that also has the source `lab` with the stack `lab/db`, of which run 8 is.
     pub(super) fn with_foreign() -> Self {
         Self { foreign: true, ..Self::default() }
+    }
+
+    /// One whose overview shows this.
+    pub(super) fn with_fleet(fleet: Fleet) -> Self {
+        Self { fleet: Arc::new(fleet), ..Self::default() }
     }
 
     /// Who did what, in order.
@@ -340,7 +354,7 @@ impl Backend for Memory {
     }
 
     async fn fleet(&self) -> Result<Arc<Fleet>, ErrorBody> {
-        Ok(Arc::new(overviews::fleet()))
+        Ok(Arc::clone(&self.fleet))
     }
 
     async fn stack_view(&self, stack: StackId, _before: Before) -> Result<StackView, ErrorBody> {

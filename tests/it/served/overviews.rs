@@ -7,7 +7,7 @@ use driftless::api::{
     SystemView,
 };
 use driftless::domain::{
-    Applied, DriftReport, Explanation, HostCounts, HostMark, HostName, HostState, HostStatus,
+    Applied, CommitLine, DriftReport, Explanation, HostCounts, HostMark, HostName, HostState, HostStatus,
     PredictionTotals, Revision, Span, StackId, StackOverview, StackPolicy, StackStatus, SyncStatus,
     Timestamp,
 };
@@ -82,6 +82,52 @@ pub(super) fn stack_view(id: StackId) -> StackView {
     }
 }
 
+/// One stack of many, with so many hosts in every state.
+pub(super) fn fleet_stack(number: usize, hosts: usize) -> FleetStack {
+    let mut stack = stack_view(format!("infra/stack-{number:02}").parse().expect("a stack")).stack;
+    let overview = &mut stack.overview;
+    let calm = number % 4 != 0;
+    overview.marks = (0..hosts)
+        .map(|it| HostMark {
+            host: HostName::new(format!("node{it:02}.stack-{number:02}.example.org")),
+            state: if calm { HostState::InSync } else { HostState::ALL[it % HostState::ALL.len()] },
+            owed_since: None,
+            last_seen: Some(Timestamp::UNIX_EPOCH),
+        })
+        .collect();
+    let count = |state| {
+        u32::try_from(overview.marks.iter().filter(|it| it.state == state).count()).expect("few hosts")
+    };
+    let total = u32::try_from(hosts).expect("few hosts");
+    let hosts = HostCounts {
+        total,
+        converged: count(HostState::InSync),
+        owed: count(HostState::Owed),
+        failed: count(HostState::Failed),
+        pending: count(HostState::Pending),
+    };
+    let status = &mut overview.status;
+    (status.hosts, status.attempted) = (hosts, Some(head()));
+    if calm {
+        (status.sync, status.applied) = (SyncStatus::InSync, Applied::Everywhere(head().commit));
+    } else {
+        let older = "cd".repeat(20).parse().expect("a commit");
+        (status.sync, status.applied) = (SyncStatus::OutOfSync, Applied::Everywhere(older));
+    }
+    let line = |pair: &str, subject: &str| CommitLine {
+        commit: pair.repeat(20).parse().expect("a commit"),
+        subject: subject.to_owned(),
+        author: "Ann Lovelace".to_owned(),
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let lines = [
+        line("ab", "Serve the new certificate from both load balancers"),
+        line("cd", "Raise the number of workers"),
+    ];
+    stack.commits = lines.map(|it| (it.commit.clone(), it)).into();
+    stack
+}
+
 /// A host of `infra/web`.
 pub(super) fn host_view(host: HostName) -> HostView {
     let status = HostStatus {
@@ -118,6 +164,8 @@ pub(super) fn system_view() -> SystemView {
         queue: Vec::new(),
         locks: Vec::new(),
         runtimes: Vec::new(),
+        built: Vec::new(),
+        git: None,
         store: StoreState {
             writable: true,
             problem: None,
@@ -130,6 +178,7 @@ pub(super) fn system_view() -> SystemView {
             floor_bytes: 0,
             keep: Span::from_hours(24),
             keep_journal: Span::from_hours(24),
+            keep_events: Some(Span::from_hours(24)),
             keep_raw_log: Span::from_hours(24),
             keep_bytes: 0,
         },

@@ -6,7 +6,7 @@ use super::facts::{place_words, task_words};
 use crate::api::{NotableResult, RunView};
 use crate::domain::{Detail, Mode, ResultStatus, RunOutline, TaskIdentity, TaskNumber};
 use crate::web::pages::markup::{Markup, Tag};
-use crate::web::pages::words::{Tone, counted};
+use crate::web::pages::words::{Given, Tone, counted};
 use crate::web::pages::{ansi, diff};
 
 /// The most tasks of one section, ways in which a task ended, and hosts that are named of each.
@@ -25,6 +25,11 @@ pub(super) struct Asked<'a> {
     pub(super) host: &'a str,
     pub(super) status: &'a str,
     pub(super) text: &'a str,
+}
+
+/// The mark of a task among the results of one tone, for links to it.
+pub(in crate::web::pages) fn result_id(tone: impl Given<Tone>, key: &str) -> String {
+    format!("result-{}-{key}", tone.given().class())
 }
 
 /// The sections, the worst first.

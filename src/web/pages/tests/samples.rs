@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::api::{Fleet, FleetStack};
 use crate::domain::{
-    AirbagHold, Applied, Caller, ChangeClass, CommitHash, CommitLine, Coverage, Failure, HeldLock,
-    HostCounts, HostMark, HostName, HostState, LastCheck, LockKey, Mode, Outcome, PredictionTotals, Proof,
-    Revision, Role, RunId, RunMark, RunSpec, RuntimeSpec, Scope, Selection, SourceStatus, Span, StackId,
-    StackOverview, StackPolicy, StackStatus, SyncStatus, Timestamp, Trigger,
+    AirbagHold, Applied, Caller, ChangeClass, CheckCounts, CommitHash, CommitLine, Coverage, Failure,
+    HeldLock, HostCounts, HostMark, HostName, HostState, LastCheck, LockKey, Mode, Outcome, PredictionTotals,
+    Proof, Revision, Role, RunId, RunMark, RunSpec, RuntimeSpec, Scope, Selection, SourceStatus, Span,
+    StackId, StackOverview, StackPolicy, StackStatus, SyncStatus, Timestamp, Trigger,
 };
 use crate::web::pages::context::PageContext;
 
@@ -50,6 +50,11 @@ pub(super) fn mark(number: u64, mode: Mode, outcome: Option<Outcome>, minutes: i
         decided_at,
         started_at: Some(decided_at + Span::from_secs(1)),
         ended_at: outcome.map(|_| decided_at + Span::from_secs(seconds)),
+        check: (mode == Mode::Check && outcome.is_some()).then(|| CheckCounts {
+            differing_hosts: u32::try_from(number % 5).unwrap(),
+            seen: 800 - number % 90,
+            unseen: number % 90,
+        }),
     }
 }
 

@@ -1,9 +1,9 @@
 //! A stack, a host and a daemon, made up.
 
 use crate::api::{
-    AuditState, DeliveryView, DiskView, Fleet, HostInStack, HostTotals, HostView, MergeRequestView,
-    QueueEntry, Readiness, RunSummary, RuntimeView, ServiceMode, SourceView, StackLock, StackView,
-    StoreState, SystemView,
+    AuditState, BuiltRuntime, DeliveryView, DiskView, Fleet, HostInStack, HostTotals, HostView,
+    MergeRequestView, QueueEntry, Readiness, RunSummary, RuntimeView, ServiceMode, SourceView, StackLock,
+    StackView, StoreState, SystemView,
 };
 use crate::domain::{
     ChangeClass, Drift, DriftReport, Ending, Explanation, HostName, HostRun, HostState, HostStats,
@@ -203,6 +203,7 @@ pub(super) fn system() -> SystemView {
                 status: it.clone(),
                 commits: commits.clone().into(),
                 stacks: 7,
+                hosts: Some(310),
                 deliveries_from: (it.name.as_str() == "infra").then(|| "gitlab".to_owned()),
             })
             .collect(),
@@ -216,7 +217,7 @@ pub(super) fn system() -> SystemView {
         }],
         locks: locks.collect(),
         runtimes: vec![
-            RuntimeView { runtime: RuntimeSpec::System, stacks: 14 },
+            RuntimeView { runtime: RuntimeSpec::System, stacks: 14, version: Some("2.17.9".to_owned()) },
             RuntimeView {
                 runtime: RuntimeSpec::Managed {
                     core: "2.19.14".to_owned(),
@@ -224,8 +225,11 @@ pub(super) fn system() -> SystemView {
                     galaxy: None,
                 },
                 stacks: 2,
+                version: None,
             },
         ],
+        built: vec![BuiltRuntime { version: "2.19.14".to_owned(), hash: "5f1c".to_owned() }],
+        git: Some("2.47.3".to_owned()),
         store: StoreState {
             writable: true,
             problem: None,
@@ -238,6 +242,7 @@ pub(super) fn system() -> SystemView {
             floor_bytes: 1_073_741_824,
             keep: Span::from_hours(24 * 90),
             keep_journal: Span::from_hours(24 * 30),
+            keep_events: Some(Span::from_hours(24 * 21)),
             keep_raw_log: Span::from_hours(24 * 14),
             keep_bytes: 10_737_418_240,
         },
