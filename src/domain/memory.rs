@@ -53,6 +53,7 @@ impl Memory {
                     all.remove(&number);
                 }
             }
+            Fact::RunPrediction { .. } => {} // Of the record of the run, which the core does not read.
             Fact::NextRun { run } => self.next_run = run.0,
         }
     }

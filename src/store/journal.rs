@@ -199,6 +199,7 @@ fn learn(db: &Connection, fact: &Fact, seal: &Seal) -> rusqlite::Result<usize> {
         Fact::MergeRequest { source, number, facts: None } => db
             .prepare_cached("DELETE FROM merge_requests WHERE source = ?1 AND number = ?2")?
             .execute((source.as_str(), count(number.0))),
+        Fact::RunPrediction { run, prediction } => runs::predicted(db, *run, prediction, seal),
         Fact::NextRun { run } => db
             .prepare_cached(
                 "INSERT INTO meta VALUES ('next_run', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",

@@ -5,6 +5,7 @@ use std::fs;
 
 use driftless::domain::{CommitHash, ForgeKind};
 
+use crate::access::page;
 use crate::forge::{BOT, Forge, How};
 use crate::sshd::Fleet;
 use crate::world::{SOON, World, eventually, some_ansible};
@@ -122,6 +123,7 @@ fn whole_story(kind: ForgeKind, how: How) {
     assert_eq!(forge.comments(number).len(), 1, "it was edited in place");
     let series = r#"driftless_preview_changes_total{result="as_predicted",source="infra",stack="web"} "#;
     assert_eq!(world.metric(series), Some(4.0));
+    still_readable(world, number, landed.as_str());
 
     // What nobody approved of is not applied, whoever pushed it.
     let pushed = forge.push("main", &[("site.yml", &playbook(&[("page", "evil")]))]);
@@ -133,6 +135,29 @@ fn whole_story(kind: ForgeKind, how: How) {
         !world.runs().iter().any(|it| it["revision"].as_str().is_some_and(|it| it.contains(pushed.as_str())))
     );
     assert_eq!(stage.content("web1", "page"), "two\n");
+}
+
+/// What was promised and what came of it can be looked up after all was told.
+#[track_caller]
+fn still_readable(world: &World, number: u64, landed: &str) {
+    let told = eventually("all is told", SOON, || {
+        let told = world.json(&["preview", "infra", &number.to_string()]);
+        (told["facts"]["told"] == told["facts"]["version"]).then_some(told)
+    });
+    assert_eq!(told["facts"]["applied"]["web"]["report"]["as_predicted"], 4, "{told:#}");
+    let preview = world.text(&["preview", "infra", &number.to_string()]);
+    assert!(preview.contains("4 of 4"), "{preview}");
+    let apply = world.run_of(landed, "changed")["run"].as_u64().expect("a number").to_string();
+    let shown = world.text(&["show", &apply]);
+    assert!(shown.contains("as previewed: 4 of 4"), "{shown}");
+    let shown = world.json(&["show", &apply]);
+    let kept = &shown["run"]["predictions"][0];
+    assert_eq!((&kept["merge_request"], &kept["compared"]["predicted"]), (&number.into(), &4.into()));
+    assert_eq!(kept["title"], "Change the page @everybody");
+    for path in [format!("/sources/infra/merge-requests/{number}"), format!("/runs/{apply}")] {
+        let html = page(world, &path);
+        assert!(html.contains("Change the page @everybody"), "{html}");
+    }
 }
 
 #[test]

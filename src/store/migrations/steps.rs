@@ -25,6 +25,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 8, name: "tokens and sessions", statements: ACCESS.to_vec() },
         Step { number: 9, name: "indexes for choosing runs", statements: CHOICES.to_vec() },
         Step { number: 10, name: "indexes for overviews", statements: OVERVIEWS.to_vec() },
+        Step { number: 11, name: "how runs compare with previews", statements: PREDICTIONS.to_vec() },
     ]
 });
 
@@ -121,6 +122,11 @@ const OVERVIEWS: [&str; 1] = [
     // All that a bar of a chart needs, so that no document is read for it.
     "CREATE INDEX runs_marks ON runs (stack, id, mode, trigger, outcome, decided_at, started_at, ended_at)",
 ];
+
+const PREDICTIONS: [&str; 1] = ["CREATE TABLE run_predictions (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, merge_request INTEGER NOT NULL,
+        prediction TEXT NOT NULL, PRIMARY KEY (run, merge_request)
+    ) STRICT, WITHOUT ROWID"];
 
 const TOTALS: [&str; 6] = [
     "ALTER TABLE runs ADD COLUMN results_left_out INTEGER NOT NULL DEFAULT 0",
