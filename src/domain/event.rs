@@ -361,6 +361,15 @@ pub enum Fact {
         /// What.
         prediction: Box<RunPrediction>,
     },
+    /// A merge request that was followed has landed. Kept in the audit chain.
+    Landed {
+        /// Its source.
+        source: SourceName,
+        /// It, as its forge told it last.
+        request: Box<MergeRequest>,
+        /// The commit that brought it.
+        commit: CommitHash,
+    },
     /// The number that the next run gets.
     NextRun {
         /// It.

@@ -31,6 +31,8 @@ pub(super) struct MergeRequests {
     pub(super) removed: Vec<MergeRequestNumber>,
     /// How runs compare with previews, not yet told.
     pub(super) compared: Vec<(RunId, RunPrediction)>,
+    /// Those that landed, with the commits that brought them, not yet told.
+    pub(super) landed: Vec<(MergeRequest, CommitHash)>,
 }
 
 /// One that is followed.
@@ -148,7 +150,13 @@ impl Followed {
 
 impl MergeRequests {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { asks: Fetches::new(now), all: BTreeMap::new(), removed: Vec::new(), compared: Vec::new() }
+        Self {
+            asks: Fetches::new(now),
+            all: BTreeMap::new(),
+            removed: Vec::new(),
+            compared: Vec::new(),
+            landed: Vec::new(),
+        }
     }
 
     /// What is to be kept of what changed.
@@ -157,6 +165,11 @@ impl MergeRequests {
         let mut facts: Vec<Fact> = self.removed.drain(..).map(|it| fact(it, None)).collect();
         let compared = self.compared.drain(..);
         facts.extend(compared.map(|(run, it)| Fact::RunPrediction { run, prediction: Box::new(it) }));
+        facts.extend(self.landed.drain(..).map(|(request, commit)| Fact::Landed {
+            source: source.clone(),
+            request: Box::new(request),
+            commit,
+        }));
         for (number, followed) in &mut self.all {
             if std::mem::take(&mut followed.changed) {
                 facts.push(fact(*number, Some(Box::new(followed.facts.clone()))));
@@ -228,6 +241,7 @@ impl Source {
             // A forge that fast-forwards may name no commit: then the head itself is on the branch.
             let landed = commit.iter().chain([&followed.facts.seen.head]).find(|it| recent.contains(it));
             if let Some(commit) = landed.cloned() {
+                self.requests.landed.push((followed.facts.seen.clone(), commit.clone()));
                 followed.facts.landed = Some(Landed { commit, at: now });
                 followed.touch();
             }
