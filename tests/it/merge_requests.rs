@@ -1,12 +1,15 @@
 //! Merge requests from opening to report: a forge in front of a real repository over HTTPS, real hosts, real
 //! `ansible-playbook`.
 
+mod hooked;
+
 use std::fs;
+use std::time::Duration;
 
 use driftless::domain::{CommitHash, ForgeKind};
 
 use crate::access::page;
-use crate::forge::{BOT, Forge, How};
+use crate::forge::{BOT, Fault, Forge, How};
 use crate::sshd::Fleet;
 use crate::world::{SOON, World, eventually, some_ansible};
 
@@ -34,6 +37,12 @@ pub(crate) struct Stage {
 impl Stage {
     #[track_caller]
     pub(crate) fn new(kind: ForgeKind, more: &str) -> Self {
+        Self::begin(kind, "1s", |_| more.to_owned())
+    }
+
+    /// The same, where forge and repository are asked so often.
+    #[track_caller]
+    fn begin(kind: ForgeKind, poll: &str, more: impl FnOnce(&Forge) -> String) -> Self {
         let fleet = Fleet::start(&HOSTS);
         let forge = Forge::start(kind);
         let first = forge.push(
@@ -45,8 +54,8 @@ impl Stage {
             ],
         );
         let mut world = World::with_ansible(&some_ansible());
-        let more = format!("poll: 1s\naccess: {}\n{more}", fleet.access());
-        world.configure(&forge.sources(&more)).start();
+        let more = format!("poll: {poll}\naccess: {}\n{}", fleet.access(), more(&forge));
+        world.configure(&forge.sources_asked(poll, &more)).start();
         world.run_of(first.as_str(), "changed");
         Self { fleet, forge, world }
     }
@@ -72,7 +81,7 @@ impl Stage {
                 self.world.text(&["merge-requests"]),
                 self.world.log()
             );
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
+            std::thread::park_timeout(Duration::from_millis(50));
         }
     }
 
@@ -257,6 +266,7 @@ fn row_16_a_daemon_that_is_killed_in_a_live_preview_leaves_no_lock() {
 fn a_forge_that_is_down_delays_no_apply_and_is_told_later() {
     let stage = Stage::new(ForgeKind::Github, "merge_requests: { previews: static }\n");
     stage.forge.rate_limit(2, 2);
+    stage.forge.faults([Fault::Slow(Duration::from_secs(2)), Fault::Reset]);
     nobody_holds_the_hosts(&stage, "eight");
     stage.forge.push("change", &[("site.yml", &playbook(&[("page", "two")]))]);
     let number = stage.forge.open("change", "Change the page", "mallory");
