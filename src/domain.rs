@@ -35,6 +35,7 @@ pub mod recap;
 pub mod restored;
 pub mod run;
 pub mod run_event;
+mod run_prediction;
 pub mod schedule;
 pub(crate) mod schema;
 pub mod verdict;
@@ -94,6 +95,7 @@ pub use run_event::{
     Detail, Diff, HostAddress, ItemId, ResultStatus, RunEvent, RunEventKind, TaskIdentity, TaskNumber,
     TaskResult,
 };
+pub use run_prediction::{BrokenKind, BrokenPrediction, ComparedPrediction, RunPrediction};
 pub use schedule::{CheckSchedule, CronError, CronLine};
 pub use secret::Secret;
 pub use session::Session;

@@ -128,6 +128,14 @@ async fn live_result(store: &Store, live: &LiveStack) -> LiveResult {
         labels.place(task);
     }
     let changes = changes(live, &results, &mut labels);
+    // In the order of the playbook, too, as far as the keys of tasks allow: by where they stand.
+    let mut left_out: Vec<(&TaskIdentity, u64)> = Vec::new();
+    for (task, count) in &live.prediction.left_out_tasks {
+        left_out.extend(live.prediction.tasks.get(task).map(|it| (it, *count)));
+    }
+    left_out.sort_by_key(|(task, _)| (&task.path, task.line, &task.name));
+    let left_out_tasks = left_out.into_iter().map(|(task, count)| (labels.place(task), count)).collect();
+    let flapping = live.flapping.iter().map(|it| labels.place(it)).collect();
     let counted = |labels: &mut Labels, of: fn(&TaskCounts) -> u32| -> Vec<(u32, u64)> {
         let tasks = live.unseen.iter().filter(|(_, it)| of(it) != 0);
         tasks.map(|(task, it)| (labels.place(task), u64::from(of(it)))).collect()
@@ -151,12 +159,14 @@ async fn live_result(store: &Store, live: &LiveStack) -> LiveResult {
         hosts: live.hosts.len() as u64,
         changes,
         changes_left_out: live.prediction.left_out,
+        left_out_tasks,
+        left_out_hosts: live.prediction.left_out_hosts.clone(),
         blind,
         tainted,
         ran_for_real,
         failed,
         unreachable: unreachable.map(|(_, it)| it.host.clone()).collect(),
-        flapping: Vec::new(),
+        flapping,
         tasks: labels.labels,
     }
 }
@@ -222,3 +232,6 @@ fn merged(facts: &MergeRequestFacts) -> Option<Merged> {
     });
     Some(Merged { commit: landed.commit.clone(), stacks: stacks.collect() })
 }
+
+#[cfg(test)]
+mod tests;

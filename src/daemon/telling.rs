@@ -70,7 +70,7 @@ pub(super) fn news(
             Fact::MergeRequest { source, number, .. } => {
                 News::MergeRequestChanged { source: source.clone(), number: *number }
             }
-            Fact::NextRun { .. } => continue,
+            Fact::RunPrediction { .. } | Fact::Landed { .. } | Fact::NextRun { .. } => continue,
         };
         // The hosts of a stack come one after the other.
         if last.as_ref() != Some(&told) {

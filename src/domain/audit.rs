@@ -8,6 +8,7 @@ mod chain;
 mod checkpoint;
 mod facts;
 mod key;
+mod merged;
 
 #[cfg(test)]
 mod tests;
@@ -23,10 +24,9 @@ use super::{CommitHash, RunId, Timestamp};
 
 pub use chain::{Fault, Faults, Verification, Verified, verify};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use facts::{
-    AuditContext, AuditedRun, admitted_by, alert_tested, daemon_started, key_used, records_of, runs_of,
-};
+pub use facts::{AuditContext, AuditedRun, alert_tested, daemon_started, key_used, records_of, runs_of};
 pub use key::{AuditKey, AuditPublicKey, KeyError};
+pub use merged::LandedRequest;
 
 /// What separates hashes of records from all other hashes, and this form of a record from later ones.
 const RECORD: &str = "driftless/audit/record/v1";
@@ -204,6 +204,8 @@ actions! {
     PreviewRequested "preview_requested",
     /// A revision was admitted: what merged it, and who approved of that.
     RevisionAdmitted "revision_admitted",
+    /// A merge request that was followed has landed: who merged it and who approved of it, as the forge says.
+    MergeRequestLanded "merge_request_landed",
     /// A person accepted the hosts or the changes of an apply that was held.
     HostsApproved "hosts_approved",
     /// A person wanted a run ended.

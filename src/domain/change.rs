@@ -186,6 +186,12 @@ pub struct Findings {
     pub changes: Vec<Change>,
     /// How many more there were. Then nothing that is missing can be called clean.
     pub changes_left_out: u64,
+    /// Of which tasks those are, by their place, and how many of each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out_tasks: Vec<(u32, u64)>,
+    /// The hosts of those.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_out_hosts: BTreeSet<HostName>,
     /// Handlers that were notified and did not run, by host.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pending: BTreeMap<HostName, Vec<PendingHandler>>,

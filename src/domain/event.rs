@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CommitHash, Ending, Failure, Findings, HostEnd, HostLedger, HostName, MergeRequest, MergeRequestFacts,
-    MergeRequestNumber, PreviewLevel, Previewed, Question, RefusalCause, Request, RunId, RunSpec,
-    SourceFacts, SourceName, SourcePolicy, Span, StackFacts, StackId, StackPolicy, TaskFacts, TaskKey,
-    Timestamp, Tip,
+    MergeRequestNumber, PreviewLevel, Previewed, Question, RefusalCause, Request, RunId, RunPrediction,
+    RunSpec, SourceFacts, SourceName, SourcePolicy, Span, StackFacts, StackId, StackPolicy, TaskFacts,
+    TaskKey, Timestamp, Tip,
 };
 
 /// What the operator says of the whole daemon, as far as the core decides by it.
@@ -353,6 +353,22 @@ pub enum Fact {
         number: MergeRequestNumber,
         /// What; `None` if nobody follows it any more.
         facts: Option<Box<MergeRequestFacts>>,
+    },
+    /// How a run compares with the preview of a merge request that it applied. Kept with the record of the run.
+    RunPrediction {
+        /// The run.
+        run: RunId,
+        /// What.
+        prediction: Box<RunPrediction>,
+    },
+    /// A merge request that was followed has landed. Kept in the audit chain.
+    Landed {
+        /// Its source.
+        source: SourceName,
+        /// It, as its forge told it last.
+        request: Box<MergeRequest>,
+        /// The commit that brought it.
+        commit: CommitHash,
     },
     /// The number that the next run gets.
     NextRun {

@@ -23,6 +23,8 @@ pub struct Gathering {
     run: RunId,
     debts: Vec<(HostName, PendingHandler)>,
     findings: Findings,
+    /// Changes that are not told one by one, by task.
+    left_out: BTreeMap<u32, u64>,
     places: HashMap<TaskNumber, u32>,
     handlers: BTreeSet<TaskNumber>,
     pending: BTreeMap<Owed, Vec<PendingHandler>>,
@@ -90,6 +92,7 @@ impl Gathering {
         if !self.ended && self.findings.begun {
             self.findings.in_flight = self.playing.into_iter().collect();
         }
+        self.findings.left_out_tasks = self.left_out.into_iter().collect();
         self.findings
     }
 
@@ -136,6 +139,10 @@ impl Gathering {
     fn change(&mut self, task: u32, result: &TaskResult, of_item: bool) {
         if self.findings.changes.len() == Findings::CHANGES_MAX {
             self.findings.changes_left_out += 1;
+            *self.left_out.entry(task).or_default() += 1;
+            if !self.findings.left_out_hosts.contains(&result.host) {
+                self.findings.left_out_hosts.insert(result.host.clone());
+            }
             return;
         }
         let item = result

@@ -53,6 +53,8 @@ impl Memory {
                     all.remove(&number);
                 }
             }
+            // Kept with the record of the run and in the audit chain, which the core does not read.
+            Fact::RunPrediction { .. } | Fact::Landed { .. } => {}
             Fact::NextRun { run } => self.next_run = run.0,
         }
     }

@@ -36,10 +36,16 @@ pub struct Prediction {
     /// How many more there are than are kept.
     #[serde(default)]
     pub left_out: u64,
+    /// Of which tasks those are, and how many of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out_tasks: BTreeMap<TaskKey, u64>,
+    /// The hosts of those.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_out_hosts: BTreeSet<HostName>,
     /// Tasks of which the check could not say what they do.
     #[serde(default)]
     pub unpredictable: BTreeSet<TaskKey>,
-    /// The tasks that `changes` and `unpredictable` name.
+    /// The tasks that `changes`, `unpredictable` and `left_out_tasks` name.
     #[serde(default)]
     pub tasks: BTreeMap<TaskKey, TaskIdentity>,
 }
@@ -69,8 +75,16 @@ impl Prediction {
     /// What a check run found, without the tasks that are known to flap; `unreliable` are those whose check is not
     /// believed.
     pub fn of(findings: &Findings, flapping: &BTreeSet<TaskKey>, unreliable: &BTreeSet<TaskKey>) -> Self {
-        let mut prediction = Self { left_out: findings.changes_left_out, ..Self::default() };
         let keys: Vec<TaskKey> = findings.tasks.iter().map(|(identity, _)| identity.key()).collect();
+        let (left_out, left_out_tasks) = left_out(findings, &keys, flapping);
+        let mut prediction = Self { left_out, ..Self::default() };
+        if left_out != 0 {
+            prediction.left_out_hosts.clone_from(&findings.left_out_hosts);
+        }
+        let of_left_out = |it: &TaskKey| left_out_tasks.contains_key(it);
+        let named = findings.tasks.iter().zip(&keys).filter(|(_, key)| of_left_out(key));
+        prediction.tasks.extend(named.map(|((identity, _), key)| (key.clone(), identity.clone())));
+        prediction.left_out_tasks = left_out_tasks;
         for ((identity, counts), key) in findings.tasks.iter().zip(&keys) {
             let unseen = counts.blind + counts.tainted + counts.for_real != 0;
             if unseen || unreliable.contains(key) {
@@ -84,6 +98,9 @@ impl Prediction {
             }
             if Self::CHANGES_MAX <= prediction.changes.len() {
                 prediction.left_out += 1;
+                *prediction.left_out_tasks.entry(change.task.clone()).or_default() += 1;
+                prediction.left_out_hosts.insert(change.host);
+                prediction.tasks.insert(change.task, task.clone());
                 continue;
             }
             prediction.tasks.insert(change.task.clone(), task.clone());
@@ -126,6 +143,9 @@ impl Prediction {
         for ((identity, _), key) in actual.tasks.iter().zip(&keys) {
             identities.insert(key, identity);
         }
+        let (unseen, unseen_tasks) = left_out(actual, &keys, flapping);
+        let unseen_untold = is_untold(unseen, &unseen_tasks);
+        let untold = is_untold(self.left_out, &self.left_out_tasks);
         for (change, _) in changes(actual, &keys) {
             if flapping.contains(&change.task) {
                 continue;
@@ -140,7 +160,10 @@ impl Prediction {
                     report.as_predicted += 1;
                 }
                 Some(_) => report.different.push(change),
-                None if self.unpredictable.contains(&change.task) || self.left_out != 0 => {
+                None if self.unpredictable.contains(&change.task)
+                    || untold
+                    || self.left_out_tasks.contains_key(&change.task) =>
+                {
                     report.not_predictable += 1;
                 }
                 None => report.extra.push(change),
@@ -148,10 +171,12 @@ impl Prediction {
         }
         report.missing = open
             .into_values()
-            .filter(|it| !flapping.contains(&it.task) && actual.changes_left_out == 0)
+            .filter(|it| {
+                !flapping.contains(&it.task) && !unseen_untold && !unseen_tasks.contains_key(&it.task)
+            })
             .cloned()
             .collect();
-        report.not_predictable += actual.changes_left_out;
+        report.not_predictable += unseen;
         let named = report.missing.iter().chain(&report.different).chain(&report.extra);
         report.tasks =
             named.filter_map(|it| Some((it.task.clone(), (*identities.get(&it.task)?).clone()))).collect();
@@ -169,6 +194,31 @@ impl PredictionReport {
     pub fn holds(&self) -> bool {
         self.missing.is_empty() && self.different.is_empty() && self.extra.is_empty()
     }
+}
+
+/// How many changes are not told one by one, in all and by task, without those that are not compared. A record of an
+/// older driftless says only how many.
+fn left_out(
+    findings: &Findings,
+    keys: &[TaskKey],
+    flapping: &BTreeSet<TaskKey>,
+) -> (u64, BTreeMap<TaskKey, u64>) {
+    let told: u64 = findings.left_out_tasks.iter().map(|(_, count)| count).sum();
+    let mut all = findings.changes_left_out.saturating_sub(told);
+    let mut tasks = BTreeMap::new();
+    for (place, count) in &findings.left_out_tasks {
+        let Some(key) = keys.get(*place as usize) else { continue };
+        if !findings.handlers.contains(place) && !flapping.contains(key) {
+            all += count;
+            *tasks.entry(key.clone()).or_default() += count;
+        }
+    }
+    (all, tasks)
+}
+
+/// Whether changes of any task may be among those that are not told one by one.
+fn is_untold(all: u64, tasks: &BTreeMap<TaskKey, u64>) -> bool {
+    tasks.values().sum::<u64>() < all
 }
 
 /// Changes with the keys of their tasks, without those of handlers: they follow from others, and a check cannot see

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommitHash, Coverage, Failure, HostName, Impact, MergeRequest, Outcome, Prediction, PredictionReport,
-    Revision, RunId, SourceName, Span, StackName, TaskCounts, TaskIdentity, Timestamp,
+    CommitHash, Coverage, Failure, Findings, HostName, Impact, MergeRequest, Outcome, Prediction,
+    PredictionReport, Revision, RunId, SourceName, Span, StackName, TaskCounts, TaskIdentity, TaskKey,
+    Timestamp,
 };
 
 /// How far a preview may go.
@@ -224,6 +225,38 @@ pub struct LiveStack {
     /// The tasks that something else is to be said about: blind, resting on blind ones, run for real, failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<(TaskIdentity, TaskCounts)>,
+    /// Tasks that report a change each time, this time too. They are no part of the prediction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flapping: Vec<TaskIdentity>,
+}
+
+impl LiveStack {
+    /// The most tasks that are kept of each list.
+    const TASKS_MAX: usize = 200;
+
+    /// What a check found. Tasks that are known to flap are named and predict nothing; `unreliable` are those whose check
+    /// is not believed.
+    pub fn of(
+        run: RunId,
+        outcome: Outcome,
+        hosts: BTreeSet<HostName>,
+        findings: &Findings,
+        (flapping, unreliable): (&BTreeSet<TaskKey>, &BTreeSet<TaskKey>),
+    ) -> Self {
+        let unseen = |it: &TaskCounts| it.blind + it.tainted + it.for_real + it.failed != 0;
+        let unseen = findings.tasks.iter().filter(|(_, it)| unseen(it));
+        let flaps =
+            findings.tasks.iter().filter(|(task, it)| it.changed != 0 && flapping.contains(&task.key()));
+        Self {
+            run,
+            outcome,
+            coverage: findings.coverage,
+            hosts,
+            prediction: Prediction::of(findings, flapping, unreliable),
+            unseen: unseen.take(Self::TASKS_MAX).cloned().collect(),
+            flapping: flaps.take(Self::TASKS_MAX).map(|(task, _)| task.clone()).collect(),
+        }
+    }
 }
 
 /// What became of a merged change on the hosts of one stack.

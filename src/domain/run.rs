@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ending, HostName, HostStats, MergeRequestNumber, PendingHandler, Revision, RunId, Span, StackId,
-    Timestamp,
+    Ending, HostName, HostStats, MergeRequestNumber, PendingHandler, Revision, RunId, RunPrediction, Span,
+    StackId, Timestamp,
 };
 
 /// What Ansible calls check mode and normal mode.
@@ -236,6 +236,9 @@ pub struct Run {
     /// How many events could not be recorded, because the disk was full or broken.
     #[serde(default)]
     pub events_lost: u64,
+    /// How it compares with the previews of the merge requests that it applied. Told of one run, not of many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub predictions: Vec<RunPrediction>,
 }
 
 impl Run {
@@ -253,6 +256,7 @@ impl Run {
             reason: String::new(),
             results_left_out: 0,
             events_lost: 0,
+            predictions: Vec::new(),
         }
     }
 

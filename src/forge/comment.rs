@@ -79,7 +79,7 @@ fn shortest(input: &CommentInput, status: &StatusLine, limit_bytes: usize) -> St
 fn link(input: &CommentInput) -> String {
     match input.link.as_deref().and_then(address) {
         Some(link) => format!("[Full report]({link})\n"),
-        // Once it is told, it is not followed any more: only its runs are.
+        // Its runs are kept longer than it is.
         None if input.merged.is_some() => "`driftless show RUN` shows all of a run.\n".to_owned(),
         None => format!("`driftless preview {} {}` shows all of it.\n", input.source, input.number),
     }

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     AppliedStack, CommitHash, Decision, Fact, Failure, Findings, Landed, MergeRequest, MergeRequestFacts,
-    MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunSpec, Selection, SourceName, Span,
-    StackName, Timestamp, Trigger, later,
+    MergeRequestNumber, MergeRequestState, Mode, Outcome, Retry, RunId, RunPrediction, RunSpec, Selection,
+    SourceName, Span, StackName, Timestamp, Trigger, later,
 };
 
 use super::backoff::{Jitter, doubled};
 use super::fetch::{Fetches, Flight};
 use super::source::Source;
 
-/// How long a merged one is kept that nothing more became of.
+/// How long a merged one is kept, whatever became of it: people follow the link of its comment, and compare.
 const KEPT_AFTER_MERGE: Span = Span::from_hours(7 * 24);
 
-/// The most that are followed of one source. Beyond, the newest numbers win.
+/// The most that are kept of one source. Beyond, those that landed go first, then the lowest numbers.
 const FOLLOWED_MAX: usize = 500;
 
 const FIRST_PAUSE: Span = Span::from_secs(5);
@@ -29,6 +29,10 @@ pub(super) struct MergeRequests {
     pub(super) all: BTreeMap<MergeRequestNumber, Followed>,
     /// Those that are not followed any more, not yet told.
     pub(super) removed: Vec<MergeRequestNumber>,
+    /// How runs compare with previews, not yet told.
+    pub(super) compared: Vec<(RunId, RunPrediction)>,
+    /// Those that landed, with the commits that brought them, not yet told.
+    pub(super) landed: Vec<(MergeRequest, CommitHash)>,
 }
 
 /// One that is followed.
@@ -105,25 +109,31 @@ impl Followed {
             self.facts.asked = None;
             self.previews.forgive();
         }
-        if self.facts.seen.approvals != seen.approvals || self.facts.seen.state != seen.state {
+        // What is said of one that landed is known and not worth telling any more.
+        let open = self.facts.landed.is_none();
+        if open && (self.facts.seen.approvals != seen.approvals || self.facts.seen.state != seen.state) {
             self.facts.version += 1;
         }
         self.facts.seen = seen;
         self.changed = true;
     }
 
-    /// Whether it is neither open nor merged in a way that something may still become of.
-    fn is_over(&self, now: Timestamp, touched: &BTreeSet<StackName>) -> bool {
+    /// Whether it is neither open nor was merged lately.
+    fn is_over(&self, now: Timestamp) -> bool {
         match &self.facts.seen.state {
             MergeRequestState::Open => false,
             MergeRequestState::Closed => true,
             MergeRequestState::Merged { .. } => {
-                let told = self.facts.told == self.facts.version;
-                let all = touched.iter().all(|it| self.applied_well(it));
                 let since = self.facts.landed.as_ref().map_or(self.facts.seen.updated_at, |it| it.at);
-                (self.facts.landed.is_some() && all && told) || later(since, KEPT_AFTER_MERGE) <= now
+                later(since, KEPT_AFTER_MERGE) <= now
             }
         }
+    }
+
+    /// Whether an apply of this stack is to be told of it: a stack that it touches, as far as that is known.
+    fn concerns(&self, stack: &StackName) -> bool {
+        let made = self.facts.preview.as_ref().is_some_and(|it| it.made.is_ok());
+        !made || self.touched().contains(stack)
     }
 
     /// Whether a stack was applied with it, and it went well.
@@ -140,13 +150,26 @@ impl Followed {
 
 impl MergeRequests {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { asks: Fetches::new(now), all: BTreeMap::new(), removed: Vec::new() }
+        Self {
+            asks: Fetches::new(now),
+            all: BTreeMap::new(),
+            removed: Vec::new(),
+            compared: Vec::new(),
+            landed: Vec::new(),
+        }
     }
 
     /// What is to be kept of what changed.
     pub(super) fn take_facts(&mut self, source: &SourceName) -> Vec<Fact> {
         let fact = |number, facts| Fact::MergeRequest { source: source.clone(), number, facts };
         let mut facts: Vec<Fact> = self.removed.drain(..).map(|it| fact(it, None)).collect();
+        let compared = self.compared.drain(..);
+        facts.extend(compared.map(|(run, it)| Fact::RunPrediction { run, prediction: Box::new(it) }));
+        facts.extend(self.landed.drain(..).map(|(request, commit)| Fact::Landed {
+            source: source.clone(),
+            request: Box::new(request),
+            commit,
+        }));
         for (number, followed) in &mut self.all {
             if std::mem::take(&mut followed.changed) {
                 facts.push(fact(*number, Some(Box::new(followed.facts.clone()))));
@@ -218,6 +241,7 @@ impl Source {
             // A forge that fast-forwards may name no commit: then the head itself is on the branch.
             let landed = commit.iter().chain([&followed.facts.seen.head]).find(|it| recent.contains(it));
             if let Some(commit) = landed.cloned() {
+                self.requests.landed.push((followed.facts.seen.clone(), commit.clone()));
                 followed.facts.landed = Some(Landed { commit, at: now });
                 followed.touch();
             }
@@ -246,6 +270,8 @@ impl Source {
                     let with_others = known.is_some_and(|it| it.with_others);
                     let report = known.and_then(|it| it.report.clone());
                     let applied = AppliedStack { run: attempt.run, outcome, report, with_others };
+                    let prediction = RunPrediction::new(&followed.facts.seen, &applied);
+                    self.requests.compared.push((attempt.run, prediction));
                     followed.facts.applied.insert(name, applied);
                     followed.touch();
                 }
@@ -257,14 +283,18 @@ impl Source {
     pub(super) fn forget_merge_requests(&mut self, now: Timestamp) {
         let live: BTreeSet<MergeRequestNumber> =
             self.stacks.values().filter_map(|it| it.facts.live.as_ref()?.merge_request).collect();
-        let declared: BTreeSet<&StackName> =
-            self.stacks.iter().filter(|(_, it)| it.declared.is_some()).map(|(name, _)| name).collect();
-        let mut too_many = self.requests.all.len().saturating_sub(FOLLOWED_MAX);
+        let too_many = self.requests.all.len().saturating_sub(FOLLOWED_MAX);
+        let mut first: Vec<(bool, MergeRequestNumber)> = Vec::new();
+        if too_many != 0 {
+            // Those that landed are only looked up. Then the oldest go.
+            let all = self.requests.all.iter();
+            first = all.map(|(number, it)| (it.facts.landed.is_none(), *number)).collect();
+            first.sort_unstable();
+            first.truncate(too_many);
+        }
         let removed = &mut self.requests.removed;
         self.requests.all.retain(|number, followed| {
-            let touched = followed.touched().into_iter().filter(|it| declared.contains(it)).collect();
-            let over = followed.is_over(now, &touched) || too_many != 0;
-            too_many = too_many.saturating_sub(1);
+            let over = followed.is_over(now) || first.iter().any(|(_, it)| it == number);
             let goes = over && !live.contains(number) && !followed.previews.flying;
             if goes {
                 removed.push(*number);
@@ -288,7 +318,7 @@ impl Source {
         let before: &[CommitHash] = &self.facts.recent[at..];
         let due = |it: &&mut Followed| {
             let landed = it.facts.landed.as_ref().is_some_and(|it| before.contains(&it.commit));
-            landed && !it.applied_well(&spec.stack.stack)
+            landed && it.concerns(&spec.stack.stack) && !it.applied_well(&spec.stack.stack)
         };
         let mut reported: Vec<&mut Followed> = self.requests.all.values_mut().filter(due).collect();
         let with_others = 1 < reported.len();
@@ -308,6 +338,7 @@ impl Source {
                 stack.changed = true;
             }
             let applied = AppliedStack { run: spec.run, outcome, report, with_others };
+            self.requests.compared.push((spec.run, RunPrediction::new(&followed.facts.seen, &applied)));
             followed.facts.applied.insert(spec.stack.stack.clone(), applied);
             followed.touch();
         }

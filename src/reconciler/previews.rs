@@ -4,9 +4,8 @@
 
 use crate::domain::{
     Decision, Failure, Findings, HostEnd, HostName, LivePreview, LiveStack, Merge, MergeRequest,
-    MergeRequestNumber, MergeRequestPolicy, Mode, Outcome, Prediction, PreviewFacts, PreviewLevel,
-    PreviewRequest, Previewed, Retry, Revision, RunSpec, SourceName, Span, StackName, Timestamp, Trigger,
-    later,
+    MergeRequestNumber, MergeRequestPolicy, Mode, Outcome, PreviewFacts, PreviewLevel, PreviewRequest,
+    Previewed, Retry, Revision, RunSpec, SourceName, Span, StackName, Timestamp, Trigger, later,
 };
 use std::collections::BTreeMap;
 
@@ -15,9 +14,6 @@ use super::merge_requests::{Effort, Followed};
 use super::source::Source;
 use super::stack::StopOrder;
 use super::wants::Want;
-
-/// The most tasks that are kept because a live check could not see them.
-const UNSEEN_MAX: usize = 200;
 
 /// The shortest time between two reports of one merge request.
 const REPORT_PAUSE: Span = Span::from_secs(5);
@@ -246,21 +242,12 @@ impl Source {
             return;
         }
         let Some(stack) = self.stacks.get(&spec.stack.stack) else { return };
-        let prediction = Prediction::of(findings, &stack.tasks.flapping(), &stack.tasks.unreliable());
+        let doubts = (&stack.tasks.flapping(), &stack.tasks.unreliable());
+        let found = LiveStack::of(spec.run, outcome, hosts.keys().cloned().collect(), findings, doubts);
         let Some(followed) = spec.merge_request.and_then(|it| self.requests.all.get_mut(&it)) else { return };
         let live = followed.facts.live.as_mut().filter(|it| it.result == spec.revision);
         let Some(place) = live.and_then(|it| it.stacks.get_mut(&spec.stack.stack)) else { return };
-        let unseen =
-            findings.tasks.iter().filter(|(_, it)| it.blind + it.tainted + it.for_real + it.failed != 0);
-        let unseen = unseen.take(UNSEEN_MAX);
-        *place = Some(LiveStack {
-            run: spec.run,
-            outcome,
-            coverage: findings.coverage,
-            hosts: hosts.keys().cloned().collect(),
-            prediction,
-            unseen: unseen.cloned().collect(),
-        });
+        *place = Some(found);
         followed.touch();
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    LivePreview, Merge, MergeRequestPolicy, MergeRequestState, MergeRequestStatus, PreviewLevel, Revision,
-    SourceName,
+    LivePreview, LiveStack, Merge, MergeRequestPolicy, MergeRequestState, MergeRequestStatus, PreviewLevel,
+    Revision, SourceName,
 };
 
 use super::Reconciler;
@@ -92,7 +92,8 @@ fn standing(
         ),
         Some(live) => {
             let done = live.stacks.values().flatten().count();
-            let changes: usize = live.stacks.values().flatten().map(|it| it.prediction.changes.len()).sum();
+            let all = |it: &LiveStack| it.prediction.changes.len() as u64 + it.prediction.left_out;
+            let changes: u64 = live.stacks.values().flatten().map(all).sum();
             let word = if done < live.stacks.len() { "is being checked" } else { "checked" };
             let stale = if stale { "; stale: the target branch moved since" } else { "" };
             let changes = counted(u32::try_from(changes).unwrap_or(u32::MAX), "change");

@@ -12,8 +12,7 @@ use super::columns::{count, json, nanos, timestamp, uncount};
 use super::scope::condition;
 use super::{StoreError, runs};
 use crate::domain::audit::{
-    AuditAction, AuditContext, AuditDraft, AuditHash, AuditHead, AuditPublicKey, AuditRecord, AuditedRun,
-    Personal,
+    AuditAction, AuditDraft, AuditHash, AuditHead, AuditPublicKey, AuditRecord, AuditedRun, Personal,
 };
 use crate::domain::{CommitHash, RunId, Scope, Timestamp};
 
@@ -111,11 +110,11 @@ pub(super) fn insert(db: &Connection, record: &AuditRecord) -> rusqlite::Result<
 }
 
 /// What is known of these runs, as far as they are recorded.
-pub(super) fn context(
+pub(super) fn known_runs(
     db: &Connection,
     runs: impl IntoIterator<Item = RunId>,
-) -> Result<AuditContext, StoreError> {
-    let mut context = AuditContext::default();
+) -> Result<BTreeMap<RunId, AuditedRun>, StoreError> {
+    let mut all = BTreeMap::new();
     for run in runs {
         let Some(known) = runs::one(db, run)? else { continue };
         let audited = AuditedRun {
@@ -126,9 +125,9 @@ pub(super) fn context(
             hosts: known.hosts,
             ended: known.ending.is_some(),
         };
-        context.runs.insert(run, audited);
+        all.insert(run, audited);
     }
-    Ok(context)
+    Ok(all)
 }
 
 /// Records, the older ones first.

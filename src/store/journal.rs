@@ -11,7 +11,7 @@ use super::archive::MARK;
 use super::columns::{count, json, nanos, timestamp, uncount};
 use super::seal::Seal;
 use super::{StoreError, audit, runs};
-use crate::domain::audit::{AuditContext, AuditDraft, admitted_by, records_of, runs_of};
+use crate::domain::audit::{AuditContext, AuditDraft, records_of, runs_of};
 use crate::domain::{CheckCounts, Decision, Ending, Event, Fact, Lineage, RunId, RunSpec, Timestamp};
 
 /// One line of the journal. Pasted into a scenario, it replays.
@@ -79,14 +79,13 @@ enum Audited {
     /// This, whatever the database holds.
     Known(Vec<AuditDraft>),
     /// What follows from these once the runs that they are about are looked up, in the transaction.
-    OfRuns(BTreeSet<RunId>, Box<Event>, Vec<Decision>),
+    OfRuns(BTreeSet<RunId>, Box<Event>, Vec<Decision>, Box<AuditContext>),
 }
 
 impl Audited {
     fn new(event: &Event, decisions: &[Decision], facts: &[Fact]) -> Self {
-        let runs = runs_of(event, decisions);
+        let (runs, context) = (runs_of(event, decisions), AuditContext::of(event, facts));
         if runs.is_empty() {
-            let context = AuditContext { admitted: admitted_by(event, facts), ..AuditContext::default() };
             return Self::Known(records_of(event, decisions, &context));
         }
         // Findings may be large, and are not in the chain.
@@ -99,14 +98,15 @@ impl Audited {
             },
             other => other.clone(),
         };
-        Self::OfRuns(runs, Box::new(event), decisions.to_vec())
+        Self::OfRuns(runs, Box::new(event), decisions.to_vec(), Box::new(context))
     }
 
     fn write(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
         let drafts = match self {
             Self::Known(drafts) => drafts.clone(),
-            Self::OfRuns(runs, event, decisions) => {
-                records_of(event, decisions, &audit::context(db, runs.iter().copied())?)
+            Self::OfRuns(runs, event, decisions, context) => {
+                let runs = audit::known_runs(db, runs.iter().copied())?;
+                records_of(event, decisions, &AuditContext { runs, ..(**context).clone() })
             }
         };
         audit::append(db, at, drafts)
@@ -201,6 +201,8 @@ fn learn(db: &Connection, fact: &Fact, seal: &Seal) -> rusqlite::Result<usize> {
         Fact::MergeRequest { source, number, facts: None } => db
             .prepare_cached("DELETE FROM merge_requests WHERE source = ?1 AND number = ?2")?
             .execute((source.as_str(), count(number.0))),
+        Fact::RunPrediction { run, prediction } => runs::predicted(db, *run, prediction, seal),
+        Fact::Landed { .. } => Ok(0), // The audit chain has it.
         Fact::NextRun { run } => db
             .prepare_cached(
                 "INSERT INTO meta VALUES ('next_run', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",

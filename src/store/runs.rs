@@ -10,8 +10,8 @@ use super::recorder::Progress;
 use super::seal::Seal;
 use super::{StoreError, totals};
 use crate::domain::{
-    CheckCounts, Ending, HostName, HostStats, Run, RunChoice, RunId, RunSpec, Scope, StackId, TaskIdentity,
-    TaskResult, Timestamp,
+    CheckCounts, Ending, HostName, HostStats, Run, RunChoice, RunId, RunPrediction, RunSpec, Scope, StackId,
+    TaskIdentity, TaskResult, Timestamp,
 };
 
 /// Which runs to list, newest first.
@@ -117,6 +117,30 @@ pub(super) fn end(
     if ended == 1 { totals::add(db, run, ending.outcome).map_err(failed()) } else { Ok(()) }
 }
 
+/// Records how a run compares with the preview of a merge request, unless the run outlived its retention.
+pub(super) fn predicted(
+    db: &Connection,
+    run: RunId,
+    prediction: &RunPrediction,
+    seal: &Seal,
+) -> rusqlite::Result<usize> {
+    db.prepare_cached("INSERT OR REPLACE INTO run_predictions SELECT id, ?2, ?3 FROM runs WHERE id = ?1")?
+        .execute(params![count(run.0), count(prediction.merge_request.0), seal.json(prediction)])
+}
+
+fn predictions(db: &Connection, run: RunId) -> Result<Vec<RunPrediction>, StoreError> {
+    let failed = || StoreError::database("read how a run compares with previews");
+    let mut statement = db
+        .prepare_cached("SELECT prediction FROM run_predictions WHERE run = ?1 ORDER BY merge_request")
+        .map_err(failed())?;
+    let rows = statement.query_map([count(run.0)], |row| row.get::<_, String>(0)).map_err(failed())?;
+    let read = rows.map(|row| {
+        let text = row.map_err(failed())?;
+        serde_json::from_str(&text).map_err(StoreError::row("run_predictions", &run.to_string()))
+    });
+    read.collect()
+}
+
 /// Records how far a run got. Writing the same again changes nothing.
 pub(super) fn progress(db: &Connection, run: RunId, progress: &Progress) -> Result<(), StoreError> {
     write_progress(db, run, progress).map_err(StoreError::database("record the progress of a run"))
@@ -178,6 +202,7 @@ pub(super) fn one(db: &Connection, run: RunId) -> Result<Option<Run>, StoreError
     let Some(columns) = found else { return Ok(None) };
     let mut run = columns.run()?;
     run.hosts = hosts(db, run.spec.run).map_err(failed())?;
+    run.predictions = predictions(db, run.spec.run)?;
     Ok(Some(run))
 }
 

@@ -70,6 +70,17 @@ fn form(world: &World, path: &str, origin: &str, cookie: &str, body: &str) -> An
     ask(world, "POST", path, &headers, body)
 }
 
+/// A page as a browser sees it that was signed in by a link.
+#[track_caller]
+pub(crate) fn page(world: &World, path: &str) -> String {
+    let link = world.text(&["sign-in"]);
+    let code = link.trim().split_once("/sign-in#code=").expect("a link").1;
+    let cookie = form(world, "/sign-in", "http://x", "", &format!("code={code}")).cookie();
+    let answer = ask(world, "GET", path, &[("Cookie", &cookie)], "");
+    assert_eq!(answer.status, 200, "{path}: {} {}", answer.head, answer.body);
+    answer.body
+}
+
 #[test]
 fn a_token_and_a_session_outlive_a_restart_and_end_when_they_are_told() {
     let mut world = World::new();

@@ -1,11 +1,15 @@
 //! Merge requests from opening to report: a forge in front of a real repository over HTTPS, real hosts, real
 //! `ansible-playbook`.
 
+mod hooked;
+
 use std::fs;
+use std::time::Duration;
 
 use driftless::domain::{CommitHash, ForgeKind};
 
-use crate::forge::{BOT, Forge, How};
+use crate::access::page;
+use crate::forge::{BOT, Fault, Forge, How};
 use crate::sshd::Fleet;
 use crate::world::{SOON, World, eventually, some_ansible};
 
@@ -33,6 +37,12 @@ pub(crate) struct Stage {
 impl Stage {
     #[track_caller]
     pub(crate) fn new(kind: ForgeKind, more: &str) -> Self {
+        Self::begin(kind, "1s", |_| more.to_owned())
+    }
+
+    /// The same, where forge and repository are asked so often.
+    #[track_caller]
+    fn begin(kind: ForgeKind, poll: &str, more: impl FnOnce(&Forge) -> String) -> Self {
         let fleet = Fleet::start(&HOSTS);
         let forge = Forge::start(kind);
         let first = forge.push(
@@ -44,8 +54,8 @@ impl Stage {
             ],
         );
         let mut world = World::with_ansible(&some_ansible());
-        let more = format!("poll: 1s\naccess: {}\n{more}", fleet.access());
-        world.configure(&forge.sources(&more)).start();
+        let more = format!("poll: {poll}\naccess: {}\n{}", fleet.access(), more(&forge));
+        world.configure(&forge.sources_asked(poll, &more)).start();
         world.run_of(first.as_str(), "changed");
         Self { fleet, forge, world }
     }
@@ -71,7 +81,7 @@ impl Stage {
                 self.world.text(&["merge-requests"]),
                 self.world.log()
             );
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
+            std::thread::park_timeout(Duration::from_millis(50));
         }
     }
 
@@ -128,6 +138,7 @@ fn whole_story(kind: ForgeKind, how: How) {
     assert_eq!(forge.comments(number).len(), 1, "it was edited in place");
     let series = r#"driftless_preview_changes_total{result="as_predicted",source="infra",stack="web"} "#;
     assert_eq!(world.metric(series), Some(4.0));
+    still_readable(world, number, landed.as_str());
 
     // What nobody approved of is not applied, whoever pushed it.
     let pushed = forge.push("main", &[("site.yml", &playbook(&[("page", "evil")]))]);
@@ -139,6 +150,29 @@ fn whole_story(kind: ForgeKind, how: How) {
         !world.runs().iter().any(|it| it["revision"].as_str().is_some_and(|it| it.contains(pushed.as_str())))
     );
     assert_eq!(stage.content("web1", "page"), "two\n");
+}
+
+/// What was promised and what came of it can be looked up after all was told.
+#[track_caller]
+fn still_readable(world: &World, number: u64, landed: &str) {
+    let told = eventually("all is told", SOON, || {
+        let told = world.json(&["preview", "infra", &number.to_string()]);
+        (told["facts"]["told"] == told["facts"]["version"]).then_some(told)
+    });
+    assert_eq!(told["facts"]["applied"]["web"]["report"]["as_predicted"], 4, "{told:#}");
+    let preview = world.text(&["preview", "infra", &number.to_string()]);
+    assert!(preview.contains("4 of 4"), "{preview}");
+    let apply = world.run_of(landed, "changed")["run"].as_u64().expect("a number").to_string();
+    let shown = world.text(&["show", &apply]);
+    assert!(shown.contains("as previewed: 4 of 4"), "{shown}");
+    let shown = world.json(&["show", &apply]);
+    let kept = &shown["run"]["predictions"][0];
+    assert_eq!((&kept["merge_request"], &kept["compared"]["predicted"]), (&number.into(), &4.into()));
+    assert_eq!(kept["title"], "Change the page @everybody");
+    for path in [format!("/sources/infra/merge-requests/{number}"), format!("/runs/{apply}")] {
+        let html = page(world, &path);
+        assert!(html.contains("Change the page @everybody"), "{html}");
+    }
 }
 
 #[test]
@@ -238,6 +272,7 @@ fn row_16_a_daemon_that_is_killed_in_a_live_preview_leaves_no_lock() {
 fn a_forge_that_is_down_delays_no_apply_and_is_told_later() {
     let stage = Stage::new(ForgeKind::Github, "merge_requests: { previews: static }\n");
     stage.forge.rate_limit(2, 2);
+    stage.forge.faults([Fault::Slow(Duration::from_secs(2)), Fault::Reset]);
     nobody_holds_the_hosts(&stage, "eight");
     stage.forge.push("change", &[("site.yml", &playbook(&[("page", "two")]))]);
     let number = stage.forge.open("change", "Change the page", "mallory");

@@ -9,6 +9,9 @@ use crate::api::{NotableResult, RunView};
 use crate::cli::page::{Page, Tone, piece, plain};
 use crate::domain::{Mode, ResultStatus, Run, RuntimeSpec, TaskIdentity, Timestamp};
 
+/// How many changes that went otherwise than predicted are shown.
+const BROKEN_SHOWN: usize = 20;
+
 /// One run.
 pub(in crate::cli) fn run_page(view: &RunView, now: Timestamp) -> Page {
     let run = &view.run;
@@ -22,6 +25,7 @@ pub(in crate::cli) fn run_page(view: &RunView, now: Timestamp) -> Page {
     page.field("started", started(run, now));
     place(&mut page, run);
     ending(&mut page, run);
+    predictions(&mut page, run);
     if !run.hosts.is_empty() {
         page.gap();
         recap_table(&mut page, &run.hosts);
@@ -97,6 +101,28 @@ fn ending(page: &mut Page, run: &Run) {
     }
     if let Some(next) = what_next(ending.outcome, run.spec.mode, run.spec.selection) {
         page.line(&[plain(format!("  -> {next}"))]);
+    }
+}
+
+/// How it compares with the previews of what it applied.
+fn predictions(page: &mut Page, run: &Run) {
+    for it in &run.predictions {
+        page.gap();
+        let (number, title) = (it.merge_request, &it.title);
+        let others = if it.with_others { ", with other merge requests" } else { "" };
+        let Some(compared) = &it.compared else {
+            page.line(&[plain(format!("it applied !{number} {title}{others}; there was no live preview"))]);
+            continue;
+        };
+        let tone = if compared.holds() { Tone::Good } else { Tone::Notice };
+        page.line(&[plain(format!("it applied !{number} {title}{others}, ")), piece(tone, compared.words())]);
+        for broken in compared.broken.iter().take(BROKEN_SHOWN) {
+            let task = task_words(&broken.task);
+            page.line(&[plain(format!("  {}: {task} on {}", broken.kind.words(), broken.host))]);
+        }
+        if BROKEN_SHOWN < compared.broken.len() {
+            page.line(&[piece(Tone::Faint, "  more with --output json")]);
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::merged::{self, LandedRequest};
 use super::{AuditAction, AuditDraft, AuditHash, AuditKey, AuditPublicKey};
 use crate::domain::{
-    CommitHash, Decision, Ending, Event, Fact, HostEnd, HostName, Lineage, MergeRequestState, Mode, Question,
-    Recap, ReceiverName, RefusalCause, Request, RunId, RunSpec, Settings, SourceName, StackId, Tip, Trigger,
+    CommitHash, Decision, Ending, Event, HostEnd, HostName, Mode, Question, Recap, ReceiverName,
+    RefusalCause, Request, RunId, RunSpec, Settings, StackId, Trigger,
 };
 
 /// What the daemon itself is called as the object of a record.
@@ -38,18 +39,10 @@ pub struct AuditContext {
     pub runs: BTreeMap<RunId, AuditedRun>,
     /// The commit that the event made the admitted one of its source, if it did.
     pub admitted: Option<CommitHash>,
-}
-
-/// The commit that an event made the admitted one of its source, told by the facts that it changed.
-pub fn admitted_by(event: &Event, facts: &[Fact]) -> Option<CommitHash> {
-    let Event::Fetched { source, tip } = event else { return None };
-    let admits = |it: &Fact| match it {
-        Fact::Source { name, facts } => {
-            name == source && facts.admitted.as_ref() == Some(&tip.revision.commit)
-        }
-        _ => false,
-    };
-    (tip.lineage != Lineage::Same && facts.iter().any(admits)).then(|| tip.revision.commit.clone())
+    /// The commit that the event approved of, and the run that had shown what it would do.
+    pub approved: Option<(CommitHash, RunId)>,
+    /// Merge requests that landed by it.
+    pub landed: Vec<LandedRequest>,
 }
 
 /// The runs that must be known to tell [`records_of`] the same event and decisions.
@@ -72,7 +65,8 @@ pub fn runs_of(event: &Event, decisions: &[Decision]) -> BTreeSet<RunId> {
 /// touched hosts. Often nothing.
 pub fn records_of(event: &Event, decisions: &[Decision], context: &AuditContext) -> Vec<AuditDraft> {
     let decided = decisions.iter().filter_map(|it| of_decision(event, it, context));
-    of_event(event, context).into_iter().chain(decided).collect()
+    let landed = context.landed.iter().map(merged::landed);
+    of_event(event, context).into_iter().chain(landed).chain(decided).collect()
 }
 
 /// The daemon started, with these settings.
@@ -124,6 +118,9 @@ fn of_event(event: &Event, context: &AuditContext) -> Option<AuditDraft> {
         Event::RevisionApproved { stack, digest, by } => {
             let mut draft = act(AuditAction::RevisionApproved, stack.to_string(), by);
             draft.detail = json!({ "digest": digest });
+            if let Some((commit, run)) = &context.approved {
+                (draft.commit, draft.run) = (Some(commit.clone()), Some(*run));
+            }
             draft
         }
         Event::PreviewRequested { source, number, head, by } => {
@@ -132,7 +129,7 @@ fn of_event(event: &Event, context: &AuditContext) -> Option<AuditDraft> {
             AuditDraft { commit: Some(head.clone()), ..draft }
         }
         Event::Fetched { source, tip } if context.admitted.as_ref() == Some(&tip.revision.commit) => {
-            admitted(source, tip)
+            merged::admitted(source, tip)
         }
         Event::Suspended { stack, by } => act(AuditAction::Suspended, stack.to_string(), by),
         Event::Resumed { stack, by } => act(AuditAction::Resumed, stack.to_string(), by),
@@ -281,30 +278,6 @@ fn configured(settings: &Settings) -> Value {
     let sources: Value = settings.sources.iter().map(|it| it.name.as_str()).collect();
     let digest = AuditHash(Sha256::digest(json!(settings).to_string()).into());
     json!({ "sources": sources, "settings": digest })
-}
-
-/// A revision, with the merge requests that brought it: who wrote, merged and approved of each.
-fn admitted(source: &SourceName, tip: &Tip) -> AuditDraft {
-    let mut draft = AuditDraft::new(AuditAction::RevisionAdmitted, source.to_string());
-    let mut merged = Vec::new();
-    for landing in &tip.line {
-        let Some(request) = &landing.merge_request else { continue };
-        let number = request.number;
-        merged.push(json!({
-            "number": number, "commit": landing.commit, "head": request.head, "as_proposed": landing.as_proposed,
-        }));
-        draft = draft.personal(&format!("author.{number}"), &request.author);
-        if let MergeRequestState::Merged { by: Some(by), .. } = &request.state {
-            draft = draft.personal(&format!("merged_by.{number}"), by);
-        }
-        for (at, approval) in request.approvals.iter().enumerate() {
-            draft = draft.personal(&format!("approved_by.{number}.{}", at + 1), &approval.by);
-        }
-    }
-    let pushed = tip.line.len() - merged.len();
-    draft.detail =
-        json!({ "reference": tip.revision.reference, "merge_requests": merged, "commits_without": pushed });
-    AuditDraft { commit: Some(tip.revision.commit.clone()), ..draft }
 }
 
 /// The end of a run, with what changed where. A check lists what would change; an apply also hosts without a change,

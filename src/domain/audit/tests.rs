@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::*;
 use crate::domain::*;
 
@@ -191,7 +193,7 @@ fn a_run_is_recorded_from_its_request_to_its_end() {
         hosts: recap.into(),
         ended: false,
     };
-    let mut context = AuditContext { runs: BTreeMap::from([(run, known)]), admitted: None };
+    let mut context = AuditContext { runs: BTreeMap::from([(run, known)]), ..AuditContext::default() };
     let start = Decision::Start { spec: Box::new(spec.clone()), reason: "alice asked for it".to_owned() };
     let request = request();
     let event = Event::RunRequested { stack: spec.stack.clone(), request };
@@ -274,7 +276,7 @@ fn a_revision_that_is_admitted_tells_who_merged_and_who_approved() {
         declaration: Ok(Declaration::default()),
         tag: None,
         trust: Ok(()),
-        line: vec![landing("a", Some(Box::new(request))), landing("d", None)],
+        line: vec![landing("a", Some(Box::new(request.clone()))), landing("d", None)],
     };
     let source: SourceName = "infra".parse().unwrap();
     let event = Event::Fetched { source: source.clone(), tip };
@@ -282,10 +284,7 @@ fn a_revision_that_is_admitted_tells_who_merged_and_who_approved() {
         name: source.clone(),
         facts: SourceFacts { admitted, ..SourceFacts::default() },
     };
-    let told = |facts: &[Fact]| {
-        let context = AuditContext { admitted: admitted_by(&event, facts), ..AuditContext::default() };
-        records_of(&event, &[], &context)
-    };
+    let told = |facts: &[Fact]| records_of(&event, &[], &AuditContext::of(&event, facts));
     assert_eq!(told(&[fact(Some(commit("c")))]), [], "it waits");
     let record = told(&[fact(Some(commit("a")))]).pop().unwrap();
     assert_eq!((record.action, record.object.as_str()), (AuditAction::RevisionAdmitted, "infra"));
@@ -297,4 +296,43 @@ fn a_revision_that_is_admitted_tells_who_merged_and_who_approved() {
     assert_eq!(record.detail["commits_without"], 1);
     assert_eq!(record.detail["merge_requests"][0]["number"], 12);
     assert!(!record.detail.to_string().contains("everybody"), "a title is anybody's text");
+
+    // Where nobody asks for approvals the line does not name it: that it landed is a record of its own.
+    let landed = Fact::Landed { source: source.clone(), request: Box::new(request), commit: commit("a") };
+    let context = AuditContext::of(&Event::Tick, &[landed]);
+    let record = records_of(&Event::Tick, &[], &context).pop().unwrap();
+    assert_eq!((record.action, record.object.as_str()), (AuditAction::MergeRequestLanded, "infra"));
+    assert_eq!(record.commit, Some(commit("a")));
+    let people: Vec<_> = record.personal.iter().map(|(field, by)| format!("{field}={by}")).collect();
+    assert_eq!(people, ["approved_by.1=carol", "approved_by.2=dave", "author=alice", "merged_by=bob"]);
+    assert_eq!(record.detail["approved_heads"], json!([commit("b"), commit("b")]));
+    assert!(!record.detail.to_string().contains("everybody"), "a title is anybody's text");
+}
+
+#[test]
+fn an_approval_names_the_commit_and_the_run_that_showed_it() {
+    let stack: StackId = "infra/web".parse().unwrap();
+    let shown = ApprovalFacts {
+        revision: format!("main@sha1:{}", "a".repeat(40)).parse().unwrap(),
+        run: RunId(41),
+        at: at(0),
+        digest: "9c1f20aa7be03d55".to_owned(),
+        changes: 3,
+        hosts: [HostName::new("web1")].into(),
+        coverage: Coverage::default(),
+        approved: Some(("bob".to_owned(), at(1))),
+        lapsed: false,
+    };
+    let commit = shown.revision.commit.clone();
+    let facts = StackFacts { approval: Some(Box::new(shown)), ..StackFacts::default() };
+    let fact = [Fact::Stack { id: stack.clone(), facts: Box::new(facts) }];
+    let record = |digest: &str| {
+        let (stack, digest, by) = (stack.clone(), digest.to_owned(), "bob".to_owned());
+        let event = Event::RevisionApproved { stack, digest, by };
+        records_of(&event, &[], &AuditContext::of(&event, &fact)).pop().unwrap()
+    };
+    let told = record("9c1f20aa7be03d55");
+    assert_eq!((told.commit, told.run), (Some(commit), Some(RunId(41))));
+    let other = record("0000000000000000");
+    assert_eq!((other.commit, other.run), (None, None), "nobody was shown that");
 }

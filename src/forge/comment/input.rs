@@ -98,6 +98,10 @@ pub struct LiveResult {
     pub changes: Vec<PreviewedChange>,
     /// How many more changes there are than are given.
     pub changes_left_out: u64,
+    /// Of which tasks those are, each with how many.
+    pub left_out_tasks: Vec<(u32, u64)>,
+    /// The hosts of those.
+    pub left_out_hosts: BTreeSet<HostName>,
     /// Tasks that could not be simulated, each with on how many hosts.
     pub blind: Vec<(u32, u64)>,
     /// Tasks that rest on what could not be simulated, each with on how many hosts.

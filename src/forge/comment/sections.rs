@@ -178,19 +178,30 @@ fn doubts(making: &mut Making, result: &LiveResult, block: &mut Block) {
 
 fn changes(making: &mut Making, result: &LiveResult, block: &mut Block) {
     let groups = groups(&result.changes);
-    if groups.is_empty() {
+    if !groups.is_empty() {
+        shown_changes(making, result, &groups, block);
+    }
+    if result.changes_left_out == 0 {
         return;
     }
+    let more = count(result.changes_left_out, "more change was", "more changes were");
+    let title = format!("**{more} not kept one by one**; after the apply they count as not predictable");
+    if result.left_out_tasks.is_empty() {
+        return block.push(Part::Text(format!("{title}.\n\n")));
+    }
+    let list = titled(Rank::Unseen, result.left_out_tasks.len(), ("task", "tasks"), &title);
+    block.push(making.lines(list, &result.left_out_tasks, |(place, changes)| {
+        format!("- {}: {}\n", task(&result.tasks, *place), count(*changes, "change", "changes"))
+    }));
+}
+
+fn shown_changes(making: &mut Making, result: &LiveResult, groups: &[Group<'_>], block: &mut Block) {
     let hosts: usize = groups.iter().map(|it| it.hosts.len()).sum();
     let mut list = List::new(Rank::Groups, groups.len() as u64, ("group of hosts", "groups of hosts"));
     list.bullet = "";
     let changes = count(result.changes.len() as u64, "change", "changes");
     list.instead = format!("{changes} on {}.\n\n", count(hosts as u64, "host", "hosts"));
-    block.push(making.fill(list, &groups, |making, it| group(making, result, it)));
-    if 0 < result.changes_left_out {
-        let more = count(result.changes_left_out, "more change was", "more changes were");
-        block.push(Part::Text(format!("{more} not kept.\n\n")));
-    }
+    block.push(making.fill(list, groups, |making, it| group(making, result, it)));
 }
 
 fn group(making: &mut Making, result: &LiveResult, group: &Group<'_>) -> Block {

@@ -127,12 +127,14 @@ pub(super) fn would_change(results: &[&LiveResult]) -> String {
     let mut hosts = HashSet::new();
     let mut tasks = 0;
     for result in results {
-        tasks += result.changes.iter().map(|it| it.task).collect::<HashSet<_>>().len() as u64;
-        hosts.extend(result.changes.iter().map(|it| &it.host));
+        let left_out = result.left_out_tasks.iter().map(|(task, _)| *task);
+        tasks += result.changes.iter().map(|it| it.task).chain(left_out).collect::<HashSet<_>>().len() as u64;
+        hosts.extend(result.changes.iter().map(|it| &it.host).chain(&result.left_out_hosts));
     }
     let coverage = results.iter().fold(Coverage::default(), |sum, it| add(sum, &it.coverage));
     let unreachable: usize = results.iter().map(|it| it.unreachable.len()).sum();
-    let left_out = results.iter().any(|it| 0 < it.changes_left_out);
+    let told = |it: &LiveResult| it.left_out_tasks.iter().map(|(_, count)| count).sum::<u64>();
+    let left_out = results.iter().any(|it| told(it) < it.changes_left_out);
     let complete = coverage.is_full() && unreachable == 0 && results.iter().all(|it| it.outcome.is_success());
     let changes = match (tasks, left_out) {
         (0, false) if complete => "nothing would change".to_owned(),

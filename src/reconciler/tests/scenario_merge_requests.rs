@@ -40,7 +40,18 @@ fn a_merge_request_is_previewed_checked_merged_applied_and_reported() {
         30s tick
             => report 12 v6 live 1 of 1 for alice landed as d web changed in run 4 as predicted 1 missing 1 different 0 extra 1 not predictable 0
         31s reported 12 6
-
+        32s hinted
+            => fetch infra against d
+            => ask the forge of infra
+        33s fetched d same
+        34s forge 12 c by alice merged d approved bob@c
+        50s requests
+            -- 12: merged as dddddddddd; applied by 1 of 1 stacks
+        604825s tick
+            => fetch infra against d
+            => ask the forge of infra
+        604826s forge
+        604826s requests
         ",
     );
 }

@@ -114,6 +114,10 @@ impl Teller {
             }
             ["status"] => self.status(),
             ["sources"] => self.sources(),
+            ["requests"] => {
+                let lines: Vec<String> = self.core().merge_requests().iter().map(forge::standing).collect();
+                lines.iter().for_each(|it| self.say(it));
+            }
             ["explain", stack] => self.explain(stack),
             ["drift", stack] => self.drift(stack),
             ["restart"] => {

@@ -26,6 +26,7 @@ pub(in crate::store) static STEPS: LazyLock<Vec<Step>> = LazyLock::new(|| {
         Step { number: 9, name: "indexes for choosing runs", statements: CHOICES.to_vec() },
         Step { number: 10, name: "indexes for overviews", statements: OVERVIEWS.to_vec() },
         Step { number: 11, name: "what checks saw, in counts", statements: CHECKS.to_vec() },
+        Step { number: 12, name: "how runs compare with previews", statements: PREDICTIONS.to_vec() },
     ]
 });
 
@@ -132,6 +133,11 @@ const CHECKS: [&str; 5] = [
     "CREATE INDEX runs_marks ON runs (stack, id, mode, trigger, outcome, decided_at, started_at, ended_at,
         differing_hosts, seen, unseen)",
 ];
+
+const PREDICTIONS: [&str; 1] = ["CREATE TABLE run_predictions (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, merge_request INTEGER NOT NULL,
+        prediction TEXT NOT NULL, PRIMARY KEY (run, merge_request)
+    ) STRICT, WITHOUT ROWID"];
 
 const TOTALS: [&str; 6] = [
     "ALTER TABLE runs ADD COLUMN results_left_out INTEGER NOT NULL DEFAULT 0",

@@ -53,6 +53,38 @@ async fn checkpoint(store: &Store) -> Checkpoint {
     Checkpoint::sign(&key(), &state.first.expect("a record"), state.head, at(9_999))
 }
 
+/// What an event says of itself, and what its facts say, does not depend on whether it also stops a run.
+#[tokio::test]
+async fn what_landed_is_recorded_beside_a_run_that_it_stops() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    lived(&store, 0).await;
+    store.journal(at(10), &Event::Tick, &[start(1, "web", Mode::Check)], &[]).await.expect("started");
+    let request = MergeRequest {
+        number: MergeRequestNumber(12),
+        title: "Change the page".to_owned(),
+        author: "alice".to_owned(),
+        head: revision('b').commit,
+        target: "main".parse().expect("a reference"),
+        fork: false,
+        draft: false,
+        state: MergeRequestState::Merged { commit: None, by: Some("bob".to_owned()) },
+        approvals: Vec::new(),
+        url: String::new(),
+        updated_at: at(0),
+    };
+    let (source, commit) = (stack("web").source, revision('c').commit);
+    let landed = Fact::Landed { source, request: Box::new(request), commit: commit.clone() };
+    let reason = "merge request 12 is not open any more".to_owned();
+    let stop = Decision::Stop { run: RunId(1), cancelled: true, reason };
+    store.journal(at(11), &Event::Tick, &[stop], &[landed]).await.expect("journaled");
+    let all = records(&store).await;
+    let [.., landed, stopped] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((landed.action.as_str(), landed.commit.as_ref()), ("merge_request_landed", Some(&commit)));
+    assert_eq!((landed.text("author"), landed.text("merged_by")), (Some("alice"), Some("bob")));
+    assert_eq!((stopped.action.as_str(), stopped.run), ("run_stopped", Some(RunId(1))));
+}
+
 #[tokio::test]
 async fn records_are_found_by_who_acted_and_paged_from_the_newest() {
     let dir = directory();

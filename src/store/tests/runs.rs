@@ -40,6 +40,40 @@ async fn a_run_is_recorded_from_decision_to_end() {
 }
 
 #[tokio::test]
+async fn how_a_run_compares_with_previews_is_kept_with_it_and_goes_with_it() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    whole_run(&store, 1, "web", Mode::Apply, 0, Outcome::Changed).await;
+    let broken = BrokenPrediction {
+        kind: BrokenKind::Missing,
+        host: HostName::new("web1"),
+        task: TaskIdentity { name: "Restart".to_owned(), ..TaskIdentity::default() },
+    };
+    let compared =
+        ComparedPrediction { predicted: 1, missing: 1, broken: vec![broken], ..Default::default() };
+    let prediction = |number, title: &str, compared| RunPrediction {
+        merge_request: MergeRequestNumber(number),
+        title: title.to_owned(),
+        with_others: true,
+        compared,
+    };
+    let fact =
+        |run, it: &RunPrediction| Fact::RunPrediction { run: RunId(run), prediction: it.clone().into() };
+    let told = prediction(12, "Change the page", Some(compared));
+    let other = prediction(7, "Change the list", None);
+    let facts = [
+        fact(1, &prediction(12, "Change", None)),
+        fact(1, &told),
+        fact(1, &other),
+        fact(77, &other), // Of a run that retention removed.
+    ];
+    store.journal(at(9), &Event::Tick, &[], &facts).await.expect("journaled");
+    let run = store.run(RunId(1)).await.expect("read").expect("a run");
+    assert_eq!(run.predictions, [other, told], "each once, the last word counts");
+    assert!(store.run(RunId(77)).await.expect("read").is_none());
+}
+
+#[tokio::test]
 async fn only_the_first_end_counts() {
     let dir = directory();
     let (store, _) = open(&dir);

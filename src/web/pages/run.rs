@@ -15,7 +15,7 @@ pub(super) use self::facts::{commit_markup, place_words, task_words};
 pub(super) use self::results::{detail_markup, result_id, result_words};
 pub(super) use self::tasks::counts_bar;
 
-use self::facts::{HostRow, Promise, host_rows, promise};
+use self::facts::{HostRow, Promise, host_rows, promises};
 use self::results::{Asked, Results};
 use self::tasks::{Tasks, tasks};
 use super::answer::page;
@@ -57,7 +57,7 @@ struct RunPage<'a> {
     hosts_of: usize,
     page: usize,
     pages: usize,
-    promises: Vec<Promise>,
+    promises: Vec<Promise<'a>>,
     events_expired: bool,
     /// What its commit says.
     subject: Option<Markup>,
@@ -78,7 +78,6 @@ pub(super) async fn run<B: Backend>(
 struct Told {
     view: RunView,
     outline: Result<RunOutline, ErrorBody>,
-    promises: Vec<Promise>,
     subject: Option<Markup>,
 }
 
@@ -86,12 +85,10 @@ async fn gather<B: Backend>(backend: &B, run: &str) -> Result<Told, ErrorBody> {
     let run: RunId = run.parse().map_err(|it: NameError| ErrorBody::bad_request(it.to_string()))?;
     let view = backend.run(run).await?;
     let outline = backend.outline(run).await;
-    let merge_requests = backend.merge_requests().await.map(|it| it.merge_requests).unwrap_or_default();
-    let promises = promise(&view.run, &merge_requests);
     let (source, commit) = (view.run.spec.stack.source.clone(), view.run.spec.revision.commit.clone());
     let lines = backend.commit_lines(vec![(source, commit)]).await;
     let subject = lines.values().next().map(commit_markup);
-    Ok(Told { view, outline, promises, subject })
+    Ok(Told { view, outline, subject })
 }
 
 fn shown<'a>(ctx: &'a PageContext, query: &'a RunQuery, told: &'a Told) -> RunPage<'a> {
@@ -113,7 +110,7 @@ fn shown<'a>(ctx: &'a PageContext, query: &'a RunQuery, told: &'a Told) -> RunPa
         hosts_of,
         page: at,
         pages,
-        promises: told.promises.clone(),
+        promises: promises(run),
         events_expired: told.view.events_expired,
         subject: told.subject.clone(),
     }

@@ -7,7 +7,8 @@ use driftless::api::{
 use driftless::domain::audit::AuditRecord;
 use driftless::domain::{
     CommitFacts, CommitHash, CommitLine, Ending, HostName, HostStats, MergeRequestNumber, Mode, Outcome,
-    Reason, Run, RunEvent, RunId, RunOutline, SourceName, TaskIdentity, TaskNumber, TaskResult, Timestamp,
+    Reason, Run, RunEvent, RunId, RunOutline, RunPrediction, SourceName, TaskIdentity, TaskNumber,
+    TaskResult, Timestamp,
 };
 use driftless::web::{Backend as _, Records};
 use serde_json::{Value, json};
@@ -176,6 +177,11 @@ pub(super) fn run(asked: RunId) -> Option<RunView> {
     run.spec.run = asked;
     run.spec.stack = "infra/web".parse().expect("a stack");
     "ann asked for it, and nothing held it back".clone_into(&mut run.reason);
+    let applied = merge_requests().into_iter().flat_map(|it| {
+        let of_run = it.facts.applied.into_values().filter(|it| it.run == asked);
+        of_run.map(|applied| RunPrediction::new(&it.facts.seen, &applied)).collect::<Vec<_>>()
+    });
+    run.predictions = applied.collect();
     let ended =
         |outcome: Outcome, reason: Option<Reason>| Some(Ending { outcome, reason, notes: Vec::new() });
     run.ended_at = (asked != LIVE).then(|| at(131));

@@ -19,7 +19,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Nothing is followed, but there are merge requests.
     pub(crate) fn empty() -> Self {
-        Self::of(Memory::default())
+        Self::of(Memory::with_fleet(Fleet::default()))
     }
 
     /// So many stacks with so many hosts each, in every state.

@@ -1,5 +1,6 @@
 //! A merge request to speak of.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
@@ -110,6 +111,8 @@ pub(super) fn live_result() -> LiveResult {
         tasks: tasks(),
         changes,
         changes_left_out: 0,
+        left_out_tasks: Vec::new(),
+        left_out_hosts: BTreeSet::new(),
         blind: vec![(2, 42)],
         tainted: Vec::new(),
         ran_for_real: vec![(3, 42)],

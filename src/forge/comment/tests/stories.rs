@@ -81,7 +81,10 @@ fn what_failed_is_said_first() {
     says(&failed, "**1 host did not answer**: `web3`");
     says(&failed, "**Tainted**: what these say rests on what check mode could not simulate:\n\n- `Ask for");
     says(&failed, "**Flapping**: these report a change each time:\n\n- `Create the database user`");
-    says(&failed, "5 more changes were not kept.");
+    says(
+        &failed,
+        "**5 more changes were not kept one by one**; after the apply they count as not predictable.",
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::parse::{failure, hash, source_of};
 use crate::domain::{
     Approval, Event, Failure, FileChange, HostsImpact, Impact, Landing, Merge, MergeRequest,
-    MergeRequestFacts, MergeRequestNumber, MergeRequestPolicy, MergeRequestState, PreviewLevel, Previewed,
-    Span, StackImpact, Timestamp,
+    MergeRequestFacts, MergeRequestNumber, MergeRequestPolicy, MergeRequestState, MergeRequestStatus,
+    PreviewLevel, Previewed, Span, StackImpact, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +38,11 @@ pub(super) fn event(words: &[&str]) -> Event {
         },
         _ => panic!("not an event: {words:?}"),
     }
+}
+
+/// One that is followed, and where it stands.
+pub(super) fn standing(status: &MergeRequestStatus) -> String {
+    format!("    -- {}: {}", status.facts.seen.number, status.standing)
 }
 
 /// `static`, `sandboxed` or `live`, then perhaps `forks`, then perhaps `for` and names.

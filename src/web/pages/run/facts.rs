@@ -1,6 +1,6 @@
 //! What is recorded of a run beside its results: hosts, promises, the words of its commit.
 
-use crate::domain::{CommitLine, HostStats, MergeRequestStatus, Mode, PredictionReport, Run, TaskIdentity};
+use crate::domain::{CommitLine, ComparedPrediction, HostStats, Mode, Run, TaskIdentity};
 use crate::web::pages::markup::{Markup, Tag};
 use crate::web::pages::words::{Tone, pill};
 
@@ -91,50 +91,32 @@ pub(super) fn host_rows(run: &Run, host: &str, status: &str) -> Vec<HostRow> {
 
 /// What a preview of a merge request promised, and what this run did.
 #[derive(Debug, Clone)]
-pub(super) struct Promise {
+pub(super) struct Promise<'a> {
     pub(super) number: String,
-    pub(super) title: String,
+    pub(super) title: &'a str,
     pub(super) url: String,
     pub(super) with_others: bool,
-    pub(super) report: Option<PredictionReport>,
+    pub(super) compared: Option<&'a ComparedPrediction>,
 }
 
-impl Promise {
+impl Promise<'_> {
     /// What went otherwise than promised, in words, at most so many.
     pub(super) fn broken(&self, most: usize) -> Vec<(&'static str, String, String)> {
-        let Some(report) = &self.report else { return Vec::new() };
-        let lists = [
-            ("predicted, not changed", &report.missing),
-            ("changed to something else", &report.different),
-            ("changed, not predicted", &report.extra),
-        ];
-        let all = lists.into_iter().flat_map(|(words, list)| list.iter().map(move |it| (words, it)));
-        all.take(most)
-            .map(|(words, it)| {
-                let task = report.tasks.get(&it.task).map_or_else(|| it.task.to_string(), task_words);
-                (words, it.host.to_string(), task)
-            })
-            .collect()
+        let broken = self.compared.iter().flat_map(|it| &it.broken).take(most);
+        broken.map(|it| (it.kind.words(), it.host.to_string(), task_words(&it.task))).collect()
     }
 }
 
 /// The merge requests that this run applied.
-pub(super) fn promise(run: &Run, merge_requests: &[MergeRequestStatus]) -> Vec<Promise> {
-    let spec = &run.spec;
-    let of_source = merge_requests.iter().filter(|it| it.source == spec.stack.source);
-    of_source
-        .filter_map(|it| {
-            let applied = it.facts.applied.get(&spec.stack.stack).filter(|it| it.run == spec.run)?;
-            let number = it.facts.seen.number;
-            Some(Promise {
-                number: number.to_string(),
-                title: it.facts.seen.title.clone(),
-                url: format!("/sources/{}/merge-requests/{number}", it.source),
-                with_others: applied.with_others,
-                report: applied.report.clone(),
-            })
-        })
-        .collect()
+pub(super) fn promises(run: &Run) -> Vec<Promise<'_>> {
+    let kept = run.predictions.iter().map(|it| Promise {
+        number: it.merge_request.to_string(),
+        title: &it.title,
+        url: format!("/sources/{}/merge-requests/{}", run.spec.stack.source, it.merge_request),
+        with_others: it.with_others,
+        compared: it.compared.as_ref(),
+    });
+    kept.collect()
 }
 
 /// `install nginx`, with the role before it; the action where it has no name.
