@@ -19,6 +19,7 @@ mod merge_requests;
 mod page;
 mod progress;
 mod render;
+mod show;
 #[cfg(test)]
 mod tests;
 mod tokens;

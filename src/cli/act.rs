@@ -10,14 +10,10 @@ use super::console::Console;
 use super::drift::drift;
 use super::merge_requests::{merge_requests, preview};
 use super::page::{Page, plain};
-use super::render::{
-    EventPages, explanation_page, hosts_page, run_page, runs_page, stacks_page, status_page,
-};
+use super::render::{explanation_page, hosts_page, runs_page, stacks_page, status_page};
+use super::show::{logs, show};
 use super::tokens::{sign_in, tokens};
-use crate::api::{
-    ActionReply, CancelBody, EventLine, EventPosition, Explanation, NameWanted, RunList, RunView, StackList,
-    Status,
-};
+use crate::api::{ActionReply, CancelBody, Explanation, NameWanted, RunList, StackList, Status};
 use crate::domain::{DriftReport, RunId, Timestamp};
 use crate::error::ExitCode;
 
@@ -36,10 +32,8 @@ pub(super) async fn act(
                 runs_page,
             )?;
         }
-        ClientCommand::Show { run } => {
-            console.answer(&client.get::<RunView>(&format!("/runs/{run}")).await?, run_page)?;
-        }
-        ClientCommand::Logs { run, follow } => logs(run, follow, client, console).await?,
+        ClientCommand::Show(wanted) => show(wanted, client, console).await?,
+        ClientCommand::Logs(wanted) => logs(wanted, client, console).await?,
         ClientCommand::Explain { stack } => {
             let explanation: Explanation = client.get(&stack_path(&stack, "explain")).await?;
             console.answer(&explanation, explanation_page)?;
@@ -92,26 +86,4 @@ pub(super) fn reply(reply: &ActionReply, console: &mut Console) -> Result<(), Cl
         page.line(&[plain(&reply.message)]);
         page
     })
-}
-
-async fn logs(run: RunId, follow: bool, client: &Client, console: &mut Console) -> Result<(), ClientError> {
-    let mut stream = client.events(run, EventPosition::default(), follow).await?;
-    let mut pages = EventPages::default();
-    let mut lost_events = 0;
-    while let Some(line) = stream.next().await? {
-        match line {
-            EventLine::Event { event } if console.wants_json() => console.json_line(&event)?,
-            EventLine::Event { event } => console.page(pages.page(&[event]))?,
-            EventLine::Position { .. } => {}
-            EventLine::Error { error } => return Err(ClientError::Answered(error)),
-            EventLine::End { lost, .. } => {
-                lost_events = lost;
-                break;
-            }
-        }
-    }
-    if lost_events != 0 {
-        console.note(&format!("{lost_events} events could not be recorded; this is not all"));
-    }
-    Ok(())
 }

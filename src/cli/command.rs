@@ -12,6 +12,7 @@ pub(super) use super::asking::{ApplyArguments, PlanArguments, RevisionText};
 use super::audit::AuditCommand;
 use super::drift::DriftArguments;
 use super::life::{Backup, Doctor, Restore};
+use super::show::{LogsArguments, ShowArguments};
 use super::tokens::TokenCommand;
 use crate::api::NameWanted;
 use crate::domain::{MergeRequestNumber, RunId, SourceName};
@@ -243,19 +244,10 @@ pub enum ClientCommand {
     },
     /// Show one run: why, how it ended, what it did on which host
     #[command(display_order = 13)]
-    Show {
-        /// The number of the run
-        run: RunId,
-    },
+    Show(ShowArguments),
     /// Show what Ansible told, event by event
     #[command(display_order = 14)]
-    Logs {
-        /// The number of the run
-        run: RunId,
-        /// Wait for more while the run is live
-        #[arg(short, long)]
-        follow: bool,
-    },
+    Logs(LogsArguments),
     /// Say why a stack did, does or does not run
     #[command(display_order = 15)]
     Explain {
