@@ -10,11 +10,11 @@ use super::console::Console;
 use super::drift::drift;
 use super::merge_requests::{merge_requests, preview};
 use super::page::{Page, plain};
-use super::render::{explanation_page, hosts_page, runs_page, stacks_page, status_page};
+use super::render::{explanation_page, host_list_page, hosts_page, runs_page, stacks_page, status_page};
 use super::show::{logs, show};
 use super::tokens::{sign_in, tokens};
-use crate::api::{ActionReply, CancelBody, Explanation, NameWanted, RunList, StackList, Status};
-use crate::domain::{DriftReport, RunId, Timestamp};
+use crate::api::{ActionReply, CancelBody, Explanation, HostList, NameWanted, RunList, StackList, Status};
+use crate::domain::{DriftReport, Timestamp};
 use crate::error::ExitCode;
 
 /// Carries a command out and says how the program ends.
@@ -26,11 +26,9 @@ pub(super) async fn act(
     match command {
         ClientCommand::Status => console.answer(&client.get::<Status>("/status").await?, status_page)?,
         ClientCommand::Stacks => console.answer(&client.get::<StackList>("/stacks").await?, stacks_page)?,
-        ClientCommand::Runs { stack, count, before } => {
-            console.answer(
-                &client.get::<RunList>(&runs_path(stack.as_ref(), count, before)).await?,
-                runs_page,
-            )?;
+        ClientCommand::Runs(wanted) => {
+            let path = wanted.path(console.now())?;
+            console.answer(&client.get::<RunList>(&path).await?, runs_page)?;
         }
         ClientCommand::Show(wanted) => show(wanted, client, console).await?,
         ClientCommand::Logs(wanted) => logs(wanted, client, console).await?,
@@ -40,7 +38,10 @@ pub(super) async fn act(
         }
         ClientCommand::Apply(arguments) => return apply(arguments, client, console).await,
         ClientCommand::Drift(arguments) => drift(arguments, client, console).await?,
-        ClientCommand::Hosts { stack } => {
+        ClientCommand::Hosts { stack: None } => {
+            console.answer(&client.get::<HostList>("/hosts").await?, host_list_page)?;
+        }
+        ClientCommand::Hosts { stack: Some(stack) } => {
             let report: DriftReport = client.get(&stack_path(&stack, "drift")).await?;
             console.answer(&report, hosts_page)?;
         }
@@ -70,13 +71,6 @@ pub(super) async fn act(
 /// The path of something about a stack.
 pub(super) fn stack_path(stack: &NameWanted, what: &str) -> String {
     format!("/stacks/{}/{what}", stack.to_path())
-}
-
-fn runs_path(stack: Option<&NameWanted>, count: u32, before: Option<RunId>) -> String {
-    let before = before.map_or_else(String::new, |it| format!("&before={it}"));
-    // Names and the stroke between them need no escaping in a query.
-    let stack = stack.map_or_else(String::new, |it| format!("&stack={it}"));
-    format!("/runs?count={count}{before}{stack}")
 }
 
 /// Prints the answer to an action.

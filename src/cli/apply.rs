@@ -258,3 +258,23 @@ async fn follow(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_stops_waiting_is_told_the_command_that_ends_that_run() {
+        let stack = "infra/web".parse().expect("a name");
+        let text = detached_words(Some(RunId(9)), &stack);
+        assert_eq!(text, "no longer waiting; run 9 goes on, `driftless cancel 9` ends it");
+        let text = detached_words(None, &stack);
+        assert!(text.contains("`driftless explain infra/web`"), "{text}");
+    }
+
+    #[test]
+    fn that_it_waits_is_said_once() {
+        assert_eq!(waiting_words("waits for infra/db"), "waits for infra/db");
+        assert_eq!(waiting_words("run 8 is live (apply)"), "waits: run 8 is live (apply)");
+    }
+}

@@ -13,9 +13,9 @@ mod run;
 #[cfg(test)]
 mod run_tests;
 mod runs;
+mod said;
 #[cfg(test)]
 pub(super) mod samples;
-mod said;
 mod stack;
 mod status;
 #[cfg(test)]
@@ -25,6 +25,7 @@ mod words;
 pub(super) use alerts::alerts_page;
 pub(super) use audit::audit_page;
 pub(super) use drift::{Diffs, coverage_words, drift_page, hosts_page, plan_page};
+pub(super) use hosts::host_list_page;
 pub(super) use logs::EventPages;
 pub(super) use merge_requests::{merge_request_page, merge_requests_page};
 pub(super) use run::{Next, Shown, run_page, task_words};
