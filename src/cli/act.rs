@@ -30,8 +30,8 @@ pub(super) async fn act(
             let path = wanted.path(console.now())?;
             console.answer(&client.get::<RunList>(&path).await?, runs_page)?;
         }
-        ClientCommand::Show(wanted) => show(wanted, client, console).await?,
-        ClientCommand::Logs(wanted) => logs(wanted, client, console).await?,
+        ClientCommand::Show(wanted) => show(&wanted, client, console).await?,
+        ClientCommand::Logs(wanted) => logs(&wanted, client, console).await?,
         ClientCommand::Explain { stack } => {
             let explanation: Explanation = client.get(&stack_path(&stack, "explain")).await?;
             console.answer(&explanation, explanation_page)?;

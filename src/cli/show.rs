@@ -36,7 +36,7 @@ pub struct LogsArguments {
 
 /// Shows one run.
 pub(super) async fn show(
-    wanted: ShowArguments,
+    wanted: &ShowArguments,
     client: &Client,
     console: &mut Console,
 ) -> Result<(), ClientError> {
@@ -59,7 +59,7 @@ async fn next(view: &RunView, client: &Client) -> Next {
 
 /// Shows what was told of a run.
 pub(super) async fn logs(
-    wanted: LogsArguments,
+    wanted: &LogsArguments,
     client: &Client,
     console: &mut Console,
 ) -> Result<(), ClientError> {
