@@ -19,6 +19,8 @@ mod merge_requests;
 mod page;
 mod progress;
 mod render;
+mod runs;
+mod show;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -33,7 +35,7 @@ pub use command::{
 pub use console::Console;
 pub use escape::{escape, escape_json};
 pub use life::{Backup, Doctor, Restore};
-pub use tokens::{TokenCommand, TokenCreate};
+pub use tokens::{TokenArguments, TokenCommand, TokenCreate};
 
 use clap::{CommandFactory, Parser};
 
@@ -46,9 +48,11 @@ pub fn parse() -> Arguments {
     Arguments::parse()
 }
 
-/// Writes the completions of a shell.
-pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) {
-    clap_complete::generate(shell, &mut Arguments::command(), "driftless", out);
+/// The completions of a shell. They are made whole first: what makes them panics where a reader goes away.
+pub fn completions(shell: clap_complete::Shell) -> String {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "driftless", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Carries a command out by talking to the daemon. `now` is the clock that answers are told by.

@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use driftless::api;
-use driftless::cli::{CheckConfig, Init, SchemaWanted};
+use driftless::cli::{self, CheckConfig, Init, SchemaWanted};
 use driftless::config::{self, FileKind, Report, RepositoryFiles};
 use driftless::daemon::{self, ServeOptions};
 use driftless::domain::{Failure, SourceName};
@@ -32,7 +32,7 @@ pub(crate) fn complain(report: &Report) {
 
 /// Says why it cannot go on.
 pub(crate) fn fail(message: &str) -> ExitCode {
-    drop(writeln!(anstream::stderr(), "driftless: {message}"));
+    drop(writeln!(anstream::stderr(), "error: {message}"));
     ExitCode::Internal
 }
 
@@ -43,6 +43,10 @@ fn say(text: &str) -> ExitCode {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::Success,
         Err(error) => fail(&format!("the answer cannot be written: {error}")),
     }
+}
+
+pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
+    say(cli::completions(shell).trim_end())
 }
 
 pub(crate) fn schema(of: SchemaWanted) -> ExitCode {
@@ -136,11 +140,7 @@ pub(crate) fn init(wanted: &Init, operator_file: &Path) -> ExitCode {
     match created.and_then(|mut file| file.write_all(text.as_bytes())) {
         Ok(()) => say(&format!("wrote {}; look at it, then run `{check}`", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            drop(writeln!(
-                anstream::stderr(),
-                "driftless: {} is there already and stays as it is",
-                path.display()
-            ));
+            fail(&format!("{} is there already and stays as it is", path.display()));
             ExitCode::Refused
         }
         Err(error) => fail(&format!("{} cannot be written: {error}", path.display())),

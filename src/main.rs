@@ -24,7 +24,8 @@ fn main() -> ProcessExit {
     if std::env::args_os().nth(1).is_some_and(|it| it == "sandbox") {
         return driftless::sandbox::main();
     }
-    let Arguments { global, command } = cli::parse();
+    let Arguments { mut global, command } = cli::parse();
+    global.read_environment(variable);
     let code = match command {
         Command::Client(ClientCommand::Audit(wanted)) if local::needs_no_daemon(&wanted) => {
             local::audit(&wanted, &global)
@@ -38,10 +39,7 @@ fn main() -> ProcessExit {
         Command::Restore(wanted) => local::restore(&wanted, &global, &options(&global)),
         Command::Doctor(wanted) => local::doctor(&wanted, &global, &options(&global)),
         Command::Schema(wanted) => local::schema(wanted.of),
-        Command::Completions { shell } => {
-            cli::completions(shell, &mut std::io::stdout());
-            ExitCode::Success
-        }
+        Command::Completions { shell } => local::completions(shell),
         Command::Man { directory } => local::manual(&directory),
         // Reached only with options before the word, which no daemon writes.
         Command::Guardian { .. } => ExitCode::Usage,

@@ -72,11 +72,10 @@ fn unknown(wanted: &NameWanted, known: &[StackId]) -> ErrorBody {
     // The name of a source alone is easily taken for that of its stack.
     let source = wanted.source.as_ref().map_or(wanted.stack.as_str(), SourceName::as_str);
     let of_source: Vec<&StackId> = known.iter().filter(|it| it.source.as_str() == source).collect();
-    if wanted.source.is_some() && of_source.is_empty() {
-        return error.remedy(format!("`{source}` has no stack; `driftless status` shows why"));
-    }
     let near = nearest(wanted, known);
-    if near.is_empty() && !of_source.is_empty() {
+    if near.is_empty() && wanted.source.is_some() && of_source.is_empty() {
+        error.remedy(format!("no source `{source}` declares a stack; `driftless status` shows the sources"))
+    } else if near.is_empty() && !of_source.is_empty() {
         error.remedy(format!("the source `{source}` has {}", list(&of_source)))
     } else if near.is_empty() {
         error.remedy("`driftless stacks` lists those that exist")
@@ -139,7 +138,8 @@ mod tests {
         for (wanted, remedy) in [
             ("infra", "the source `infra` has `infra/web` or `infra/db`"),
             ("infra/zzz", "the source `infra` has `infra/web` or `infra/db`"),
-            ("other/web", "`other` has no stack; `driftless status` shows why"),
+            ("other/web", "did you mean `infra/web` or `lab/web`?"),
+            ("nope/x", "no source `nope` declares a stack; `driftless status` shows the sources"),
         ] {
             assert_eq!(resolved(wanted).expect_err("none").remedy.as_deref(), Some(remedy), "{wanted}");
         }

@@ -10,15 +10,11 @@ use super::console::Console;
 use super::drift::drift;
 use super::merge_requests::{merge_requests, preview};
 use super::page::{Page, plain};
-use super::render::{
-    EventPages, explanation_page, hosts_page, run_page, runs_page, stacks_page, status_page,
-};
+use super::render::{explanation_page, host_list_page, hosts_page, runs_page, stacks_page, status_page};
+use super::show::{logs, show};
 use super::tokens::{sign_in, tokens};
-use crate::api::{
-    ActionReply, CancelBody, EventLine, EventPosition, Explanation, NameWanted, RunList, RunView, StackList,
-    Status,
-};
-use crate::domain::{DriftReport, RunId, Timestamp};
+use crate::api::{ActionReply, CancelBody, Explanation, HostList, NameWanted, RunList, StackList, Status};
+use crate::domain::{DriftReport, Timestamp};
 use crate::error::ExitCode;
 
 /// Carries a command out and says how the program ends.
@@ -30,23 +26,22 @@ pub(super) async fn act(
     match command {
         ClientCommand::Status => console.answer(&client.get::<Status>("/status").await?, status_page)?,
         ClientCommand::Stacks => console.answer(&client.get::<StackList>("/stacks").await?, stacks_page)?,
-        ClientCommand::Runs { stack, count, before } => {
-            console.answer(
-                &client.get::<RunList>(&runs_path(stack.as_ref(), count, before)).await?,
-                runs_page,
-            )?;
+        ClientCommand::Runs(wanted) => {
+            let path = wanted.path(console.now())?;
+            console.answer(&client.get::<RunList>(&path).await?, runs_page)?;
         }
-        ClientCommand::Show { run } => {
-            console.answer(&client.get::<RunView>(&format!("/runs/{run}")).await?, run_page)?;
-        }
-        ClientCommand::Logs { run, follow } => logs(run, follow, client, console).await?,
+        ClientCommand::Show(wanted) => show(&wanted, client, console).await?,
+        ClientCommand::Logs(wanted) => logs(&wanted, client, console).await?,
         ClientCommand::Explain { stack } => {
             let explanation: Explanation = client.get(&stack_path(&stack, "explain")).await?;
             console.answer(&explanation, explanation_page)?;
         }
         ClientCommand::Apply(arguments) => return apply(arguments, client, console).await,
         ClientCommand::Drift(arguments) => drift(arguments, client, console).await?,
-        ClientCommand::Hosts { stack } => {
+        ClientCommand::Hosts { stack: None } => {
+            console.answer(&client.get::<HostList>("/hosts").await?, host_list_page)?;
+        }
+        ClientCommand::Hosts { stack: Some(stack) } => {
             let report: DriftReport = client.get(&stack_path(&stack, "drift")).await?;
             console.answer(&report, hosts_page)?;
         }
@@ -78,13 +73,6 @@ pub(super) fn stack_path(stack: &NameWanted, what: &str) -> String {
     format!("/stacks/{}/{what}", stack.to_path())
 }
 
-fn runs_path(stack: Option<&NameWanted>, count: u32, before: Option<RunId>) -> String {
-    let before = before.map_or_else(String::new, |it| format!("&before={it}"));
-    // Names and the stroke between them need no escaping in a query.
-    let stack = stack.map_or_else(String::new, |it| format!("&stack={it}"));
-    format!("/runs?count={count}{before}{stack}")
-}
-
 /// Prints the answer to an action.
 pub(super) fn reply(reply: &ActionReply, console: &mut Console) -> Result<(), ClientError> {
     console.answer(reply, |reply: &ActionReply, _now: Timestamp| {
@@ -92,26 +80,4 @@ pub(super) fn reply(reply: &ActionReply, console: &mut Console) -> Result<(), Cl
         page.line(&[plain(&reply.message)]);
         page
     })
-}
-
-async fn logs(run: RunId, follow: bool, client: &Client, console: &mut Console) -> Result<(), ClientError> {
-    let mut stream = client.events(run, EventPosition::default(), follow).await?;
-    let mut pages = EventPages::default();
-    let mut lost_events = 0;
-    while let Some(line) = stream.next().await? {
-        match line {
-            EventLine::Event { event } if console.wants_json() => console.json_line(&event)?,
-            EventLine::Event { event } => console.page(pages.page(&[event]))?,
-            EventLine::Position { .. } => {}
-            EventLine::Error { error } => return Err(ClientError::Answered(error)),
-            EventLine::End { lost, .. } => {
-                lost_events = lost;
-                break;
-            }
-        }
-    }
-    if lost_events != 0 {
-        console.note(&format!("{lost_events} events could not be recorded; this is not all"));
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `driftless apply`: asks for a run, waits for it, shows how far it is, and ends as it ended.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::act::{reply, stack_path};
@@ -7,7 +8,7 @@ use super::client::{Client, ClientError};
 use super::command::{ApplyArguments, PlanArguments, RevisionText};
 use super::console::Console;
 use super::progress::Progress;
-use super::render::{plan_page, run_page};
+use super::render::{Shown, plan_page, run_page};
 use crate::api::{
     ActionReply, ApplyBody, ErrorBody, EventLine, EventPosition, Explanation, NameWanted, PlanBody, RunList,
     RunView, StackList,
@@ -42,7 +43,8 @@ pub(super) async fn apply(
         outside_window: arguments.outside_window,
     };
     let answer: ActionReply = client.post(&stack_path(&arguments.stack, "apply"), &body).await?;
-    wait(&arguments.stack, &answer, arguments.no_wait, client, console).await
+    let waiting = Waiting { no_wait: arguments.no_wait, shown: Shown::default() };
+    wait(&arguments.stack, &answer, waiting, client, console).await
 }
 
 /// Asks for a check and, unless told otherwise, waits for its end.
@@ -53,14 +55,22 @@ pub(super) async fn plan(
 ) -> Result<ExitCode, ClientError> {
     let body = PlanBody { limit: arguments.limit };
     let answer: ActionReply = client.post(&stack_path(&arguments.stack, "plan"), &body).await?;
-    wait(&arguments.stack, &answer, arguments.no_wait, client, console).await
+    let shown = Shown { diff: arguments.diff, ..Shown::default() };
+    let waiting = Waiting { no_wait: arguments.no_wait, shown };
+    wait(&arguments.stack, &answer, waiting, client, console).await
+}
+
+/// Whether a run is waited for, and what is then shown of it.
+struct Waiting {
+    no_wait: bool,
+    shown: Shown,
 }
 
 /// Waits for the run that answers a request, and shows it.
 async fn wait(
     stack: &NameWanted,
     answer: &ActionReply,
-    no_wait: bool,
+    Waiting { no_wait, shown }: Waiting,
     client: &Client,
     console: &mut Console,
 ) -> Result<ExitCode, ClientError> {
@@ -69,10 +79,12 @@ async fn wait(
         return Ok(ExitCode::Success);
     }
     console.note(&answer.message);
+    let began = Cell::new(answer.run);
     let waited = async {
         let mut answer = answer.clone();
         loop {
             let run = begun(stack, &answer, client, console).await?;
+            began.set(Some(run));
             let view = finished(run, client, console).await?;
             let refused = view.run.ending.as_ref().is_some_and(|it| it.outcome == Outcome::Refused);
             if !refused || !is_waiting(stack, client).await? {
@@ -88,18 +100,28 @@ async fn wait(
         _ = detached => None,
     };
     let Some(view) = result else {
-        console.note("no longer waiting; the run goes on, `driftless cancel` ends it");
+        console.note(&detached_words(began.get(), stack));
         return Ok(ExitCode::Detached);
     };
     let report = match view.run.spec.mode {
         Mode::Check => client.get::<DriftReport>(&stack_path(stack, "drift")).await.ok(),
         Mode::Apply => None,
     };
-    match report.filter(|it| it.check.as_ref().is_some_and(|it| it.run == view.run.spec.run)) {
-        Some(report) => console.answer(&view, |view: &RunView, now| plan_page(view, &report, now))?,
-        None => console.answer(&view, run_page)?,
-    }
+    console.answer(&view, |view: &RunView, now| match &report {
+        Some(report) => plan_page(view, report, shown, now),
+        None => run_page(view, shown, now),
+    })?;
     Ok(view.run.ending.map_or(ExitCode::Internal, |it| it.outcome.into()))
+}
+
+/// What a person who stopped waiting should know.
+fn detached_words(run: Option<RunId>, stack: &NameWanted) -> String {
+    match run {
+        Some(run) => format!("no longer waiting; run {run} goes on, `driftless cancel {run}` ends it"),
+        None => format!(
+            "no longer waiting; the run will begin all the same, `driftless explain {stack}` says what it waits for"
+        ),
+    }
 }
 
 /// Waits until the run that answers the request has begun, and says meanwhile what it waits for.
@@ -130,12 +152,17 @@ async fn begun(
         let explanation: Explanation = client.get(&stack_path(stack, "explain")).await?;
         let is_new = explanation.next != said;
         if look >= LOOK.len() {
-            console.progress(&format!("waits: {}", explanation.next), is_new);
+            console.progress(&waiting_words(&explanation.next), is_new);
             said = explanation.next;
         }
         tokio::time::sleep(LOOK[look.min(LOOK.len() - 1)]).await;
     }
     unreachable!("the loop above has no end")
+}
+
+/// `waits: infra/db is first`, without saying twice that it waits.
+fn waiting_words(next: &str) -> String {
+    if next.starts_with("waits ") { next.to_owned() } else { format!("waits: {next}") }
 }
 
 /// The oldest run after `after` that this person asked for.
@@ -229,5 +256,25 @@ async fn follow(
             }
             Some(EventLine::Error { error }) => return Err(ClientError::Answered(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_stops_waiting_is_told_the_command_that_ends_that_run() {
+        let stack = "infra/web".parse().expect("a name");
+        let text = detached_words(Some(RunId(9)), &stack);
+        assert_eq!(text, "no longer waiting; run 9 goes on, `driftless cancel 9` ends it");
+        let text = detached_words(None, &stack);
+        assert!(text.contains("`driftless explain infra/web`"), "{text}");
+    }
+
+    #[test]
+    fn that_it_waits_is_said_once() {
+        assert_eq!(waiting_words("waits for infra/db"), "waits for infra/db");
+        assert_eq!(waiting_words("run 8 is live (apply)"), "waits: run 8 is live (apply)");
     }
 }

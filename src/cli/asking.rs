@@ -13,6 +13,9 @@ pub struct PlanArguments {
     /// Only these hosts, of those that the stack has anyway
     #[arg(long, value_name = "PATTERN", value_parser = limit, allow_hyphen_values = true)]
     pub limit: Option<String>,
+    /// Show the differences themselves
+    #[arg(long)]
+    pub diff: bool,
     /// Only ask; do not wait for the run
     #[arg(long)]
     pub no_wait: bool,

@@ -10,14 +10,15 @@ use super::console::Console;
 use super::page::{Page, Tone, piece, plain};
 use super::render::audit_page;
 use super::{act, command::Global, told};
-use crate::api::{AuditList, AuditQuery, EraseBody, ErrorBody};
-use crate::domain::Timestamp;
+use crate::api::{AuditList, AuditQuery, EraseBody, ErrorBody, StackList, resolve_stack};
 use crate::domain::audit::{
     AuditAction, AuditPublicKey, AuditRecord, Checkpoint, Faults, Verification, Verified,
 };
+use crate::domain::{StackId, Timestamp};
 use crate::error::ExitCode;
 
 pub use arguments::{AuditCommand, AuditShow, AuditVerify};
+pub(super) use arguments::{Since, since};
 
 /// Carries a command of the audit chain out by talking to the daemon, or by reading a file that was exported.
 pub(super) async fn audit(
@@ -28,7 +29,14 @@ pub(super) async fn audit(
     match command {
         AuditCommand::Show(wanted) => {
             let query = wanted.query(console.now())?;
-            console.answer(&client.get::<AuditList>(&path(&query)).await?, audit_page)?;
+            let list: AuditList = client.get(&path(&query)).await?;
+            if let (Some(stack), true) = (&wanted.stack, list.records.is_empty()) {
+                // A stack that is gone has its records; one that never was is a slip.
+                let known: StackList = client.get("/stacks").await?;
+                let known: Vec<StackId> = known.stacks.into_iter().map(|it| it.id).collect();
+                resolve_stack(stack, &known).map_err(ClientError::Answered)?;
+            }
+            console.answer(&list, audit_page)?;
         }
         AuditCommand::Verify(wanted) => {
             let mut verification = Verification::new(wanted.checkpoints()?, wanted.key);

@@ -12,7 +12,9 @@ pub(super) use super::asking::{ApplyArguments, PlanArguments, RevisionText};
 use super::audit::AuditCommand;
 use super::drift::DriftArguments;
 use super::life::{Backup, Doctor, Restore};
-use super::tokens::TokenCommand;
+use super::runs::RunsArguments;
+use super::show::{LogsArguments, ShowArguments};
+use super::tokens::TokenArguments;
 use crate::api::NameWanted;
 use crate::domain::{MergeRequestNumber, RunId, SourceName};
 
@@ -37,23 +39,12 @@ pub struct Arguments {
 /// What holds for every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
-    /// The unix socket of the daemon [default: /run/driftless/driftless.sock]
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        env = "DRIFTLESS_SOCKET",
-        value_name = "PATH"
-    )]
+    // Not by `clap`, which would tell what is set in the environment as required in usage lines.
+    /// The unix socket of the daemon [env: DRIFTLESS_SOCKET] [default: /run/driftless/driftless.sock]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// The configuration of the daemon [default: /etc/driftless/config.yml]
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Options of every command",
-        env = "DRIFTLESS_CONFIG",
-        value_name = "PATH"
-    )]
+    /// The configuration of the daemon [env: DRIFTLESS_CONFIG] [default: /etc/driftless/config.yml]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "PATH")]
     pub config: Option<PathBuf>,
     /// How answers look
     #[arg(
@@ -76,6 +67,13 @@ pub struct Global {
 }
 
 impl Global {
+    /// Takes from the environment what was not said.
+    pub fn read_environment(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        let read = |name| variable(name).filter(|it| !it.is_empty()).map(PathBuf::from);
+        self.socket = self.socket.take().or_else(|| read("DRIFTLESS_SOCKET"));
+        self.config = self.config.take().or_else(|| read("DRIFTLESS_CONFIG"));
+    }
+
     /// The socket that was given, else the one of a service.
     pub fn socket(&self) -> &Path {
         self.socket.as_deref().unwrap_or(Path::new(SOCKET))
@@ -229,33 +227,13 @@ pub enum ClientCommand {
     Stacks,
     /// List runs, newest first
     #[command(display_order = 12)]
-    Runs {
-        /// Only runs of this stack
-        #[arg(value_name = "STACK")]
-        stack: Option<NameWanted>,
-        /// How many at most
-        #[arg(short = 'n', long, value_name = "NUMBER", default_value = "20",
-              value_parser = clap::value_parser!(u32).range(1..=1000))]
-        count: u32,
-        /// Only runs before this one
-        #[arg(long, value_name = "RUN")]
-        before: Option<RunId>,
-    },
+    Runs(RunsArguments),
     /// Show one run: why, how it ended, what it did on which host
     #[command(display_order = 13)]
-    Show {
-        /// The number of the run
-        run: RunId,
-    },
+    Show(ShowArguments),
     /// Show what Ansible told, event by event
     #[command(display_order = 14)]
-    Logs {
-        /// The number of the run
-        run: RunId,
-        /// Wait for more while the run is live
-        #[arg(short, long)]
-        follow: bool,
-    },
+    Logs(LogsArguments),
     /// Say why a stack did, does or does not run
     #[command(display_order = 15)]
     Explain {
@@ -265,11 +243,11 @@ pub enum ClientCommand {
     /// Show what differs from Git, on which host, and whose doing it is
     #[command(display_order = 16)]
     Drift(DriftArguments),
-    /// Show the hosts of a stack: what they have, what they are owed, what differs
+    /// List the hosts, of all stacks or of one: what they have, are owed, what differs
     #[command(display_order = 17)]
     Hosts {
-        /// The stack: `source/stack`, or only its name where that is unique
-        stack: NameWanted,
+        /// Only the hosts of this stack: `source/stack`, or only its name where that is unique
+        stack: Option<NameWanted>,
     },
     /// Show what is wrong, who was told, and whether the messages arrived
     #[command(display_order = 20)]
@@ -303,8 +281,8 @@ pub enum ClientCommand {
     /// Accept what waits for a person: rewritten history, a revision, an odd apply
     #[command(display_order = 24)]
     Approve {
-        /// The source, or the stack as `source/stack`
-        #[arg(value_name = "SOURCE or SOURCE/STACK")]
+        /// The source, or the stack: `source/stack`, or only its name where that is unique
+        #[arg(value_name = "SOURCE or STACK")]
         what: String,
         /// What waits: the commit of a source, the digest of a stack; without it, it is shown
         #[arg(value_name = "COMMIT or DIGEST", value_parser = waiting)]
@@ -329,8 +307,8 @@ pub enum ClientCommand {
     #[command(display_order = 28)]
     SignIn,
     /// Make, list and revoke tokens for programs and people
-    #[command(display_order = 29, subcommand)]
-    Tokens(TokenCommand),
+    #[command(display_order = 29)]
+    Tokens(TokenArguments),
     /// Start runs of a stack again; also ends a hold
     #[command(display_order = 27)]
     Resume {

@@ -91,6 +91,13 @@ impl Console {
         self.write(&format!("{}\n", escape(line)))
     }
 
+    /// Prints lines that programs wrote, without their colours and with everything else for terminals escaped. A line
+    /// may go on in the next call.
+    pub(super) fn lines(&mut self, text: &str) -> Result<(), ClientError> {
+        let lines: Vec<String> = without_colour(text).split('\n').map(|it| escape(it).to_string()).collect();
+        self.write(&lines.join("\n"))
+    }
+
     fn write(&mut self, text: &str) -> Result<(), ClientError> {
         self.end_progress();
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());

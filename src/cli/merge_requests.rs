@@ -1,10 +1,11 @@
 //! `driftless merge-requests` and `driftless preview`: what merge requests would do.
 
 use super::act::reply;
+use super::approve::no_source;
 use super::client::{Client, ClientError};
 use super::console::Console;
 use super::render::{merge_request_page, merge_requests_page};
-use crate::api::{ErrorBody, MergeRequestList, PreviewBody};
+use crate::api::{ErrorBody, MergeRequestList, PreviewBody, Status};
 use crate::domain::{MergeRequestNumber, MergeRequestStatus, SourceName};
 
 /// Lists those that are followed, of one source or of all.
@@ -13,6 +14,12 @@ pub(super) async fn merge_requests(
     client: &Client,
     console: &mut Console,
 ) -> Result<(), ClientError> {
+    if let Some(source) = &source {
+        let status: Status = client.get("/status").await?;
+        if !status.sources.iter().any(|it| it.name == *source) {
+            return Err(no_source(source, &status));
+        }
+    }
     let mut list: MergeRequestList = client.get("/merge-requests").await?;
     list.merge_requests.retain(|it| source.as_ref().is_none_or(|source| it.source == *source));
     console.answer(&list, merge_requests_page)

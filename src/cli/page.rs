@@ -9,7 +9,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 use super::escape::escape;
 
 /// How a piece of text is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Tone {
     /// Nothing special.
     Plain,
@@ -39,7 +39,7 @@ impl Tone {
 }
 
 /// A piece of text with its tone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Piece(pub(super) Tone, pub(super) String);
 
 /// A piece of text of this tone.

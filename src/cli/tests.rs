@@ -109,9 +109,22 @@ fn every_command_is_documented_with_an_example() {
 #[test]
 fn completions_are_made_for_each_shell() {
     for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
-        let mut text = Vec::new();
-        super::completions(shell, &mut text);
-        let text = String::from_utf8(text).expect("text");
+        let text = super::completions(shell);
         assert!(text.contains("check-config") && text.contains("no-wait"), "{shell}");
     }
+}
+
+#[test]
+fn the_environment_fills_in_what_is_not_said_and_is_in_no_usage_line() {
+    let variable = |name: &str| Some(format!("/run/{name}"));
+    let mut global = parsed("driftless --socket /run/said status").expect("arguments").global;
+    global.read_environment(variable);
+    assert_eq!(global.socket(), std::path::Path::new("/run/said"));
+    assert_eq!(global.config(), std::path::Path::new("/run/DRIFTLESS_CONFIG"));
+    let mut unset = parsed("driftless status").expect("arguments").global;
+    unset.read_environment(|_| Some(String::new()));
+    assert_eq!(unset.socket(), std::path::Path::new("/run/driftless/driftless.sock"), "empty is not set");
+    let usage = parsed("driftless show").expect_err("a run is missing").to_string();
+    assert!(usage.contains("Usage: driftless show <RUN>"), "{usage}");
+    assert!(help("show").contains("[env: DRIFTLESS_SOCKET]"));
 }

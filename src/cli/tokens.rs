@@ -8,8 +8,16 @@ use super::client::{Client, ClientError};
 use super::console::Console;
 use super::page::{Page, Piece, Tone, piece, plain};
 use crate::api::when::{ago, exact, until};
-use crate::api::{SignInLink, TokenBody, TokenList, TokenMade, TokenView};
-use crate::domain::{Grant, Role, Scope, Timestamp, TokenName, TokenState};
+use crate::api::{SignInLink, Status, TokenBody, TokenList, TokenMade, TokenView};
+use crate::domain::{Grant, Role, Scope, Span, Timestamp, TokenName, TokenState};
+
+/// Arguments of `tokens`.
+#[derive(Debug, Args)]
+pub struct TokenArguments {
+    /// What to do, if not to list them.
+    #[command(subcommand)]
+    pub command: Option<TokenCommand>,
+}
 
 /// What can be done with tokens.
 #[derive(Debug, Subcommand)]
@@ -64,18 +72,20 @@ fn valid(given: &str) -> Result<u64, String> {
 
 /// Makes, lists and revokes tokens.
 pub(super) async fn tokens(
-    command: TokenCommand,
+    arguments: TokenArguments,
     client: &Client,
     console: &mut Console,
 ) -> Result<(), ClientError> {
-    match command {
+    match arguments.command.unwrap_or(TokenCommand::List) {
         TokenCommand::Create(TokenCreate { name, role, stacks, expires }) => {
             let stacks: BTreeSet<Grant> = stacks.into_iter().collect();
             let stacks = (!stacks.is_empty()).then_some(stacks);
             let body = TokenBody { name, role, stacks, valid_seconds: Some(expires) };
             let made: TokenMade = client.post("/tokens", &body).await?;
             if console.wants_json() {
-                return console.answer(&made, |_, _| Page::default());
+                console.answer(&made, |_, _| Page::default())?;
+                doubt(&made.token.scope, client, console).await;
+                return Ok(());
             }
             // The token alone on the output, so that it can be written into a file; what is to be known, beside it.
             console.line(&made.text)?;
@@ -86,6 +96,7 @@ pub(super) async fn tokens(
                 scope_words(&made.token.scope),
                 exact(made.token.expires_at)
             ));
+            doubt(&made.token.scope, client, console).await;
             Ok(())
         }
         TokenCommand::List => console.answer(&client.get::<TokenList>("/tokens").await?, tokens_page),
@@ -102,6 +113,20 @@ pub(super) async fn tokens(
                 page
             })
         }
+    }
+}
+
+/// Says which names of a scope nothing has, which may be a slip: the token holds for them once something has.
+async fn doubt(scope: &Scope, client: &Client, console: &mut Console) {
+    let Scope::Only(grants) = scope else { return };
+    // The token is made: whatever goes wrong here is no failure.
+    let Ok(status) = client.get::<Status>("/status").await else { return };
+    let is_known = |grant: &Grant| match grant {
+        Grant::Source(source) => status.sources.iter().any(|it| it.name == *source),
+        Grant::Stack(stack) => status.stacks.iter().any(|it| it.id == *stack),
+    };
+    for grant in grants.iter().filter(|it| !is_known(it)) {
+        console.note(&format!("nothing is called `{grant}`; the token is good for it once something is"));
     }
 }
 
@@ -129,7 +154,7 @@ fn tokens_page(list: &TokenList, now: Timestamp) -> Page {
 
 fn row(token: &TokenView, now: Timestamp) -> Vec<Piece> {
     let (tone, state) = match (token.state, &token.revoked_by) {
-        (TokenState::Live, _) => (Tone::Good, format!("ends {}", until(now, token.expires_at))),
+        (TokenState::Live, _) => (Tone::Good, format!("ends {}", until(now, rounded(now, token.expires_at)))),
         (TokenState::Expired, _) => (Tone::Faint, format!("ended {}", ago(now, token.expires_at))),
         (TokenState::Revoked, by) => {
             (Tone::Faint, format!("revoked by {}", by.as_deref().unwrap_or("somebody")))
@@ -146,6 +171,12 @@ fn row(token: &TokenView, now: Timestamp) -> Vec<Piece> {
     ]
 }
 
+/// Days are told whole: half a day later, what was made a moment ago for 30 days has 30 of them, not 29.
+fn rounded(now: Timestamp, at: Timestamp) -> Timestamp {
+    let is_far = Span::from_hours(72) <= at.duration_since(now);
+    if is_far { at + Span::from_hours(12) } else { at }
+}
+
 fn scope_words(scope: &Scope) -> String {
     match scope {
         Scope::All => "everything".to_owned(),
@@ -156,6 +187,15 @@ fn scope_words(scope: &Scope) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_was_just_made_has_all_its_days() {
+        let now = Timestamp::UNIX_EPOCH;
+        let days = |days: i64| now + Span::from_hours(24 * days);
+        assert_eq!(until(now + Span::from_secs(1), rounded(now + Span::from_secs(1), days(30))), "in 30d");
+        assert_eq!(until(days(1), rounded(days(1), days(30))), "in 29d");
+        assert_eq!(rounded(now, days(2)), days(2), "what is near is told as it is");
+    }
 
     #[test]
     fn a_length_of_time_has_a_unit_and_an_end() {

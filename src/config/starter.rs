@@ -9,7 +9,9 @@ use crate::domain::{Failure, SourceName};
 /// A commented `driftless.yml` for a repository: the first candidate is written out, the others are named beside it.
 /// It loads as it is, if the repository has a playbook and an inventory.
 pub fn starter(files: &dyn RepositoryFiles) -> Result<String, Failure> {
-    let found = candidates(files)?;
+    let mut found = candidates(files)?;
+    // By custom it is for everything; the others are mostly parts of it.
+    found.playbooks.sort_by_key(|it| !matches!(it.rsplit('/').next(), Some("site.yml" | "site.yaml")));
     let galaxy =
         first_of(files, &["requirements.yml", "collections/requirements.yml", "roles/requirements.yml"])?;
     let requirements = first_of(files, &["requirements.txt"])?;

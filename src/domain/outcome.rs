@@ -217,6 +217,9 @@ impl fmt::Display for Reason {
                 }
                 f.write_str(message.as_deref().unwrap_or(class))
             }
+            Self::NothingRan { hosts: 1 } => f.write_str(
+                "no task ran on the one host; check `tags`, `skip_tags` and the tasks of the playbook",
+            ),
             Self::NothingRan { hosts } => write!(
                 f,
                 "no task ran on any of {hosts} hosts; check `tags`, `skip_tags` and the tasks of the playbook"

@@ -39,8 +39,30 @@ pub(crate) fn backup(wanted: &cli::Backup, global: &Global) -> ExitCode {
         Ok(Some(unpacked)) => tell(global, &wanted.file, &unpacked),
         Err(TakeError::Client(error)) => cli::complain(&error, global, clock::now),
         Err(TakeError::Archive(error)) => faulty(&format!("what came is not a backup: {error}")),
-        Err(TakeError::File(error)) => fail(&format!("{} cannot be written: {error}", wanted.file.display())),
+        Err(TakeError::File(error)) => unwritable(&wanted.file, &error),
     }
+}
+
+/// Says why a file cannot be written. Mostly it is its place, which whoever named it can change.
+fn unwritable(path: &Path, error: &io::Error) -> ExitCode {
+    let (code, remedy) = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            (ExitCode::NotFound, "make its directory first, or name a file in another one")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            (ExitCode::NotPermitted, "name a file where you may write, or use sudo")
+        }
+        io::ErrorKind::AlreadyExists => (
+            ExitCode::Refused,
+            "another backup is written there; if none is, remove the file ending in `.partial`",
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            (ExitCode::Refused, "make room, or name a file on another disk")
+        }
+        _ => (ExitCode::Internal, "name a file on another disk; `dmesg` may say what ails this one"),
+    };
+    fail(&format!("{} cannot be written: {error}\n  -> {remedy}", path.display()));
+    code
 }
 
 enum TakeError {
@@ -52,7 +74,7 @@ enum TakeError {
 /// Writes it beside its name, reads it again from the disk, and only then gives it that.
 async fn write(client: &Client, body: &BackupBody, path: &Path) -> Result<Unpacked, TakeError> {
     let partial = PathBuf::from(format!("{}.partial", path.display()));
-    let mut download = client.download("/backup", body).await.map_err(TakeError::Client)?;
+    // Before the daemon is asked, which copies its whole database.
     let mut options = OpenOptions::new();
     let mut file = options
         .read(true)
@@ -62,6 +84,7 @@ async fn write(client: &Client, body: &BackupBody, path: &Path) -> Result<Unpack
         .open(&partial)
         .map_err(TakeError::File)?;
     let written = async {
+        let mut download = client.download("/backup", body).await.map_err(TakeError::Client)?;
         while let Some(chunk) = download.next().await.map_err(TakeError::Client)? {
             file.write_all(&chunk).map_err(TakeError::File)?;
         }
@@ -134,7 +157,7 @@ pub(crate) fn restore(wanted: &cli::Restore, global: &Global, options: &ServeOpt
     if wanted.check {
         return match verify(from) {
             Ok(unpacked) => tell(global, &wanted.file, &unpacked),
-            Err(error) => not_restored(&error),
+            Err(error) => faulty_archive(&wanted.file.display().to_string(), &error),
         };
     }
     let (state, checkpoints) = match places(wanted, options) {
@@ -153,7 +176,7 @@ pub(crate) fn restore(wanted: &cli::Restore, global: &Global, options: &ServeOpt
     let restore = Restore { dir: state.join("store"), replace: wanted.replace, aside, checkpoints };
     match restore.perform(from) {
         Ok(restored) => restored_there(global, &state, &restored),
-        Err(error) => not_restored(&error),
+        Err(error) => faulty_archive("nothing was restored", &error),
     }
 }
 
@@ -205,12 +228,13 @@ fn restored_there(global: &Global, state: &Path, restored: &Restored) -> ExitCod
     }
     note(
         "once it starts, the daemon fetches, applies newer commits once, and checks each stack before anything is \
-         retried or corrected. Tokens that were revoked since the backup are valid again: look at `driftless tokens`",
+         retried or corrected. Tokens that were revoked since the backup are valid again: look at `driftless tokens list`",
     );
     say(&text)
 }
 
-fn not_restored(error: &ArchiveError) -> ExitCode {
+/// Says what is wrong with an archive or the place that it is for, after what that means.
+fn faulty_archive(meaning: &str, error: &ArchiveError) -> ExitCode {
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -218,7 +242,7 @@ fn not_restored(error: &ArchiveError) -> ExitCode {
         message.push_str(&error.to_string());
         cause = error.source();
     }
-    let message = format!("nothing was restored: {message}\n  {}", error.remedy());
+    let message = format!("{meaning}: {message}\n  -> {}", error.remedy());
     match error {
         ArchiveError::Occupied { .. } | ArchiveError::Store(StoreError::Locked { .. }) => refuse(&message),
         ArchiveError::Foreign(_)

@@ -142,7 +142,13 @@ fn backups_are_whole_or_none_and_states_are_not_overwritten() {
     let cut = world.path("cut");
     std::fs::write(&cut, &piped.stdout[..piped.stdout.len() - 9]).expect("written");
     let checked = world.cli(&["restore", "--check", &cut.display().to_string()]);
-    assert_eq!(checked.status.code(), Some(15), "{}", String::from_utf8_lossy(&checked.stderr));
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(15), "{said}");
+    assert!(said.starts_with("error: ") && said.contains("/cut: it is not complete: "), "{said}");
+    let nowhere = world.cli(&["backup", &world.path("none/backup").display().to_string()]);
+    let said = String::from_utf8_lossy(&nowhere.stderr);
+    assert_eq!(nowhere.status.code(), Some(5), "{said}");
+    assert!(said.contains("\n  -> make its directory first"), "{said}");
 
     assert!(world.stop().success());
     assert_eq!(

@@ -51,6 +51,10 @@ impl Server {
     }
 
     fn with(daemon_uid: u32) -> Self {
+        Self::of(daemon_uid, Memory::default())
+    }
+
+    fn of(daemon_uid: u32, backend: Memory) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let socket = directory.path().join("driftless.sock");
         std::fs::write(directory.path().join("passwd"), format!("ann:x:{daemon_uid}:0::/:/bin/sh\n"))
@@ -59,7 +63,6 @@ impl Server {
             .files(directory.path().join("passwd"), directory.path().join("group"));
         let settings = SocketSettings { path: socket.clone(), accounts: accounts.clone() };
         let listener = bind_socket(&settings).expect("a socket");
-        let backend = Memory::default();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = serve_socket(listener, accounts, backend.clone(), async { drop(stopped.await) });
         let task = tokio::spawn(served);

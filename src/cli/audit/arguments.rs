@@ -70,22 +70,27 @@ pub enum Since {
     Ago(Span),
 }
 
-fn since(given: &str) -> Result<Since, String> {
+/// Reads it as people write it.
+pub(in crate::cli) fn since(given: &str) -> Result<Since, String> {
     let at = given.parse().map(Since::At);
     at.or_else(|_| given.parse().map(Since::Ago))
         .map_err(|_| "write a time as `2026-11-28T08:00:00Z`, or how long ago as `36h`".to_owned())
 }
 
+impl Since {
+    /// When that was.
+    pub(in crate::cli) fn before(self, now: Timestamp) -> Result<Timestamp, ErrorBody> {
+        let early = |_| ErrorBody::bad_request("that is before the beginning of time");
+        match self {
+            Self::At(at) => Ok(at),
+            Self::Ago(span) => now.checked_sub(span.abs()).map_err(early),
+        }
+    }
+}
+
 impl AuditShow {
     pub(super) fn query(&self, now: Timestamp) -> Result<AuditQuery, ErrorBody> {
-        let since = match self.since {
-            Some(Since::At(at)) => Some(at),
-            Some(Since::Ago(span)) => {
-                let early = || ErrorBody::bad_request("that is before the beginning of time");
-                Some(now.checked_sub(span.abs()).map_err(|_| early())?)
-            }
-            None => None,
-        };
+        let since = self.since.map(|it| it.before(now)).transpose()?;
         Ok(AuditQuery {
             object: self.stack.as_ref().map(ToString::to_string),
             run: self.run,

@@ -1,5 +1,6 @@
 //! Alerts and the messages that carry them.
 
+use super::words::clipped;
 use crate::api::when::{ago, until};
 use crate::api::{AlertList, OpenAlert, ReceiverStatus};
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
@@ -15,7 +16,7 @@ pub(in crate::cli) fn alerts_page(list: &AlertList, now: Timestamp) -> Page {
         page.line(&[piece(Tone::Good, "nothing is wrong")]);
     }
     for alert in &list.alerts {
-        open(&mut page, alert, now);
+        open(&mut page, alert, &list.notifications, now);
     }
     page.gap();
     if list.receivers.is_empty() {
@@ -39,7 +40,7 @@ pub(in crate::cli) fn alerts_page(list: &AlertList, now: Timestamp) -> Page {
     page
 }
 
-fn open(page: &mut Page, alert: &OpenAlert, now: Timestamp) {
+fn open(page: &mut Page, alert: &OpenAlert, messages: &[Notification], now: Timestamp) {
     let tone = match alert.severity {
         AlertSeverity::Critical => Tone::Bad,
         AlertSeverity::Warning => Tone::Notice,
@@ -52,14 +53,40 @@ fn open(page: &mut Page, alert: &OpenAlert, now: Timestamp) {
     for detail in &alert.details {
         page.line(&[plain(format!("         {detail}"))]);
     }
-    let told: Vec<String> = alert.told.iter().map(ToString::to_string).collect();
     let standing = match (alert.raised_at, alert.gone_since) {
         (_, Some(since)) => format!("over since {}, if it stays so", ago(now, since)),
         (None, None) => "not told yet: it may pass".to_owned(),
-        (Some(_), None) if told.is_empty() => "nobody is told of it".to_owned(),
-        (Some(at), None) => format!("told {}: {}", ago(now, at), told.join(", ")),
+        (Some(_), None) if alert.told.is_empty() => "nobody is told of it".to_owned(),
+        (Some(at), None) => who_knows(alert, messages, &ago(now, at)),
     };
     page.line(&[piece(Tone::Faint, format!("         {standing}"))]);
+}
+
+/// Who was told, and whose message has not arrived.
+fn who_knows(alert: &OpenAlert, messages: &[Notification], when: &str) -> String {
+    let is_of = |it: &Notice| {
+        let same = it.alert.as_ref().is_some_and(|it| it.kind == alert.kind && it.subject == alert.subject);
+        same && it.state == NoticeState::Raised && it.since == alert.since
+    };
+    let (mut told, mut parts) = (Vec::new(), Vec::new());
+    for receiver in &alert.told {
+        let message = messages.iter().find(|it| it.receiver == *receiver && it.notices.iter().any(is_of));
+        match message.map(|it| (it.state, it.attempts)) {
+            Some((NotificationState::Pending, 0)) => parts.push(format!("not delivered yet: {receiver}")),
+            Some((NotificationState::Pending, tries)) => {
+                let tries = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+                parts.push(format!("not delivered yet ({tries}): {receiver}"));
+            }
+            Some((NotificationState::GivenUp, _)) => {
+                parts.push(format!("not delivered, given up: {receiver}"))
+            }
+            Some((NotificationState::Sent, _)) | None => told.push(receiver.to_string()),
+        }
+    }
+    if !told.is_empty() {
+        parts.insert(0, format!("told {when}: {}", told.join(", ")));
+    }
+    parts.join("; ")
 }
 
 fn receiver(it: &ReceiverStatus) -> Vec<Piece> {
@@ -85,7 +112,7 @@ fn message(it: &Notification, now: Timestamp) -> Vec<Piece> {
 }
 
 fn said(notice: &Notice) -> String {
-    let what: String = notice.summary.chars().take(70).collect();
+    let what = clipped(&notice.summary, 70);
     match notice.state {
         NoticeState::Raised => what,
         NoticeState::Resolved => format!("over: {what}"),
@@ -97,6 +124,7 @@ fn said(notice: &Notice) -> String {
 mod tests {
     use super::*;
     use crate::cli::page::without_colour;
+    use crate::domain::AlertKey;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("a time")
@@ -114,11 +142,11 @@ mod tests {
             since: at(0),
             raised_at: Some(at(0)),
             gone_since: None,
-            told: ["ops".parse().expect("a name")].into(),
+            told: ["ops".parse().expect("a name"), "pager".parse().expect("a name")].into(),
         };
         let mut notification = Notification::new("ops".parse().expect("a name"), at(0));
         notification.add(Notice {
-            alert: None,
+            alert: Some(AlertKey { kind: alert.kind, subject: alert.subject.clone() }),
             state: NoticeState::Raised,
             severity: AlertSeverity::Warning,
             since: at(0),
@@ -139,7 +167,7 @@ mod tests {
         let text = without_colour(&alerts_page(&list, at(60)).into_text());
         for part in [
             "warning  1 host of infra/web drifted, since 1m ago",
-            "told 1m ago: ops",
+            "         told 1m ago: pager; not delivered yet (2 tries): ops\n",
             "waiting",
             "in 20s",
             "ops: the receiver answered 500: oops",

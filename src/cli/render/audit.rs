@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::words::clipped;
 use crate::api::AuditList;
 use crate::api::when::ago;
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
@@ -72,9 +73,5 @@ fn detail(record: &AuditRecord) -> String {
             });
         }
     }
-    let text = parts.join("; ");
-    if text.chars().count() <= DETAIL_MAX {
-        return text;
-    }
-    text.chars().take(DETAIL_MAX - 1).chain(['…']).collect()
+    clipped(&parts.join("; "), DETAIL_MAX)
 }

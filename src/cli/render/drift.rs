@@ -1,16 +1,17 @@
 //! Drift and hosts: what differs, whose doing it is, what a host is owed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::api::RunView;
 use crate::api::when::ago;
+use crate::api::{NotableResult, RunView};
 use crate::cli::page::{Page, Piece, Tone, piece, plain};
 use crate::domain::{
-    ChangeClass, Coverage, Diff, Drift, DriftReport, HostName, HostStatus, LastCheck, TaskFacts,
-    TaskIdentity, TaskKey, Timestamp,
+    ChangeClass, Coverage, Diff, Drift, DriftReport, HostName, HostStatus, LastCheck, Outcome, Selection,
+    TaskFacts, TaskIdentity, TaskKey, Timestamp,
 };
 
-use super::run::{place_words, run_page, task_words};
+use super::run::{Shown, check_section, place_words, run_page, task_words};
+use super::words::counted;
 
 /// The differences themselves, by host, task and loop item.
 pub(in crate::cli) type Diffs = BTreeMap<(HostName, TaskKey, String), Vec<Diff>>;
@@ -39,11 +40,57 @@ pub(in crate::cli) fn drift_page(reports: &[DriftReport], diffs: &Diffs, now: Ti
 }
 
 /// A check that ended, and what it means for its stack.
-pub(in crate::cli) fn plan_page(view: &RunView, report: &DriftReport, now: Timestamp) -> Page {
-    let mut page = run_page(view, now);
-    page.gap();
-    page.line(&[piece(Tone::Strong, report.stack.to_string()), plain(": "), verdict(report, now)]);
+pub(in crate::cli) fn plan_page(view: &RunView, report: &DriftReport, shown: Shown, now: Timestamp) -> Page {
+    let mut page = run_page(view, shown, now);
+    let is_last = report.check.as_ref().is_some_and(|it| it.run == view.run.spec.run);
+    let verdict = if is_last { Some(verdict(report, now)) } else { verdict_of_part(view, report, now) };
+    if let Some(verdict) = verdict {
+        page.gap();
+        page.line(&[piece(Tone::Strong, report.stack.to_string()), plain(": "), verdict]);
+    }
     page
+}
+
+/// What a check of some hosts says. The report, which is of the whole stack, knows which tasks it cannot rely on.
+fn verdict_of_part(view: &RunView, report: &DriftReport, now: Timestamp) -> Option<Piece> {
+    let (run, at) = (&view.run, view.run.ended_at?);
+    let judged =
+        matches!(run.ending.as_ref()?.outcome, Outcome::InSync | Outcome::Drifted | Outcome::Unreachable);
+    if run.spec.selection != Selection::SomeHosts || !judged {
+        return None;
+    }
+    let doubted = |it: &&NotableResult, of: fn(&TaskFacts) -> bool| {
+        report.tasks.iter().any(|facts| of(facts) && facts.identity.key() == it.task.key())
+    };
+    let flaps = |it: &&NotableResult| doubted(it, |facts| facts.flapping_since.is_some());
+    let of = |name| view.notable.iter().filter(move |it| check_section(it) == name);
+    let differing: BTreeSet<_> = of("would change").filter(|it| !flaps(it)).map(|it| &it.host).collect();
+    let flapping: BTreeSet<_> = of("would change").filter(flaps).map(|it| it.task.key()).collect();
+    let unreliable = report.tasks.iter().filter(|it| it.unreliable_since.is_some()).count();
+    let away = run.hosts.values().filter(|it| it.unreachable != 0).count();
+    let unseen = [
+        (flapping.len() as u64, "task", "flapping"),
+        (unreliable as u64, "task", "unreliable in check"),
+        (of("not seen").count() as u64, "result", "not seen"),
+        (run.results_left_out, "result", "not listed"),
+        (away as u64, "host", "unseen"),
+    ];
+    let unseen: Vec<String> = unseen
+        .iter()
+        .filter(|(count, ..)| *count != 0)
+        .map(|(count, what, how)| format!("{} {how}", counted(*count, what)))
+        .collect();
+    let unseen = unseen.join(", ");
+    let when = format!("checked at {} {} (run {})", run.spec.revision.short(), ago(now, at), run.spec.run);
+    let all = run.hosts.len();
+    Some(match (differing.len(), unseen.is_empty()) {
+        (0, true) => piece(Tone::Good, format!("clean on the hosts that were checked; {when}")),
+        (0, false) => piece(Tone::Notice, format!("clean as far as visible, {unseen}; {when}")),
+        (hosts, true) => piece(Tone::Bad, format!("{hosts} of {all} checked hosts differ; {when}")),
+        (hosts, false) => {
+            piece(Tone::Bad, format!("{hosts} of {all} checked hosts differ, {unseen}; {when}"))
+        }
+    })
 }
 
 /// What the last check says, in words that are no stronger than what it saw.
@@ -89,18 +136,16 @@ fn unseen(report: &DriftReport, check: &LastCheck) -> Option<String> {
     let mut parts = Vec::new();
     match report.tasks.iter().filter(|it| it.flapping_since.is_some()).count() {
         0 => {}
-        1 => parts.push("1 task flapping".to_owned()),
-        tasks => parts.push(format!("{tasks} tasks flapping")),
+        tasks => parts.push(format!("{} flapping", counted(tasks as u64, "task"))),
     }
-    let counted = [
-        (coverage.blind, "blind"),
-        (coverage.tainted, "tainted"),
-        (coverage.unreliable, "unreliable"),
-        (u64::from(check.unseen_hosts), "hosts unseen"),
-    ];
+    let counts =
+        [(coverage.blind, "blind"), (coverage.tainted, "tainted"), (coverage.unreliable, "unreliable")];
     parts.extend(
-        counted.iter().filter(|(count, _)| *count != 0).map(|(count, what)| format!("{count} {what}")),
+        counts.iter().filter(|(count, _)| *count != 0).map(|(count, what)| format!("{count} {what}")),
     );
+    if check.unseen_hosts != 0 {
+        parts.push(format!("{} unseen", counted(check.unseen_hosts, "host")));
+    }
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
@@ -134,8 +179,9 @@ fn differences(page: &mut Page, report: &DriftReport, diffs: &Diffs, now: Timest
             class_piece(class),
             plain(format!("  {}{item} on {}{more}{since}{times}", placed(&drift.task), named.join(", "))),
         ]);
-        for diff in diffs.get(&((*first).clone(), key, drift.item.clone())).into_iter().flatten() {
-            diff_lines(page, diff);
+        let known = diffs.get(&((*first).clone(), key, drift.item.clone()));
+        for line in known.map_or_else(Vec::new, |it| super::said::differences(it)) {
+            page.line(&[plain("      "), line]);
         }
     }
 }
@@ -157,39 +203,6 @@ fn class_piece(class: ChangeClass) -> Piece {
         ChangeClass::Flapping => Tone::Faint,
     };
     piece(tone, class.as_str())
-}
-
-/// The lines of a difference; long common parts at the beginning and the end are left out.
-fn diff_lines(page: &mut Page, diff: &Diff) {
-    if diff.hidden {
-        return page
-            .line(&[piece(Tone::Faint, format!("      {} differs; its content is not kept", diff.path))]);
-    }
-    if !diff.prepared.is_empty() {
-        for line in diff.prepared.lines() {
-            let tone = match line.chars().next() {
-                Some('+') => Tone::Good,
-                Some('-') => Tone::Bad,
-                _ => Tone::Faint,
-            };
-            page.line(&[piece(tone, format!("      {line}"))]);
-        }
-        return;
-    }
-    let (before, after): (Vec<&str>, Vec<&str>) =
-        (diff.before.lines().collect(), diff.after.lines().collect());
-    let start = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-    let rest = before.len().min(after.len()) - start;
-    let end = before.iter().rev().zip(after.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
-    if !diff.path.is_empty() {
-        page.line(&[piece(Tone::Faint, format!("      {}:{}", diff.path, start + 1))]);
-    }
-    for line in &before[start..before.len() - end] {
-        page.line(&[piece(Tone::Bad, format!("      -{line}"))]);
-    }
-    for line in &after[start..after.len() - end] {
-        page.line(&[piece(Tone::Good, format!("      +{line}"))]);
-    }
 }
 
 /// What is to be said about a task, whatever differs.
@@ -214,10 +227,14 @@ fn doubts(page: &mut Page, task: &TaskFacts) {
         );
     }
     if task.blind != 0 {
-        say(Tone::Faint, "blind", format!("check mode cannot see it ({} results)", task.blind));
+        say(Tone::Faint, "blind", format!("check mode cannot see it ({})", counted(task.blind, "result")));
     }
     if task.for_real != 0 {
-        say(Tone::Faint, "ran for real", format!("`check_mode: false` ({} results)", task.for_real));
+        say(
+            Tone::Faint,
+            "ran for real",
+            format!("`check_mode: false` ({})", counted(task.for_real, "result")),
+        );
     }
 }
 

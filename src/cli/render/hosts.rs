@@ -2,8 +2,60 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::cli::page::{Page, Piece, Tone, piece};
-use crate::domain::{HostName, HostStats};
+use crate::api::when::ago;
+use crate::api::{HostList, HostOverview};
+use crate::cli::page::{Page, Piece, Tone, piece, plain};
+use crate::domain::{HostName, HostState, HostStats, Timestamp};
+
+/// All hosts, and how each stands in its stacks; those with trouble first.
+pub(in crate::cli) fn host_list_page(list: &HostList, now: Timestamp) -> Page {
+    let mut page = Page::default();
+    if list.hosts.is_empty() {
+        page.line(&[plain("no apply of a whole stack told of its hosts yet")]);
+        return page;
+    }
+    let mut hosts: Vec<&HostOverview> = list.hosts.iter().collect();
+    hosts.sort_by_key(|it| it.state);
+    let rows = hosts.iter().map(|it| overview(it, now)).collect();
+    page.table(&["HOST", "STATE", "SEEN", "OWED SINCE", "STACKS"], &[], rows);
+    page
+}
+
+fn overview(host: &HostOverview, now: Timestamp) -> Vec<Piece> {
+    let stacks = host.stacks.iter().map(|(stack, state)| match state {
+        // What is the same everywhere is not said again.
+        state if *state == host.state => stack.to_string(),
+        state => format!("{stack} ({})", state_words(*state)),
+    });
+    vec![
+        piece(Tone::Strong, host.host.as_str()),
+        piece(state_tone(host.state), state_words(host.state)),
+        plain(host.last_seen.map_or_else(|| "never".to_owned(), |at| ago(now, at))),
+        plain(host.owed_since.map_or_else(String::new, |at| ago(now, at))),
+        plain(stacks.collect::<Vec<_>>().join(", ")),
+    ]
+}
+
+fn state_words(state: HostState) -> &'static str {
+    match state {
+        HostState::Failed => "failed",
+        HostState::Owed => "owed a revision",
+        HostState::Drifted => "drifted",
+        HostState::Pending => "owed a handler",
+        HostState::Behind => "behind",
+        HostState::InSync => "in sync",
+        HostState::Unknown => "nothing applied",
+    }
+}
+
+fn state_tone(state: HostState) -> Tone {
+    match state {
+        HostState::Failed | HostState::Drifted => Tone::Bad,
+        HostState::Owed | HostState::Pending | HostState::Behind => Tone::Notice,
+        HostState::InSync => Tone::Good,
+        HostState::Unknown => Tone::Faint,
+    }
+}
 
 /// So many hosts are told one by one; of more, those with the same counts are told together.
 const ONE_BY_ONE: usize = 12;
@@ -67,6 +119,34 @@ pub(super) fn some_of(names: &[&str]) -> String {
 mod tests {
     use super::*;
     use crate::cli::page::without_colour;
+    use crate::cli::render::samples::{self, now, stack_id};
+
+    #[test]
+    fn hosts_of_all_stacks_are_listed_with_trouble_first() {
+        let host = |name: &str, state, stacks: &[(&str, HostState)]| HostOverview {
+            host: HostName::new(name),
+            state,
+            owed_since: (state == HostState::Owed).then(|| samples::ago(540)),
+            last_seen: (state != HostState::Unknown).then(|| samples::ago(60)),
+            stacks: stacks.iter().map(|(it, state)| (stack_id(it), *state)).collect(),
+        };
+        let (synced, owed) = (HostState::InSync, HostState::Owed);
+        let hosts = vec![
+            host("db1", synced, &[("infra/base", synced), ("infra/db", synced)]),
+            host("web1", owed, &[("infra/base", synced), ("infra/web", owed)]),
+            host("new1", HostState::Unknown, &[("infra/base", HostState::Unknown)]),
+        ];
+        let text = without_colour(&host_list_page(&HostList { hosts }, now()).into_text());
+        let wanted = "\
+HOST  STATE            SEEN    OWED SINCE  STACKS
+web1  owed a revision  1m ago  9m ago      infra/base (in sync), infra/web
+db1   in sync          1m ago              infra/base, infra/db
+new1  nothing applied  never               infra/base
+";
+        assert_eq!(text, wanted, "\n{text}");
+        let none = without_colour(&host_list_page(&HostList { hosts: Vec::new() }, now()).into_text());
+        assert!(none.contains("told of its hosts yet"), "{none}");
+    }
 
     fn recap(hosts: impl IntoIterator<Item = (String, HostStats)>) -> String {
         let hosts = hosts.into_iter().map(|(name, stats)| (HostName::new(name), stats)).collect();

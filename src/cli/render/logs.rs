@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use super::hosts::recap_table;
 use super::run::{place_words, task_words};
+use super::said::{differences, why};
+use super::words::counted;
 use crate::api::when::took;
 use crate::cli::page::{Page, Tone, piece, plain};
 use crate::domain::{ResultStatus, RunEvent, RunEventKind, Span, TaskIdentity, TaskNumber, TaskResult};
@@ -14,9 +16,16 @@ pub(in crate::cli) struct EventPages {
     tasks: HashMap<TaskNumber, TaskIdentity>,
     /// The task whose heading was written last.
     current: Option<TaskNumber>,
+    /// Whether differences are shown.
+    diff: bool,
 }
 
 impl EventPages {
+    /// With the differences themselves, if they are wanted.
+    pub(in crate::cli) fn with_diff(diff: bool) -> Self {
+        Self { diff, ..Self::default() }
+    }
+
     /// The lines of some events.
     pub(in crate::cli) fn page(&mut self, events: &[RunEvent]) -> Page {
         let mut page = Page::default();
@@ -71,6 +80,13 @@ impl EventPages {
             plain(format!("{}{}", result.host, details(result))),
             piece(Tone::Faint, format!("  {}", took(length))),
         ]);
+        let mut lines = why(result.status, result.detail.as_deref(), result.no_log);
+        if let (true, Some(detail)) = (self.diff, &result.detail) {
+            lines.extend(differences(&detail.diff));
+        }
+        for line in lines {
+            page.line(&[plain("      "), line]);
+        }
     }
 }
 
@@ -159,9 +175,4 @@ fn side_event(page: &mut Page, event: &RunEventKind) {
         | RunEventKind::Stats { .. } => return,
     };
     page.line(&[piece(tone, text)]);
-}
-
-/// `1 host`, `2 hosts`.
-pub(super) fn counted(count: u32, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -2,7 +2,7 @@
 
 use super::drift::coverage_words;
 use super::hosts::some_of;
-use super::logs::counted;
+use super::words::counted;
 use crate::api::MergeRequestList;
 use crate::cli::page::{Page, Tone, piece, plain};
 use crate::domain::{

@@ -51,11 +51,15 @@ pub(super) fn what_next(outcome: Outcome, mode: Mode, selection: Selection) -> O
 }
 
 /// What a run that does not cover its whole stack means for the record.
-pub(super) fn selection_note(selection: Selection) -> Option<&'static str> {
-    match selection {
-        Selection::Full => None,
-        Selection::SomeHosts => Some("some hosts: only those in the recap were brought to the revision"),
-        Selection::SomeTasks => Some("some tasks: it counts as applied on no host"),
+pub(super) fn selection_note(selection: Selection, mode: Mode) -> Option<&'static str> {
+    match (selection, mode) {
+        (Selection::Full, _) => None,
+        (Selection::SomeHosts, Mode::Apply) => {
+            Some("some hosts: only those in the recap were brought to the revision")
+        }
+        (Selection::SomeHosts, Mode::Check) => Some("some hosts: it says nothing of the others"),
+        (Selection::SomeTasks, Mode::Apply) => Some("some tasks: it counts as applied on no host"),
+        (Selection::SomeTasks, Mode::Check) => Some("some tasks: it says nothing of the others"),
     }
 }
 
@@ -78,6 +82,13 @@ mod tests {
         assert!(part.contains("not retried"), "{part}");
         assert!(include_str!("../../../docs/run.md").contains("is not retried"));
         assert_eq!(what_next(Outcome::Failed, Mode::Check, Selection::Full), None);
+    }
+
+    #[test]
+    fn a_check_of_a_part_brings_no_host_to_a_revision() {
+        let note = |mode| selection_note(Selection::SomeHosts, mode).expect("a note");
+        assert!(note(Mode::Apply).contains("were brought to the revision"));
+        assert!(note(Mode::Check).contains("nothing of the others"));
     }
 
     #[test]

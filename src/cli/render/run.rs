@@ -4,16 +4,42 @@ use std::collections::HashMap;
 
 use super::hosts::{recap_table, some_of};
 use super::outcome::{ending_piece, selection_note, what_next};
+use super::said::{differences, why};
+use super::words::counted;
 use crate::api::when::{ago, exact, took};
 use crate::api::{NotableResult, RunView};
-use crate::cli::page::{Page, Tone, piece, plain};
-use crate::domain::{Mode, ResultStatus, Run, RuntimeSpec, TaskIdentity, Timestamp};
+use crate::cli::page::{Page, Piece, Tone, piece, plain};
+use crate::domain::{Mode, ResultStatus, Run, RunId, RuntimeSpec, TaskIdentity, Timestamp};
+
+/// So many different things that hosts said of one task are shown.
+const SAYINGS: usize = 5;
+
+/// What is shown of a run beside what always is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::cli) struct Shown {
+    /// The differences themselves.
+    pub(in crate::cli) diff: bool,
+    /// Whether what comes after it is still to come.
+    pub(in crate::cli) next: Next,
+}
+
+/// Whether what comes after a run is still to come.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::cli) enum Next {
+    /// It is the newest one of its stack and mode.
+    #[default]
+    Due,
+    /// This newer one came after it.
+    Newer(RunId),
+    /// Nobody knows.
+    Unknown,
+}
 
 /// How many changes that went otherwise than predicted are shown.
 const BROKEN_SHOWN: usize = 20;
 
 /// One run.
-pub(in crate::cli) fn run_page(view: &RunView, now: Timestamp) -> Page {
+pub(in crate::cli) fn run_page(view: &RunView, shown: Shown, now: Timestamp) -> Page {
     let run = &view.run;
     let mut page = Page::default();
     page.line(&[
@@ -24,13 +50,13 @@ pub(in crate::cli) fn run_page(view: &RunView, now: Timestamp) -> Page {
     origin(&mut page, run);
     page.field("started", started(run, now));
     place(&mut page, run);
-    ending(&mut page, run);
+    ending(&mut page, run, shown.next);
     predictions(&mut page, run);
     if !run.hosts.is_empty() {
         page.gap();
         recap_table(&mut page, &run.hosts);
     }
-    notable(&mut page, &view.notable, view.run.spec.mode);
+    notable(&mut page, &view.notable, run.spec.mode, shown);
     left_out(&mut page, view);
     page
 }
@@ -77,7 +103,7 @@ fn place(page: &mut Page, run: &Run) {
     if !spec.skip_tags.is_empty() {
         page.field("skip tags", spec.skip_tags.join(", "));
     }
-    if let Some(note) = selection_note(spec.selection) {
+    if let Some(note) = selection_note(spec.selection, spec.mode) {
         page.field("covers", note);
     }
     let wanted = match &spec.runtime {
@@ -92,15 +118,20 @@ fn place(page: &mut Page, run: &Run) {
     page.field("ansible", format!("{version}, {wanted}{hash}"));
 }
 
-fn ending(page: &mut Page, run: &Run) {
+fn ending(page: &mut Page, run: &Run, next: Next) {
     let Some(ending) = &run.ending else { return };
     page.gap();
     if let Some(reason) = &ending.reason {
         let tone = if ending.outcome.is_success() { Tone::Plain } else { Tone::Bad };
         page.line(&[piece(tone, reason.to_string())]);
     }
-    if let Some(next) = what_next(ending.outcome, run.spec.mode, run.spec.selection) {
-        page.line(&[plain(format!("  -> {next}"))]);
+    let usual = what_next(ending.outcome, run.spec.mode, run.spec.selection);
+    match (usual, next) {
+        (Some(usual), Next::Due) => page.line(&[plain(format!("  -> {usual}"))]),
+        (Some(_), Next::Newer(newer)) => {
+            page.line(&[plain(format!("  -> run {newer} of this stack is newer: `driftless show {newer}`"))]);
+        }
+        (Some(_), Next::Unknown) | (None, _) => {}
     }
 }
 
@@ -126,44 +157,58 @@ fn predictions(page: &mut Page, run: &Run) {
     }
 }
 
-/// Results of one task that are the same, on one or more hosts.
+/// Results of one task that ended the same, on one or more hosts.
 struct Alike<'a> {
     task: &'a TaskIdentity,
     words: &'static str,
-    hosts: Vec<&'a str>,
     items: usize,
+    said: Vec<Said<'a>>,
 }
 
-fn notable(page: &mut Page, results: &[NotableResult], mode: Mode) {
-    if mode == Mode::Check {
-        return notable_of_check(page, results);
-    }
-    let failed = |it: &&NotableResult| matches!(it.status, ResultStatus::Failed | ResultStatus::Unreachable);
-    let changed = |it: &&NotableResult| !failed(it) && it.changed;
-    let other = |it: &&NotableResult| !failed(it) && !it.changed;
-    section(page, "failed", Tone::Bad, &alike(results.iter().filter(failed), status_words));
-    section(page, "changed", Tone::Notice, &alike(results.iter().filter(changed), status_words));
-    section(page, "tolerated or not seen", Tone::Faint, &alike(results.iter().filter(other), status_words));
+/// What some hosts said of a task, in the same words.
+struct Said<'a> {
+    lines: Vec<Piece>,
+    hosts: Vec<&'a str>,
 }
 
-/// What a check saw, what it could not see, and what it did for real.
-fn notable_of_check(page: &mut Page, results: &[NotableResult]) {
+const FAILED: &str = "failed";
+const AWAY: &str = "did not answer";
+
+fn notable(page: &mut Page, results: &[NotableResult], mode: Mode, shown: Shown) {
+    let (section_of, words): (fn(&NotableResult) -> &'static str, _) = match mode {
+        Mode::Check => (check_section, check_words as fn(&NotableResult) -> &'static str),
+        Mode::Apply => (apply_section, status_words as fn(&NotableResult) -> &'static str),
+    };
     let sections = [
-        ("failed", Tone::Bad),
+        (FAILED, Tone::Bad),
+        (AWAY, Tone::Bad),
+        ("changed", Tone::Notice),
         ("would change", Tone::Notice),
         ("not seen", Tone::Notice),
         ("ran for real", Tone::Faint),
+        ("tolerated or not seen", Tone::Faint),
         ("other", Tone::Faint),
     ];
     for (name, tone) in sections {
-        let of = results.iter().filter(|it| check_section(it) == name);
-        section(page, name, tone, &alike(of, check_words));
+        let of = results.iter().filter(|it| section_of(it) == name);
+        section(page, name, tone, &alike(of, words, shown.diff));
     }
 }
 
-fn check_section(result: &NotableResult) -> &'static str {
+fn apply_section(result: &NotableResult) -> &'static str {
     match result.status {
-        ResultStatus::Failed | ResultStatus::Unreachable => "failed",
+        ResultStatus::Failed => FAILED,
+        ResultStatus::Unreachable => AWAY,
+        _ if result.changed => "changed",
+        _ => "tolerated or not seen",
+    }
+}
+
+/// Where a check tells it: what it saw, what it could not see, and what it did for real.
+pub(super) fn check_section(result: &NotableResult) -> &'static str {
+    match result.status {
+        ResultStatus::Failed => FAILED,
+        ResultStatus::Unreachable => AWAY,
         ResultStatus::Ok | ResultStatus::Skipped if result.for_real => "ran for real",
         ResultStatus::Ok | ResultStatus::Skipped if result.blind || result.tainted => "not seen",
         ResultStatus::Ok if result.changed => "would change",
@@ -190,23 +235,39 @@ fn check_words(result: &NotableResult) -> &'static str {
 fn alike<'a>(
     results: impl Iterator<Item = &'a NotableResult>,
     words_of: fn(&NotableResult) -> &'static str,
+    diff: bool,
 ) -> Vec<Alike<'a>> {
     let mut groups: Vec<Alike<'a>> = Vec::new();
     let mut places: HashMap<(&TaskIdentity, &str), usize> = HashMap::new();
+    let mut sayings: HashMap<(usize, Vec<Piece>), usize> = HashMap::new();
     for result in results {
         let words = words_of(result);
         let place = *places.entry((&result.task, words)).or_insert_with(|| {
-            groups.push(Alike { task: &result.task, words, hosts: Vec::new(), items: 0 });
+            groups.push(Alike { task: &result.task, words, items: 0, said: Vec::new() });
             groups.len() - 1
         });
-        groups[place].items += usize::from(result.item.is_some());
-        groups[place].hosts.push(result.host.as_str());
+        let group = &mut groups[place];
+        group.items += usize::from(result.item.is_some());
+        let lines = lines_of(result, diff);
+        let saying = *sayings.entry((place, lines.clone())).or_insert_with(|| {
+            group.said.push(Said { lines, hosts: Vec::new() });
+            group.said.len() - 1
+        });
+        group.said[saying].hosts.push(result.host.as_str());
     }
-    for group in &mut groups {
-        group.hosts.sort_unstable();
-        group.hosts.dedup();
+    for said in groups.iter_mut().flat_map(|it| &mut it.said) {
+        said.hosts.sort_unstable();
+        said.hosts.dedup();
     }
     groups
+}
+
+fn lines_of(result: &NotableResult, diff: bool) -> Vec<Piece> {
+    let mut lines = why(result.status, result.detail.as_deref(), result.no_log);
+    if let (true, Some(detail)) = (diff, &result.detail) {
+        lines.extend(differences(&detail.diff));
+    }
+    lines
 }
 
 fn section(page: &mut Page, name: &'static str, tone: Tone, groups: &[Alike<'_>]) {
@@ -218,22 +279,38 @@ fn section(page: &mut Page, name: &'static str, tone: Tone, groups: &[Alike<'_>]
     for group in groups {
         let items = match group.items {
             0 => String::new(),
-            1 => ", 1 item".to_owned(),
-            items => format!(", {items} items"),
+            items => format!(", {}", counted(items as u64, "item")),
         };
         let words = if group.words == name { String::new() } else { format!("{}: ", group.words) };
         page.line(&[
             plain(format!("  {words}{}{items}  ", task_words(group.task))),
             piece(Tone::Faint, place_words(group.task)),
         ]);
-        page.line(&[plain(format!("    {}", some_of(&group.hosts)))]);
+        sayings(page, &group.said);
+    }
+}
+
+/// Who said what; of many different things only the first ones.
+fn sayings(page: &mut Page, all: &[Said<'_>]) {
+    for said in all.iter().take(SAYINGS) {
+        page.line(&[plain(format!("    {}", some_of(&said.hosts)))]);
+        for line in &said.lines {
+            page.line(&[plain("      "), line.clone()]);
+        }
+    }
+    let mut others: Vec<&str> = all.iter().skip(SAYINGS).flat_map(|it| it.hosts.iter().copied()).collect();
+    if !others.is_empty() {
+        others.sort_unstable();
+        others.dedup();
+        let text = format!("    {}: other words; --output json has all", some_of(&others));
+        page.line(&[piece(Tone::Faint, text)]);
     }
 }
 
 fn status_words(result: &NotableResult) -> &'static str {
     match result.status {
-        ResultStatus::Failed => "failed",
-        ResultStatus::Unreachable => "unreachable",
+        ResultStatus::Failed => FAILED,
+        ResultStatus::Unreachable => AWAY,
         ResultStatus::Ignored => "failed, tolerated",
         ResultStatus::UnreachableIgnored => "unreachable, tolerated",
         _ if result.for_real && result.changed => "changed for real",

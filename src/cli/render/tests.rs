@@ -1,13 +1,15 @@
 //! What people see, as text.
 
 use super::samples::{ago, now, revision, source, spec, stack, stack_id, status, summary, task, view};
-use super::{EventPages, explanation_page, run_page, runs_page, stacks_page, status_page, waiting_page};
+use super::{
+    EventPages, Shown, explanation_page, run_page, runs_page, stacks_page, status_page, waiting_page,
+};
 use crate::api::{HostTotals, NotableResult, RunList, StackList};
 use crate::cli::page::{Page, without_colour};
 use crate::domain::{
-    Applied, Ending, Explanation, Failure, Hold, HostCounts, HostName, HostStats, ItemId, Outcome, Reason,
-    Request, ResultStatus, RunEvent, RunEventKind, Selection, Span, SyncStatus, TaskResult, Timestamp,
-    Trigger,
+    Applied, Detail, Ending, Explanation, Failure, Hold, HostCounts, HostName, HostStats, ItemId, Outcome,
+    Reason, Request, ResultStatus, RunEvent, RunEventKind, Selection, Span, SyncStatus, TaskResult,
+    Timestamp, Trigger,
 };
 
 fn text(page: Page) -> String {
@@ -150,7 +152,7 @@ older ones: --before 7
     check(runs_page(&RunList { runs: Vec::new(), more: false }, now()), "no run yet\n");
 }
 
-fn result(host: &str, status: ResultStatus, changed: bool) -> TaskResult {
+pub(super) fn result(host: &str, status: ResultStatus, changed: bool) -> TaskResult {
     TaskResult {
         host: HostName::new(host),
         task: 1,
@@ -188,11 +190,14 @@ fn a_failed_run_as_the_documentation_shows_it() {
     .into();
     let mut start = task("start nginx", 14);
     start.action = "service".to_owned();
+    let msg = "Unable to start service nginx: Job for nginx.service failed".to_owned();
+    let mut said = result("web2", ResultStatus::Failed, false);
+    said.detail = Some(Box::new(Detail { msg, ..Detail::default() }));
     view.notable = vec![
         NotableResult::new(task("write the configuration", 7), &result("web1", ResultStatus::Ok, true)),
-        NotableResult::new(start, &result("web2", ResultStatus::Failed, false)),
+        NotableResult::new(start, &said),
     ];
-    let text = text(run_page(&view, now()));
+    let text = text(run_page(&view, Shown::default(), now()));
     let documented = include_str!("../../../docs/run.md");
     assert!(
         documented.contains(&format!("$ driftless show 7\n{text}")),
@@ -218,7 +223,7 @@ fn a_narrowed_run_says_what_it_covers_and_what_its_record_lacks() {
     }
     view.notable.push(NotableResult::new(task("ask", 9), &result("web2", ResultStatus::Ignored, false)));
     check(
-        run_page(&view, now()),
+        run_page(&view, Shown::default(), now()),
         "\
 run 9  infra/web  live
   revision   main@sha1:4f2a9c01d74f2a9c01d74f2a9c01d74f2a9c01d7
@@ -257,7 +262,7 @@ fn the_notes_of_a_run_are_shown() {
     let mut ending = Ending::because(Outcome::Changed, Reason::NoHosts);
     ending.notes = vec!["the run changed 1 file of its own checkout (x)".to_owned()];
     view.run.ending = Some(ending);
-    let text = text(run_page(&view, now()));
+    let text = text(run_page(&view, Shown::default(), now()));
     assert!(text.ends_with("\n\nthe run changed 1 file of its own checkout (x)\n"), "{text}");
 }
 

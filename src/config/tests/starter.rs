@@ -44,3 +44,10 @@ fn without_candidates_it_says_what_to_create() {
     let text = starter(&Tree::of(&[])).expect("a file");
     assert!(text.contains("playbook: site.yml  # this file does not exist yet: create it"), "{text}");
 }
+
+#[test]
+fn the_playbook_that_is_for_everything_is_chosen_before_its_parts() {
+    let files = [("db.yml", PLAY), ("inventory.ini", ""), ("site.yml", PLAY), ("web.yml", PLAY)];
+    let text = starter(&Tree::of(&files)).expect("a file");
+    assert!(text.contains("    playbook: site.yml  # or: db.yml, web.yml\n"), "{text}");
+}

@@ -99,6 +99,11 @@ impl PageContext {
         self.operates() && self.caller.as_ref().is_some_and(|it| it.scope.has_source(source))
     }
 
+    /// Whether the caller may have what is not merged executed with the keys of a source.
+    pub(super) fn may_preview(&self, source: &SourceName) -> bool {
+        self.caller.as_ref().is_some_and(|it| it.role == Role::Admin && it.scope.has_source(source))
+    }
+
     /// Whether the caller signed in here, and so can sign out.
     pub(super) fn signed_in(&self) -> bool {
         self.caller.as_ref().is_some_and(|it| it.proof == Proof::Session)

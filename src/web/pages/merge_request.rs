@@ -129,7 +129,7 @@ impl MergeRequestPage<'_> {
     }
 
     fn may_preview(&self) -> bool {
-        self.is_open() && self.ctx.may_source(&self.view.status.source)
+        self.is_open() && self.ctx.may_preview(&self.view.status.source)
     }
 
     /// What a live preview does, a line each.

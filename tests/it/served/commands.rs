@@ -9,6 +9,7 @@ use driftless::cli::{Arguments, Client, Command, Console, OutputWanted, perform}
 use driftless::domain::{Span, Timestamp};
 
 use super::Server;
+use super::memory::Memory;
 
 /// What was printed.
 #[derive(Debug, Clone, Default)]
@@ -161,4 +162,42 @@ async fn what_waits_is_shown_and_only_that_is_approved() {
     let (code, _, _) = driftless(&server.socket, "approve infra cdcdcdc").await;
     assert_eq!(code, 0);
     assert_eq!(server.backend.acted(), [format!("ann approves {waits} of infra")]);
+}
+
+#[tokio::test]
+async fn raw_output_is_shown_where_it_is_kept_without_what_terminals_would_do() {
+    let server = Server::start();
+    let (code, out, _) = driftless(&server.socket, "logs --raw 42").await;
+    assert_eq!(code, 0);
+    assert!(
+        out.starts_with("PLAY [Web servers] ****\n\nTASK [web : Install nginx] ****\nok: [web01]\n"),
+        "{out}"
+    );
+    assert!(!out.chars().any(|it| it.is_control() && it != '\n'), "{out:?}");
+    let (code, _, err) = driftless(&server.socket, "logs --raw 44").await;
+    assert_eq!(code, 5);
+    assert!(err.contains("the raw output of run 44 is not kept") && err.contains("`raw_log: true`"), "{err}");
+}
+
+#[tokio::test]
+async fn names_that_nothing_has_are_refused() {
+    let server = Server::start();
+    for (line, wanted) in [
+        ("merge-requests nix", "error: there is no source `nix`\n  -> there are: infra\n"),
+        ("approve nope/x", "error: there is no stack `nope/x`\n"),
+        ("hosts nope/x", "error: there is no stack `nope/x`\n  -> no source `nope` declares a stack; "),
+    ] {
+        let (code, _, err) = driftless(&server.socket, line).await;
+        assert_eq!(code, 5, "{line}: {err}");
+        assert!(err.starts_with(wanted), "{line}: {err}");
+    }
+    let (code, out, _) = driftless(&server.socket, "hosts").await;
+    assert_eq!((code, out.as_str()), (0, "no apply of a whole stack told of its hosts yet\n"));
+}
+
+#[tokio::test]
+async fn a_stack_is_approved_of_by_its_short_name() {
+    let server = Server::of(rustix::process::geteuid().as_raw(), Memory::with_foreign());
+    let (code, out, err) = driftless(&server.socket, "approve web").await;
+    assert_eq!((code, out.as_str()), (0, "nothing of infra/web waits for a person\n"), "{err}");
 }

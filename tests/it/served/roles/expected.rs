@@ -59,7 +59,7 @@ pub(super) const EXPECTED: &[(&str, For)] = {
         ("GET /api/v1/audit", Listed(Viewer)),
         ("POST /api/v1/audit/erase", Daemon(Admin)),
         ("GET /api/v1/merge-requests", Listed(Viewer)),
-        ("POST /api/v1/sources/{source}/merge-requests/{number}/preview", Source(Operator)),
+        ("POST /api/v1/sources/{source}/merge-requests/{number}/preview", Source(Admin)),
         ("GET /api/v1/alerts", Listed(Viewer)),
         ("POST /api/v1/alerts/test", Daemon(Operator)),
         ("POST /api/v1/backup", Daemon(Admin)),

@@ -1,5 +1,8 @@
 //! Who guesses waits, and keeps nobody else out.
 
+use driftless::domain::Token;
+use driftless::domain::token::NewToken;
+
 use super::*;
 
 #[tokio::test]
@@ -51,11 +54,25 @@ async fn who_guesses_waits_and_who_is_known_does_not() {
 #[tokio::test]
 async fn who_guesses_at_a_token_that_there_is_waits_alone() {
     let backend = Memory::default();
-    let (token, other) =
-        (backend.token("ci", Role::Viewer, Scope::All), backend.token("other", Role::Viewer, Scope::All));
-    let mut wrong = token.clone();
-    let last = wrong.pop().expect("a letter");
-    wrong.push(if last == 'a' { 'b' } else { 'a' });
+    let other = backend.token("other", Role::Viewer, Scope::All);
+    let made = |secret: u8| {
+        let grant = NewToken {
+            name: "ci".parse().expect("a name"),
+            role: Role::Viewer,
+            scope: Scope::All,
+            expires_at: backend.now() + Span::from_hours(1),
+            by: "ann".to_owned(),
+            at: backend.now(),
+        };
+        // The first bytes of chance become what names the token, the others its secret.
+        let mut chance = [7; 37];
+        chance[5..].fill(secret);
+        let (token, text) = Token::make(grant, &chance);
+        (token, text.expose().to_owned())
+    };
+    let ((known, token), (guessed, wrong)) = (made(1), made(2));
+    assert_eq!(known.id, guessed.id);
+    backend.gate().add(known);
     let bearer = |text: &str| {
         let value = format!("Bearer {text}").parse().expect("a header");
         move |it: &mut HeaderMap| drop(it.insert(header::AUTHORIZATION, value))
