@@ -141,7 +141,15 @@ impl Alerting {
     async fn send_due(&mut self) -> Result<(), StoreError> {
         let at = now();
         self.paused.retain(|_, until| at < *until);
+        // What is given up lets go what waits behind it.
+        while self.send_first(at).await? {}
+        Ok(())
+    }
+
+    /// Begins to send the first message of each receiver. Whether any was given up.
+    async fn send_first(&mut self, at: Timestamp) -> Result<bool, StoreError> {
         let config = self.tools.config();
+        let mut given_up = false;
         for notification in self.tools.store.due_notifications(at).await? {
             let receiver = notification.receiver.clone();
             if self.busy.contains(&receiver) || self.paused.contains_key(&receiver) {
@@ -155,12 +163,13 @@ impl Alerting {
                     ..notification
                 };
                 self.tools.store.put_notification(ended).await?;
+                given_up = true;
                 continue;
             }
             self.busy.insert(receiver);
             self.sending.spawn(send(Arc::clone(&self.tools), notification));
         }
-        Ok(())
+        Ok(given_up)
     }
 
     fn came_back(&mut self, sent: Option<Sent>) {
