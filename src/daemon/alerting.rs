@@ -124,17 +124,17 @@ impl Alerting {
 
     /// What is known now; `None` while the daemon stops.
     async fn view(&self) -> Result<Option<View>, StoreError> {
-        let last_ends = self.tools.store.last_ends().await?;
         let asked = self.tools.inbox.ask(|core, now| View {
             sources: core.sources(),
             stacks: core.stacks(now),
+            applies: core.last_applies(),
             drift: core.drift_facts(),
             merge_requests: core.merge_requests(),
             ..View::default()
         });
         let Ok(view) = asked.await else { return Ok(None) };
         let chain = self.tools.flags.audit.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Some(View { last_ends, chain, ..view }))
+        Ok(Some(View { chain, ..view }))
     }
 
     /// Begins to send what waits, at most one message for each receiver at a time.
