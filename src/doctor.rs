@@ -8,8 +8,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use facts::{
-    AnsibleFacts, CertificateFacts, ClockFacts, DaemonFacts, DatabaseFacts, DirectoryFacts, Facts, FileFacts,
-    HostFacts, PythonFacts, RoomFacts, RuntimeFacts, SourceFacts, UnitFacts, UserFacts,
+    AnsibleFacts, CertificateEnd, CertificateFacts, ClockFacts, DaemonFacts, DatabaseFacts, DirectoryFacts,
+    Facts, FileFacts, HostFacts, PythonFacts, RoomFacts, RuntimeFacts, SourceFacts, UnitFacts, UserFacts,
 };
 pub use judge::{OLDEST_ANSIBLE, judge};
 

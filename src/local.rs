@@ -105,7 +105,11 @@ fn check_repository(root: &Path) -> ExitCode {
             say(&text)
         }
         Err(failure) => {
-            drop(writeln!(anstream::stderr(), "{failure}"));
+            let mut stderr = anstream::stderr();
+            for detail in &failure.details {
+                drop(writeln!(stderr, "{detail}"));
+            }
+            drop(writeln!(stderr, "{failure}"));
             ExitCode::Configuration
         }
     }

@@ -11,6 +11,7 @@
 mod admission;
 mod airbag;
 pub mod alerts;
+mod applies;
 mod approval;
 mod backoff;
 mod checks;
@@ -47,6 +48,7 @@ use crate::domain::{
     Decision, Event, Fact, Mode, RunId, RunSpec, Settings, SourceName, Span, StackId, Timestamp, Trigger,
 };
 
+pub use applies::LastApply;
 pub use limit::intersect_limits;
 
 use backoff::Jitter;

@@ -98,6 +98,7 @@ impl From<SendError> for Failure {
         Self {
             retry: error.retry(),
             message: error.to_string(),
+            details: Vec::new(),
             remedy: error.remedy().map(str::to_owned),
             security: matches!(error, SendError::ForbiddenAddress(_)),
         }

@@ -137,6 +137,7 @@ fn details(notice: &Notice, form: Form) -> Vec<String> {
 fn data(notification: &Notification, base: Option<&str>, left_out: u64) -> Value {
     let notices = notification.notices.iter().map(|it| {
         json!({
+            "id": it.alert.as_ref().map(ToString::to_string),
             "kind": it.alert.as_ref().map(|it| it.kind),
             "subject": subject(it),
             "state": it.state,

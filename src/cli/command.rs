@@ -23,6 +23,11 @@ const SOCKET: &str = "/run/driftless/driftless.sock";
 /// Where the configuration of a service is.
 const CONFIG: &str = "/etc/driftless/config.yml";
 
+const SOCKET_HELP: &str =
+    "The unix socket of the daemon [env: DRIFTLESS_SOCKET] [default: /run/driftless/driftless.sock]";
+const CONFIG_HELP: &str =
+    "The configuration of the daemon [env: DRIFTLESS_CONFIG] [default: /etc/driftless/config.yml]";
+
 /// Keeps fleets of hosts as Git says they should be, through ansible-playbook.
 #[derive(Debug, Parser)]
 #[command(name = "driftless", version, max_term_width = 100, disable_help_subcommand = false)]
@@ -40,11 +45,11 @@ pub struct Arguments {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     // Not by `clap`, which would tell what is set in the environment as required in usage lines.
-    /// The unix socket of the daemon [env: DRIFTLESS_SOCKET] [default: /run/driftless/driftless.sock]
-    #[arg(long, global = true, help_heading = "Options of every command", value_name = "PATH")]
+    /// The unix socket of the daemon.
+    #[arg(long, global = true, help = SOCKET_HELP, help_heading = "Options of every command", value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// The configuration of the daemon [env: DRIFTLESS_CONFIG] [default: /etc/driftless/config.yml]
-    #[arg(long, global = true, help_heading = "Options of every command", value_name = "PATH")]
+    /// The configuration of the daemon.
+    #[arg(long, global = true, help = CONFIG_HELP, help_heading = "Options of every command", value_name = "PATH")]
     pub config: Option<PathBuf>,
     /// How answers look
     #[arg(

@@ -126,6 +126,18 @@ impl Report {
         }
     }
 
+    /// The first error and how many more there are, after the words that the file cannot be used.
+    pub(super) fn headline(&self) -> String {
+        let mut errors = self.diagnostics.iter().filter(|it| it.severity == Severity::Error);
+        let Some(first) = errors.next() else { return String::new() };
+        let more = match errors.count() {
+            0 => String::new(),
+            1 => ", and 1 more error".to_owned(),
+            more => format!(", and {more} more errors"),
+        };
+        format!(": {}{more}", super::mask::one_line(&first.message))
+    }
+
     /// The whole report as text, with snippets, and with colours if they are wanted.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };

@@ -134,8 +134,11 @@ fn declared(source: &SourceName, text: &str, files: &dyn RepositoryFiles) -> Res
     let report = Report::new(REPOSITORY_FILE, text, &findings.masks, findings.diagnostics);
     match built {
         Some(stacks) if !report.has_errors() => Ok(Declaration { stacks, inferred: false, notes }),
-        _ => Err(Failure::until_changed(report.render(false))
-            .remedy(format!("correct `{REPOSITORY_FILE}` and push"))),
+        _ => Err(Failure::until_changed(format!("`{REPOSITORY_FILE}` cannot be used{}", report.headline()))
+            .details(&report.render(false))
+            .remedy(format!(
+                "correct `{REPOSITORY_FILE}` and push; `driftless check-config --repository .` shows each place"
+            ))),
     }
 }
 

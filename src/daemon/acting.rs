@@ -127,3 +127,37 @@ fn refuse_suspended(stack: &StackId, status: &StackStatus) -> Result<(), ErrorBo
             .remedy(format!("`driftless resume {stack}` first")))
     })
 }
+
+/// Nothing more of a stack is to be started.
+pub(super) async fn suspend(desk: &Desk, stack: StackId, by: Caller) -> Result<ActionReply, ErrorBody> {
+    if let Some((who, _)) = desk.stack(&stack).await?.suspended {
+        return Ok(nothing_done(
+            by,
+            format!("{stack} is suspended already, by {who}: nothing was to be done"),
+        ));
+    }
+    let message = format!("{stack} is suspended: nothing more of it is started; a live run goes on");
+    desk.wish(Event::Suspended { stack, by: by.name.clone() }, &by, message).await
+}
+
+/// A stack goes on, whatever stopped it.
+pub(super) async fn resume(desk: &Desk, stack: StackId, by: Caller) -> Result<ActionReply, ErrorBody> {
+    let status = desk.stack(&stack).await?;
+    let message = match (&status.suspended, &status.hold) {
+        (None, None) => {
+            let message = format!("{stack} is neither suspended nor held: nothing was to be done");
+            return Ok(nothing_done(by, message));
+        }
+        (Some(_), None) => format!("{stack} is resumed"),
+        (None, Some(hold)) => format!("the hold of {} at {stack} is ended", hold.revision.short()),
+        (Some(_), Some(hold)) => {
+            format!("{stack} is resumed, and the hold of {} is ended", hold.revision.short())
+        }
+    };
+    desk.wish(Event::Resumed { stack, by: by.name.clone() }, &by, message).await
+}
+
+/// The answer to a wish that is fulfilled already: nothing is recorded of it.
+fn nothing_done(by: Caller, message: String) -> ActionReply {
+    ActionReply { message, by: by.name, run: None, after: None }
+}

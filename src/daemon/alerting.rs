@@ -124,24 +124,32 @@ impl Alerting {
 
     /// What is known now; `None` while the daemon stops.
     async fn view(&self) -> Result<Option<View>, StoreError> {
-        let last_ends = self.tools.store.last_ends().await?;
         let asked = self.tools.inbox.ask(|core, now| View {
             sources: core.sources(),
             stacks: core.stacks(now),
+            applies: core.last_applies(),
             drift: core.drift_facts(),
             merge_requests: core.merge_requests(),
             ..View::default()
         });
         let Ok(view) = asked.await else { return Ok(None) };
         let chain = self.tools.flags.audit.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Some(View { last_ends, chain, ..view }))
+        Ok(Some(View { chain, ..view }))
     }
 
     /// Begins to send what waits, at most one message for each receiver at a time.
     async fn send_due(&mut self) -> Result<(), StoreError> {
         let at = now();
         self.paused.retain(|_, until| at < *until);
+        // What is given up lets go what waits behind it.
+        while self.send_first(at).await? {}
+        Ok(())
+    }
+
+    /// Begins to send the first message of each receiver. Whether any was given up.
+    async fn send_first(&mut self, at: Timestamp) -> Result<bool, StoreError> {
         let config = self.tools.config();
+        let mut given_up = false;
         for notification in self.tools.store.due_notifications(at).await? {
             let receiver = notification.receiver.clone();
             if self.busy.contains(&receiver) || self.paused.contains_key(&receiver) {
@@ -155,12 +163,13 @@ impl Alerting {
                     ..notification
                 };
                 self.tools.store.put_notification(ended).await?;
+                given_up = true;
                 continue;
             }
             self.busy.insert(receiver);
             self.sending.spawn(send(Arc::clone(&self.tools), notification));
         }
-        Ok(())
+        Ok(given_up)
     }
 
     fn came_back(&mut self, sent: Option<Sent>) {

@@ -144,7 +144,8 @@ fn texts(reason: &mut Reason) -> Vec<&mut String> {
         | Reason::Stopped { by: text }
         | Reason::Refused { why: text } => vec![text],
         Reason::Setup { failure } => {
-            std::iter::once(&mut failure.message).chain(&mut failure.remedy).collect()
+            let more = failure.details.iter_mut().chain(&mut failure.remedy);
+            std::iter::once(&mut failure.message).chain(more).collect()
         }
         Reason::NoHosts
         | Reason::NothingRan { .. }

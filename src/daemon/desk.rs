@@ -265,13 +265,11 @@ impl Backend for Desk {
     }
 
     async fn suspend(&self, stack: StackId, by: Caller) -> Result<ActionReply, ErrorBody> {
-        let message = format!("{stack} is suspended: nothing more of it is started; a live run goes on");
-        self.wish(Event::Suspended { stack, by: by.name.clone() }, &by, message).await
+        acting::suspend(self, stack, by).await
     }
 
     async fn resume(&self, stack: StackId, by: Caller) -> Result<ActionReply, ErrorBody> {
-        let message = format!("{stack} is resumed, and a hold of it is ended");
-        self.wish(Event::Resumed { stack, by: by.name.clone() }, &by, message).await
+        acting::resume(self, stack, by).await
     }
 
     async fn cancel(&self, run: RunId, body: CancelBody, by: Caller) -> Result<ActionReply, ErrorBody> {

@@ -2,6 +2,7 @@
 //! sandboxes can be made here: tried at start and after each reload, and what is missing is said before anybody waits.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -53,8 +54,8 @@ pub(super) async fn probe(tools: Arc<Tools>) {
         // A user that does not exist is said by what needs it.
         let Ok(sandbox) = sandbox(&tools, source) else { continue };
         let user = sandbox.run_as.map(|it| it.uid);
-        if !found.contains_key(&user) {
-            found.insert(user, sandbox.probe().await);
+        if let Entry::Vacant(place) = found.entry(user) {
+            place.insert(sandbox.probe().await);
         }
     }
     let lack = found.values().find_map(lack);
@@ -86,10 +87,11 @@ pub(super) fn sandbox(tools: &Tools, source: &SourceConfig) -> Result<Sandbox, F
 pub(super) async fn availability(tools: &Tools, sandbox: &Sandbox) -> Result<(), Failure> {
     let mut found = tools.sandboxes.found.lock().await;
     let user = sandbox.run_as.map(|it| it.uid);
-    if !found.contains_key(&user) {
-        found.insert(user, sandbox.probe().await);
-    }
-    match &found[&user] {
+    let found = match found.entry(user) {
+        Entry::Vacant(place) => place.insert(sandbox.probe().await),
+        Entry::Occupied(place) => place.into_mut(),
+    };
+    match found {
         Availability::Available => Ok(()),
         Availability::Missing { why, remedy } => {
             Err(Failure::until_changed(format!("no sandbox can be made: {why}")).remedy(remedy.clone()))

@@ -183,13 +183,16 @@ pub struct RuntimeFacts {
     pub has_ansible: bool,
 }
 
+/// When a certificate ends: in words, and in how many days.
+pub type CertificateEnd = (String, i64);
+
 /// The certificate of the pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFacts {
     /// Its file.
     pub path: PathBuf,
-    /// When it ends in words and in how many days, where that can be read; or why it cannot be used and what to do.
-    pub ends: Result<Option<(String, i64)>, (String, Option<String>)>,
+    /// When it ends, where that can be read; or why it cannot be used and what to do.
+    pub ends: Result<Option<CertificateEnd>, (String, Option<String>)>,
 }
 
 /// The clock.

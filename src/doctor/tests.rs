@@ -84,7 +84,7 @@ fn at(change: impl FnOnce(&mut DirectoryFacts)) -> String {
     said(|it| change(&mut it.directories[0]))
 }
 
-fn certificate(ends: Result<Option<(String, i64)>, (String, Option<String>)>) -> String {
+fn certificate(ends: Result<Option<CertificateEnd>, (String, Option<String>)>) -> String {
     said(|it| it.certificate.as_mut().expect("there is one").ends = ends)
 }
 

@@ -217,6 +217,9 @@ pub struct Findings {
 impl Findings {
     /// The most changes that are told one by one.
     pub const CHANGES_MAX: usize = 10_000;
+
+    /// The most tasks that are counted one by one.
+    pub const TASKS_MAX: usize = 20_000;
 }
 
 /// What is kept of one difference on one host. Facts: whether it is shown and healed is derived.

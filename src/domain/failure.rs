@@ -21,13 +21,16 @@ pub enum Retry {
 /// A failure as the core and people see it: the consequence and a sentence, never the cause's type.
 ///
 /// Adapters turn their own errors into this at their border. `message` says what failed; `remedy` what to do
-/// about it. Neither ever holds a secret.
+/// about it; `details` shows it where there is room. None of them ever holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Failure {
     /// What must happen before another try.
     pub retry: Retry,
-    /// What went wrong, a lower-case fragment without a full stop.
+    /// What went wrong, a lower-case fragment without a full stop, in one line.
     pub message: String,
+    /// What else there is to see, one line each: where in a file, for example.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
     /// What to do about it, if anything can be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
@@ -39,18 +42,26 @@ pub struct Failure {
 impl Failure {
     /// A failure that is worth another try soon.
     pub fn soon(message: impl Into<String>) -> Self {
-        Self { retry: Retry::Soon, message: message.into(), remedy: None, security: false }
+        let (message, details) = (message.into(), Vec::new());
+        Self { retry: Retry::Soon, message, details, remedy: None, security: false }
     }
 
     /// A failure that stays until somebody changes something.
     pub fn until_changed(message: impl Into<String>) -> Self {
-        Self { retry: Retry::UntilChanged, message: message.into(), remedy: None, security: false }
+        Self { retry: Retry::UntilChanged, ..Self::soon(message) }
     }
 
     /// The same failure with a remedy.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// The same failure with what a text says besides, line by line.
+    #[must_use]
+    pub fn details(mut self, text: &str) -> Self {
+        self.details = text.lines().map(|it| it.trim_end().to_owned()).collect();
         self
     }
 

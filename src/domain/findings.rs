@@ -7,9 +7,6 @@ use super::{
     TaskCounts, TaskIdentity, TaskNumber, TaskResult, Timestamp, Verdict, verdict,
 };
 
-/// The most tasks that are counted one by one.
-const TASKS_MAX: usize = 20_000;
-
 /// The most handlers that are remembered as owed.
 const PENDING_MAX: usize = 50_000;
 
@@ -101,7 +98,7 @@ impl Gathering {
     }
 
     fn task_started(&mut self, task: TaskNumber, identity: &TaskIdentity) {
-        if self.places.contains_key(&task) || TASKS_MAX <= self.findings.tasks.len() {
+        if self.places.contains_key(&task) || Findings::TASKS_MAX <= self.findings.tasks.len() {
             return;
         }
         let place = u32::try_from(self.findings.tasks.len()).unwrap_or(u32::MAX);

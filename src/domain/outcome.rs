@@ -217,13 +217,11 @@ impl fmt::Display for Reason {
                 }
                 f.write_str(message.as_deref().unwrap_or(class))
             }
-            Self::NothingRan { hosts: 1 } => f.write_str(
-                "no task ran on the one host; check `tags`, `skip_tags` and the tasks of the playbook",
-            ),
-            Self::NothingRan { hosts } => write!(
-                f,
-                "no task ran on any of {hosts} hosts; check `tags`, `skip_tags` and the tasks of the playbook"
-            ),
+            Self::NothingRan { hosts } => {
+                let which =
+                    if *hosts == 1 { "the one host".to_owned() } else { format!("any of {hosts} hosts") };
+                write!(f, "no task ran on {which}; check `tags`, `skip_tags` and the tasks of the playbook")
+            }
             Self::HostsUnfinished { unfinished, of } => {
                 write!(f, "{unfinished} of {of} hosts did not get to the end of the playbook")
             }

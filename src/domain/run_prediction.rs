@@ -106,7 +106,7 @@ impl ComparedPrediction {
             (self.not_predictable, "not predictable"),
         ] {
             if count != 0 {
-                text.push_str(&format!(", {count} {word}"));
+                text.extend([", ", &count.to_string(), " ", word]);
             }
         }
         text

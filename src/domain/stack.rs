@@ -19,6 +19,9 @@ pub struct Attempt {
     pub run: RunId,
     /// How it ended; `None` while it is live.
     pub outcome: Option<Outcome>,
+    /// Why it ended so, in one line, where the outcome does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// When it ended, or began while it is live.
     #[schemars(with = "crate::domain::schema::Time")]
     pub at: Timestamp,

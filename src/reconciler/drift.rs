@@ -166,6 +166,28 @@ impl Tasks {
                 }
             });
         }
+        self.forget_unmet(looked, &keys);
+    }
+
+    /// A check of the whole stack that met everything there is: what it did not meet does not exist any more, and nothing
+    /// is said of it. Hosts that it did not get to the end of may have tasks of their own, which are kept.
+    fn forget_unmet(&mut self, looked: &Looked<'_>, met: &[TaskKey]) {
+        if !looked.full || Findings::TASKS_MAX <= met.len() {
+            return;
+        }
+        let met: BTreeSet<&TaskKey> = met.iter().collect();
+        let whole = looked.hosts.values().all(|it| *it == HostEnd::Converged);
+        let unmet: Vec<TaskKey> = self.facts.keys().filter(|it| !met.contains(it)).cloned().collect();
+        for key in unmet {
+            self.change(&key, |it| {
+                if whole {
+                    let (identity, differs) = (std::mem::take(&mut it.identity), it.differs);
+                    *it = TaskFacts { identity, differs, ..TaskFacts::default() };
+                }
+                // These are of the last full check, which this one is.
+                (it.blind, it.for_real) = (0, 0);
+            });
+        }
     }
 
     /// Forgets the identity of tasks that differ nowhere any more.

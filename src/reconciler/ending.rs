@@ -12,6 +12,7 @@ use super::backoff::{Jitter, doubled};
 use super::drift::Applied;
 use super::ledger::told_all;
 use super::stack::{Stack, StopOrder};
+use super::words;
 
 /// The first pause after an interruption. What was interrupted is not to blame, so it is short.
 const INTERRUPTED_PAUSE: Span = Span::from_secs(1);
@@ -164,7 +165,7 @@ impl Stack {
     /// All hosts have the attempted revision, also those that it did not reach at first.
     fn nothing_is_owed(&mut self, now: Timestamp) {
         if let Some(attempt) = &mut self.facts.attempt {
-            attempt.outcome = Some(Outcome::Changed);
+            (attempt.outcome, attempt.why) = (Some(Outcome::Changed), None);
             (attempt.failures, attempt.retry_at) = (0, None);
         }
         self.facts.last_success = Some(now);
@@ -187,7 +188,7 @@ impl Stack {
         }
         if !outcome.is_success() && outcome != Outcome::Unreachable && !outcome.ended_by_others() {
             // It answers, and what is owed to it fails: that is a failure of the revision.
-            attempt.outcome = Some(Outcome::Failed);
+            (attempt.outcome, attempt.why) = (Some(Outcome::Failed), None);
         }
         let at = later(ended.now, pace.after_failures(spec, attempt.failures.max(1)));
         attempt.retry_at = Some(at);
@@ -198,6 +199,9 @@ impl Stack {
         let interruptions = self.interruptions_with_this_one();
         let Some(attempt) = self.facts.attempt.as_mut().filter(|it| it.run == spec.run) else { return };
         attempt.outcome = Some(ended.ending.outcome);
+        // Who ended it is told elsewhere, with what follows from that.
+        let reason = ended.ending.reason.as_ref().filter(|_| !ended.ending.outcome.ended_by_others());
+        attempt.why = reason.map(|it| words::one_line(&it.to_string()));
         attempt.at = ended.now;
         let pause = match ended.ending.outcome {
             Outcome::InSync | Outcome::Changed | Outcome::Drifted => {

@@ -62,7 +62,7 @@ fn source_facts(source: &Source, head: &Head) -> Vec<String> {
     let mut facts = vec![format!("it is measured against {}", head.revision.short())];
     if let Some(admitted) = source.facts.admitted.as_ref().filter(|it| **it != head.revision.commit) {
         let problem = source.broken.as_ref().map_or_else(String::new, |it| format!(": {it}"));
-        facts.push(format!("{} is newer, but its declaration cannot be used{problem}", admitted.short()));
+        facts.push(format!("{} is newer and is not followed{problem}", admitted.short()));
     }
     if let Some(waiting) = &source.waiting {
         let short = waiting.revision.short();

@@ -86,7 +86,7 @@ impl Reconciler {
         }
         // What the run was given at its start is its own, whoever waits for it since.
         let held = &stack.facts.locks;
-        let own = |it: &LockKey| !first && held.run == Some(run) && held.keys.contains(it);
+        let own = |it: &LockKey| held.run == Some(run) && held.keys.contains(it);
         let keys: BTreeSet<LockKey> = question.hosts.values().filter(|it| !own(it)).cloned().collect();
         if keys.is_empty() {
             return None;

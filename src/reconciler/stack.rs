@@ -202,6 +202,7 @@ impl Stack {
             revision: spec.revision.clone(),
             run: spec.run,
             outcome: None,
+            why: None,
             at: now,
             failures: self.facts.attempt.as_ref().filter(|_| again).map_or(0, |it| it.failures),
             retry_at: None,

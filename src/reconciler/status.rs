@@ -195,7 +195,8 @@ fn sync(outcome: Outcome, everywhere: bool, applied: &Applied) -> SyncStatus {
     }
 }
 
-fn attempt_sentence(attempt: &Attempt, outcome: Outcome, summary: &Summary) -> String {
+/// How the last apply of the whole stack went.
+pub(super) fn attempt_sentence(attempt: &Attempt, outcome: Outcome, summary: &Summary) -> String {
     let counts = summary.counts;
     let (short, run) = (attempt.revision.short(), attempt.run);
     let owed = if counts.owed == 0 { String::new() } else { format!(", {} owed", counts.owed) };
@@ -222,7 +223,9 @@ fn attempt_sentence(attempt: &Attempt, outcome: Outcome, summary: &Summary) -> S
                 0 | 1 => String::new(),
                 times => format!(", {} in a row did not succeed", counted(times, "run")),
             };
-            format!("run {run} of {short} {}{times}", words::ended(Some(outcome)))
+            let ended = words::ended(Some(outcome));
+            let why = attempt.why.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+            format!("run {run} of {short} {ended}{why}{times}")
         }
     }
 }

@@ -51,6 +51,16 @@ pub(super) fn counted(number: u32, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// The first line of what others say, and no more of it than a sentence.
+pub(super) fn one_line(text: &str) -> String {
+    const MOST: usize = 300;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
 /// How an apply ended, after "the last apply".
 pub(super) fn ended(outcome: Option<Outcome>) -> &'static str {
     match outcome {

@@ -1,14 +1,14 @@
 //! Alerts: what was told of them to whom, and the notifications that carry it. Both are written in one transaction, so
 //! that what counts as told is sent, and what is sent counts as told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::columns::{count, json, nanos, uncount};
 use super::{Store, StoreError};
 use crate::domain::{
-    AlertFacts, AlertKey, Notification, NotificationState, Queued, ReceiverName, Span, Timestamp,
+    AlertFacts, AlertKey, Notice, Notification, NotificationState, Queued, ReceiverName, Span, Timestamp,
 };
 
 /// How long notifications are kept that were sent or given up.
@@ -16,6 +16,9 @@ const KEPT_FOR: Span = Span::from_hours(30 * 24);
 
 /// At most so many of them are kept, the newest.
 const KEPT: u64 = 10_000;
+
+/// So often a message is tried before it lets others go first: the receiver may refuse this one alone.
+const KEEPS_BACK: u32 = 3;
 
 impl Store {
     /// What is known to have been told.
@@ -35,14 +38,12 @@ impl Store {
         .await
     }
 
-    /// The notifications that are to be sent or tried again now, those that waited longest first.
+    /// The notifications that are to be sent or tried again now, in the order in which each receiver is to have them.
+    ///
+    /// One that waits for its next try keeps back what comes after it for the same receiver. After some tries in vain
+    /// it lets others go first, except those that tell of the same alerts: nobody hears the end before the beginning.
     pub async fn due_notifications(&self, now: Timestamp) -> Result<Vec<Notification>, StoreError> {
-        self.read(move |db| {
-            let query =
-                "SELECT body FROM notifications WHERE state = 'pending' AND next_try <= ?1 ORDER BY next_try";
-            bodies(db, query, nanos(now))
-        })
-        .await
+        self.read(move |db| due(db, now)).await
     }
 
     /// When the next notification is to be sent or tried again.
@@ -105,17 +106,63 @@ fn keep(db: &Connection, facts: &[(AlertKey, Option<AlertFacts>)]) -> rusqlite::
 
 fn enqueue(db: &Connection, queue: &[Queued]) -> rusqlite::Result<()> {
     for it in queue {
-        let new = Notification::new(it.receiver.clone(), it.due);
+        let Earlier { notices, due } = earlier(db, it)?;
+        let new = Notification::new(it.receiver.clone(), due);
         let mut notification = match one(db, &new.id)? {
-            Some(waiting) if waiting.attempts == 0 && waiting.state == NotificationState::Pending => waiting,
+            Some(waiting) if is_untold(&waiting) => waiting,
             // It is on its way already, or a clock was set back: nothing is added to what somebody may have.
             Some(gone) => successor(db, &gone)?,
             None => new,
         };
+        for notice in notices {
+            notification.add(notice);
+        }
         notification.add(it.notice.clone());
         put(db, &notification)?;
     }
     Ok(())
+}
+
+/// Whether it can still be added to: nobody can have got it.
+fn is_untold(it: &Notification) -> bool {
+    it.attempts == 0 && it.state == NotificationState::Pending
+}
+
+/// What has to be told of an alert before something new is, and when both are.
+struct Earlier {
+    notices: Vec<Notice>,
+    due: Timestamp,
+}
+
+/// What waits until later than the new notice although it tells of the same alert: by a digest, for example. It is told
+/// together with the new one. What may be on its way stays, and the new one waits for it.
+fn earlier(db: &Connection, queued: &Queued) -> rusqlite::Result<Earlier> {
+    let mut earlier = Earlier { notices: Vec::new(), due: queued.due };
+    let mut statement = db.prepare_cached(
+        "SELECT body FROM notifications WHERE state = 'pending' AND receiver = ?1 AND ?2 < due
+            ORDER BY due, length(id), id",
+    )?;
+    let rows = statement.query_map(params![queued.receiver.as_str(), nanos(queued.due)], |row| row.get(0))?;
+    for body in rows.collect::<Result<Vec<String>, _>>()? {
+        let Ok(mut later) = serde_json::from_str::<Notification>(&body) else { continue };
+        let same = |it: &Notice| it.alert.is_some() && it.alert == queued.notice.alert;
+        if !later.notices.iter().any(same) {
+            continue;
+        }
+        if !is_untold(&later) {
+            earlier.due = earlier.due.max(later.due);
+            continue;
+        }
+        let (moved, stay): (Vec<Notice>, Vec<Notice>) = later.notices.into_iter().partition(same);
+        later.notices = stay;
+        earlier.notices.extend(moved);
+        if later.notices.is_empty() && later.left_out == 0 {
+            db.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([&later.id])?;
+        } else {
+            put(db, &later)?;
+        }
+    }
+    Ok(earlier)
 }
 
 /// The first that can still be added to, of those with the same receiver and time.
@@ -125,9 +172,7 @@ fn successor(db: &Connection, gone: &Notification) -> rusqlite::Result<Notificat
         let new = Notification::new(gone.receiver.clone(), gone.due);
         let id = format!("{}-{number}", new.id);
         match one(db, &id)? {
-            Some(waiting) if waiting.attempts == 0 && waiting.state == NotificationState::Pending => {
-                return Ok(waiting);
-            }
+            Some(waiting) if is_untold(&waiting) => return Ok(waiting),
             Some(_) => number += 1,
             None => return Ok(Notification { id, ..new }),
         }
@@ -166,6 +211,53 @@ fn begin(db: &Connection, id: &str) -> rusqlite::Result<Option<Notification>> {
     it.attempts = it.attempts.saturating_add(1);
     put(db, &it)?;
     Ok(Some(it))
+}
+
+fn due(db: &Connection, now: Timestamp) -> Result<Vec<Notification>, StoreError> {
+    let failed = || StoreError::database("read notifications");
+    let mut statement = db
+        .prepare_cached(
+            "SELECT receiver, body FROM notifications WHERE state = 'pending' AND due <= ?1
+                ORDER BY receiver, due, length(id), id",
+        )
+        .map_err(failed())?;
+    let mut rows = statement.query([nanos(now)]).map_err(failed())?;
+    let (mut due, mut queue) = (Vec::new(), Line::default());
+    while let Some(row) = rows.next().map_err(failed())? {
+        let receiver: String = row.get(0).map_err(failed())?;
+        if receiver != queue.receiver {
+            queue = Line { receiver, ..Line::default() };
+        }
+        if queue.kept_back {
+            continue;
+        }
+        let body: String = row.get(1).map_err(failed())?;
+        let Ok(notification) = serde_json::from_str::<Notification>(&body) else { continue };
+        if queue.lets_pass(&notification) && notification.next_try <= now {
+            due.push(notification);
+        }
+    }
+    Ok(due)
+}
+
+/// What waits for one receiver, looked at from the oldest on.
+#[derive(Default)]
+struct Line {
+    receiver: String,
+    /// Nothing that comes after may go.
+    kept_back: bool,
+    /// What those tell of that have to go first.
+    before: BTreeSet<AlertKey>,
+}
+
+impl Line {
+    fn lets_pass(&mut self, next: &Notification) -> bool {
+        let alerts: BTreeSet<&AlertKey> = next.notices.iter().filter_map(|it| it.alert.as_ref()).collect();
+        let free = alerts.iter().all(|it| !self.before.contains(*it));
+        self.kept_back = free && next.attempts < KEEPS_BACK;
+        self.before.extend(alerts.into_iter().cloned());
+        free
+    }
 }
 
 fn bodies(db: &Connection, query: &str, argument: i64) -> Result<Vec<Notification>, StoreError> {

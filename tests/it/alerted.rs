@@ -144,6 +144,36 @@ fn a_failed_apply_is_told_once_whatever_happens_and_its_end_too() {
 }
 
 #[test]
+fn the_beginning_is_told_before_the_end_however_long_nobody_listened() {
+    let chat = Chat::start();
+    let mut world = world(&chat);
+    seed(&world.repository, FAILS);
+    let broken = world.repository.commit("Break it");
+    chat.deaf.store(true, Ordering::Relaxed);
+    world.start();
+    world.run_of(&broken, "failed");
+    eventually("it is tried and does not arrive", SOON, || {
+        world
+            .metric("driftless_notifications_total{receiver=\"ops\",result=\"failed\"} ")
+            .filter(|it| *it > 0.0)
+    });
+    seed(&world.repository, &writes("one"));
+    let mended = world.repository.commit("Mend it");
+    world.run_of(&mended, "changed");
+    eventually("its end waits, too", SOON, || {
+        world.metric("driftless_notifications_pending{receiver=\"ops\"} ").filter(|it| *it > 1.0)
+    });
+    chat.deaf.store(false, Ordering::Relaxed);
+    eventually("both arrive", SOON, || (chat.count("[resolved] infra/fleet") == 1).then_some(()));
+    let heard = chat.heard();
+    let place = |words: &str| heard.iter().position(|it| it.contains(words)).expect(words);
+    assert!(place("[critical] the apply of") < place("[resolved] infra/fleet"), "{heard:?}");
+    let end = &heard[place("[resolved] infra/fleet")];
+    assert!(end.contains(&format!("{} succeeded", &mended[..10])), "{end}");
+    assert!(world.stop().success());
+}
+
+#[test]
 fn a_remote_that_is_gone_is_told_once_and_its_return_once() {
     let chat = Chat::start();
     let mut world = world(&chat);

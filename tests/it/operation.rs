@@ -157,7 +157,18 @@ fn suspending_and_asking() {
     assert!(world.text(&["explain", "fleet"]).contains("suspended"), "explain says why");
     assert_eq!(world.applies().len(), 1);
     assert_eq!(world.cli(&["apply", "fleet"]).status.code(), Some(7));
-    world.text(&["resume", "fleet"]);
+    let again = world.text(&["suspend", "fleet"]);
+    assert!(
+        again.contains("is suspended already, by") && again.contains("nothing was to be done"),
+        "{again}"
+    );
+    assert!(world.text(&["resume", "fleet"]).contains("infra/fleet is resumed"));
+    let again = world.text(&["resume", "fleet"]);
+    assert!(again.contains("neither suspended nor held: nothing was to be done"), "{again}");
+    let acts = world.json(&["audit", "show"]);
+    let acts = acts["records"].as_array().expect("records").iter();
+    let count = |wanted: &str| acts.clone().filter(|it| it["action"] == wanted).count();
+    assert_eq!((count("suspended"), count("resumed")), (1, 1), "what changes nothing is not recorded");
     world.run_of(&second, "changed");
 
     // An older revision by hand: it runs, and the head is held.
@@ -170,7 +181,8 @@ fn suspending_and_asking() {
     assert!(world.text(&["explain", "fleet"]).contains("held"), "{}", world.text(&["explain", "fleet"]));
 
     // Only one host, which alone moves.
-    world.text(&["resume", "fleet"]);
+    let said = world.text(&["resume", "fleet"]);
+    assert!(said.contains(&format!("the hold of main@{} at infra/fleet is ended", &second[..10])), "{said}");
     eventually("the head is applied again", SOON, || {
         let content = std::fs::read_to_string(world.path("state/stacks/infra/fleet/h1")).ok()?;
         (content == "second").then_some(())

@@ -99,6 +99,7 @@ async fn a_webhook_is_signed_over_id_time_and_body() {
         (&notice["kind"], &notice["subject"], &notice["state"]),
         (&json!("apply_failed"), &json!("infra/web"), &json!("raised"))
     );
+    assert_eq!(notice["id"], json!("apply_failed infra/web"), "the same when it is over");
     assert_eq!(notice["url"], json!("https://driftless.example/runs/7"));
 }
 

@@ -78,7 +78,7 @@ fn who_knows(alert: &OpenAlert, messages: &[Notification], when: &str) -> String
                 parts.push(format!("not delivered yet ({tries}): {receiver}"));
             }
             Some((NotificationState::GivenUp, _)) => {
-                parts.push(format!("not delivered, given up: {receiver}"))
+                parts.push(format!("not delivered, given up: {receiver}"));
             }
             Some((NotificationState::Sent, _)) | None => told.push(receiver.to_string()),
         }

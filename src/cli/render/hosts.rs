@@ -136,7 +136,7 @@ mod tests {
             host("web1", owed, &[("infra/base", synced), ("infra/web", owed)]),
             host("new1", HostState::Unknown, &[("infra/base", HostState::Unknown)]),
         ];
-        let text = without_colour(&host_list_page(&HostList { hosts }, now()).into_text());
+        let text = without_colour(&host_list_page(&HostList { hosts, more: false }, now()).into_text());
         let wanted = "\
 HOST  STATE            SEEN    OWED SINCE  STACKS
 web1  owed a revision  1m ago  9m ago      infra/base (in sync), infra/web
@@ -144,7 +144,8 @@ db1   in sync          1m ago              infra/base, infra/db
 new1  nothing applied  never               infra/base
 ";
         assert_eq!(text, wanted, "\n{text}");
-        let none = without_colour(&host_list_page(&HostList { hosts: Vec::new() }, now()).into_text());
+        let none =
+            without_colour(&host_list_page(&HostList { hosts: Vec::new(), more: false }, now()).into_text());
         assert!(none.contains("told of its hosts yet"), "{none}");
     }
 

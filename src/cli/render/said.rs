@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_failure_says_its_message_its_status_and_the_end_of_its_errors() {
-        let stderr: String = (1..=9).map(|it| format!("line {it}\n")).collect();
+        let stderr: String =
+            (1..=9).flat_map(|it: u32| ["line ".to_owned(), it.to_string(), "\n".to_owned()]).collect();
         let stdout = "beside it".to_owned();
         let detail = Detail {
             msg: "non-zero return code".to_owned(),

@@ -27,7 +27,7 @@ fn said(file: &str, text: &str) -> String {
     let said = if file.contains("operator") {
         operator(text).map(|_| ()).map_err(|report| report.render(false))
     } else {
-        declare(text).map(|_| ()).map_err(|failure| failure.message)
+        declare(text).map(|_| ()).map_err(|failure| failure.details.join("\n"))
     };
     said.expect_err("a broken file").lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }

@@ -178,7 +178,12 @@ fn doubtful_variables_are_noted_without_their_values() {
 fn a_broken_declaration_waits_for_a_commit() {
     let failure = declare("version: 1\n").expect_err("no stacks");
     assert_eq!(failure.retry, Retry::UntilChanged);
-    assert_eq!(failure.remedy.as_deref(), Some("correct `driftless.yml` and push"));
+    assert_eq!(failure.message, "`driftless.yml` cannot be used: this file has no `stacks`");
+    assert!(failure.remedy.as_ref().is_some_and(|it| it.starts_with("correct `driftless.yml` and push")));
+    let two = declare("").expect_err("nothing");
+    assert_eq!(two.message, "`driftless.yml` cannot be used: this file has no `version`, and 1 more error");
+    let shown = two.details.iter().any(|it| it == "error: driftless.yml: this file has no `stacks`");
+    assert!(shown && two.details.iter().all(|it| !it.contains('\n')), "{two:?}");
     for tree in [
         Tree::usual().with("driftless.yaml", SMALL),
         Tree::usual().with("driftless.yml", "-> elsewhere"),

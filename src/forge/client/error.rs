@@ -178,6 +178,7 @@ impl From<ForgeError> for Failure {
         Self {
             retry: error.retry(),
             message: error.to_string(),
+            details: Vec::new(),
             remedy: error.remedy(),
             security: matches!(error, ForgeError::ForbiddenAddress(_)),
         }

@@ -88,7 +88,7 @@ fn plays_and_tasks(making: &mut Making, result: &SandboxedStack) -> Part {
     let kept: usize = result.listed.iter().map(|it| 1 + it.tasks.len()).sum();
     let total = kept as u64 + result.left_out();
     let mut list = List::new(Rank::Listing, total, ("play or task", "plays and tasks"));
-    list.open = "<details><summary>Show plays and tasks</summary>\n\n".to_owned();
+    "<details><summary>Show plays and tasks</summary>\n\n".clone_into(&mut list.open);
     list.close = "\n</details>\n\n";
     making.lines(list, lines, |it| it)
 }

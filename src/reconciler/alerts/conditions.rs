@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::stacks;
 use crate::domain::{
-    AlertKey, AlertKind, AlertPolicy, AlertSeverity, AlertSubject, Condition, DriftFacts, LastEnd,
-    MergeRequestState, MergeRequestStatus, PreviewLevel, SourceStatus, Span, StackStatus, Timestamp, later,
+    AlertKey, AlertKind, AlertPolicy, AlertSeverity, AlertSubject, CommitHash, Condition, DriftFacts,
+    Failure, MergeRequestState, MergeRequestStatus, PreviewLevel, SourceStatus, Span, StackStatus, Timestamp,
+    later,
 };
+use crate::reconciler::LastApply;
 
 /// How long the preview of a merge request is news.
 const NEWS_FOR: Span = Span::from_hours(24);
+
+/// How many lines of what a failure shows are told.
+const SHOWN: usize = 20;
 
 /// All that alerts are read off.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +25,8 @@ pub struct View {
     pub stacks: Vec<StackStatus>,
     /// Their drift.
     pub drift: Vec<DriftFacts>,
-    /// How their last runs ended.
-    pub last_ends: Vec<LastEnd>,
+    /// How their last applies went.
+    pub applies: Vec<LastApply>,
     /// The merge requests that are followed.
     pub merge_requests: Vec<MergeRequestStatus>,
     /// Whether the audit chain held when it was last verified, else what is wrong; `None` if it was not verified yet.
@@ -84,10 +89,11 @@ pub fn look(now: Timestamp, view: &View, policy: &AlertPolicy) -> Sight {
         refused(&mut sight, source);
         rewound(&mut sight, source);
     }
+    let applies: BTreeMap<_, _> = view.applies.iter().map(|it| (&it.stack, it)).collect();
     let drift: BTreeMap<_, _> = view.drift.iter().map(|it| (&it.stack, it)).collect();
     for stack in &view.stacks {
-        let ends = view.last_ends.iter().filter(|it| it.stack == stack.id);
-        stacks::look(&mut sight, stack, drift.get(&stack.id).copied(), ends, policy);
+        let apply = applies.get(&stack.id).copied();
+        stacks::look(&mut sight, stack, apply, drift.get(&stack.id).copied(), policy);
     }
     for request in &view.merge_requests {
         previewed(&mut sight, now, request);
@@ -115,10 +121,15 @@ fn unreachable(sight: &mut Sight, source: &SourceStatus, policy: &AlertPolicy) {
     found.after = if is_attack { Span::ZERO } else { policy.unreachable_longer_than };
     if let Some(failure) = failure {
         found.summary = format!("{}: {}", found.summary, failure.message);
-        found.details.extend(failure.remedy.clone());
+        say_more(&mut found, failure);
     }
     found.details.push("checks and heals go on at the last admitted commit".to_owned());
     sight.found(kind, subject, found);
+}
+
+fn say_more(found: &mut Condition, failure: &Failure) {
+    found.details.extend(failure.remedy.clone());
+    found.details.extend(failure.details.iter().filter(|it| !it.is_empty()).take(SHOWN).cloned());
 }
 
 /// A commit that cannot be used although it was fetched.
@@ -127,13 +138,19 @@ fn refused(sight: &mut Sight, source: &SourceStatus) {
     if source.fetch_failures != 0 || source.fetched_at.is_none() {
         return sight.unclear(kind, subject);
     }
+    if source.waiting.is_some() {
+        // It is told as what waits for a person; nothing of this kind is mended by that.
+        return sight.unclear(kind, subject);
+    }
     let Some(failure) = &source.problem else {
         return sight.over(kind, subject, format!("the newest commit of {} is followed", source.name), 0);
     };
     let severity = if failure.security { AlertSeverity::Critical } else { AlertSeverity::Warning };
-    let summary = format!("the newest commit of {} is not followed: {}", source.name, failure.message);
+    let commit = source.refused.as_ref().map(|it| &it.commit).or(source.admitted.as_ref());
+    let commit = commit.map_or("the newest commit", CommitHash::short);
+    let summary = format!("{commit} of {} is not followed: {}", source.name, failure.message);
     let mut found = condition(severity, summary, "/system".to_owned());
-    found.details.extend(failure.remedy.clone());
+    say_more(&mut found, failure);
     found.instance = source.refused.as_ref().map_or_else(String::new, |it| it.commit.to_string());
     sight.found(kind, subject, found);
 }

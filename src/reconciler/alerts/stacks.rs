@@ -2,21 +2,20 @@
 
 use super::conditions::{Sight, condition};
 use crate::domain::{
-    AlertKind, AlertPolicy, AlertSeverity, AlertSubject, ApprovalPolicy, DriftFacts, LastEnd, Mode,
-    StackStatus,
+    AlertKind, AlertPolicy, AlertSeverity, AlertSubject, ApprovalPolicy, DriftFacts, Outcome, StackStatus,
 };
+use crate::reconciler::{LastApply, words};
 
 /// How many hosts are named.
 const NAMED: usize = 5;
 
-pub(super) fn look<'a>(
+pub(super) fn look(
     sight: &mut Sight,
     stack: &StackStatus,
+    last_apply: Option<&LastApply>,
     drift: Option<&DriftFacts>,
-    ends: impl Iterator<Item = &'a LastEnd>,
     policy: &AlertPolicy,
 ) {
-    let last_apply = ends.filter(|it| it.mode == Mode::Apply).max_by_key(|it| it.run);
     apply_failed(sight, stack, last_apply);
     held(sight, stack, policy);
     if let Some(facts) = drift {
@@ -33,24 +32,27 @@ fn page(stack: &StackStatus) -> String {
     format!("/stacks/{}", stack.id)
 }
 
-fn apply_failed(sight: &mut Sight, stack: &StackStatus, last: Option<&LastEnd>) {
+/// An apply that failed. Hosts that did not answer have not: whether they are away for too long is told by itself.
+fn apply_failed(sight: &mut Sight, stack: &StackStatus, last: Option<&LastApply>) {
     let kind = AlertKind::ApplyFailed;
-    if stack.failures == 0 {
+    let Some((last, outcome)) = last.and_then(|it| Some((it, it.outcome?))) else {
         // An apply that has begun is no success yet.
-        if stack.live.as_ref().is_some_and(|it| it.mode == Mode::Apply) {
-            return sight.unclear(kind, subject(stack));
-        }
-        return sight.over(kind, subject(stack), format!("{}: {}", stack.id, stack.reason), 0);
+        return sight.unclear(kind, subject(stack));
+    };
+    if outcome.is_success() {
+        let summary = format!("{}: the apply of {} succeeded", stack.id, last.revision.short());
+        return sight.over(kind, subject(stack), summary, 0);
     }
-    let what = stack.attempted.as_ref().map_or_else(String::new, |it| format!(" of {}", it.short()));
-    let summary = format!("the apply{what} to {} failed", stack.id);
-    let link = last.map_or_else(|| page(stack), |it| format!("/runs/{}", it.run));
-    let mut found = condition(AlertSeverity::Critical, summary, link);
-    found.details.push(stack.reason.clone());
-    if let Some(last) = last {
-        found.details.push(format!("`driftless show {}` tells what happened on which host", last.run));
+    if outcome == Outcome::Unreachable || outcome.ended_by_others() {
+        // No failure, and no success either.
+        return sight.unclear(kind, subject(stack));
     }
-    found.instance = stack.attempted.as_ref().map_or_else(String::new, |it| it.commit.to_string());
+    let (revision, ended) = (last.revision.short(), words::ended(Some(outcome)));
+    let summary = format!("the apply of {revision} to {} {ended}", stack.id);
+    let mut found = condition(AlertSeverity::Critical, summary, format!("/runs/{}", last.run));
+    found.details.push(last.words.clone());
+    found.details.push(format!("`driftless show {}` tells what happened on which host", last.run));
+    found.instance = last.revision.commit.to_string();
     sight.found(kind, subject(stack), found);
 }
 
@@ -125,7 +127,9 @@ fn owed(sight: &mut Sight, stack: &StackStatus, facts: &DriftFacts, policy: &Ale
     let summary = format!("{hosts} of {} {are} owed a revision", stack.id);
     let mut found = condition(AlertSeverity::Warning, summary, page(stack));
     found.details.push(some_of(&names));
-    found.details.push(stack.reason.clone());
+    found
+        .details
+        .push("they get it when they answer; `driftless hosts` shows since when they are owed it".to_owned());
     found.since = Some(since);
     found.after = policy.owed_longer_than;
     sight.found(kind, subject(stack), found);

@@ -132,8 +132,8 @@ impl Telling {
     }
 }
 
-/// What is kept of a condition that lasts. Details can say how long something takes yet and change with each look: they
-/// alone are no reason to write. The number of heals is the one of the beginning, so that the end tells if there were more.
+/// What is kept of a condition that lasts. Details can change while it does, with each retry, for example: they alone are
+/// no reason to write, so they hold only what stays true. The number of heals is the one of the beginning, so that the end tells if there were more.
 fn kept(before: &AlertFacts, condition: &Condition) -> Condition {
     let known = &before.condition;
     if known.summary == condition.summary

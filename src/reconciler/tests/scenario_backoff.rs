@@ -189,7 +189,7 @@ fn a_setup_that_needs_a_change_is_retried_slowly_and_at_once_after_a_change() {
             => start 1 web apply main@a [new_revision] main@a is new
         10s finished 1 errored retry until changed
         11s status
-            -- web unknown (nothing, 0/0 hosts, 0 owed, 0 failed, next 3923.2s): run 1 of main@a could not run; retry in 1h 5m
+            -- web unknown (nothing, 0/0 hosts, 0 owed, 0 failed, next 3923.2s): run 1 of main@a could not run: no route to host; retry in 1h 5m
         wake
             -- at 3923.2s
             => start 2 web apply main@a [retry] retry 1 of main@a: the last apply could not run 1h 5m ago

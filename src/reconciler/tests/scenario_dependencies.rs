@@ -34,6 +34,48 @@ fn an_apply_waits_until_its_base_attempted_the_same_commit() {
     );
 }
 
+/// Of the first apply of a stack nobody knows its hosts before it asks for them.
+#[test]
+fn the_check_after_the_apply_of_a_base_keeps_its_hosts_from_who_waits_for_them() {
+    check(
+        "
+        given poll 9h
+        declares base; web after base
+        0s tick
+            => fetch infra against nothing
+        1s fetched a first
+            => start 1 base apply main@a [new_revision] main@a is new
+        2s asked 1 1 start h1
+            => answer 1.1 go
+        3s finished 1 changed h1 found change:page@h1
+            => start 2 base check main@a [verify] the last apply of main@a changed something: is anything left?
+            => start 3 web apply main@a [new_revision] main@a is new
+        4s asked 2 1 start h1
+            => answer 2.1 go
+        5s asked 3 1 start h1
+            => answer 3.1 no: h1 is locked: run 2 of infra/base has it
+        6s finished 3 refused
+        7s finished 2 in_sync h1 found same:page
+            => start 4 web apply main@a [new_revision] main@a is new
+        8s asked 4 1 start h1
+            => answer 4.1 go
+        9s finished 4 changed h1
+        10s hinted
+            => fetch infra against a
+        11s fetched b after a
+            => start 5 base apply main@b [new_revision] main@b is new, after main@a
+        12s asked 5 1 start h1
+            => answer 5.1 go
+        13s finished 5 changed h1 found change:page@h1
+            => start 6 base check main@b [verify] the last apply of main@b changed something: is anything left?
+        14s asked 6 1 start h1
+            => answer 6.1 go
+        15s finished 6 in_sync h1 found same:page
+            => start 7 web apply main@b [new_revision] main@b is new, after main@a
+        ",
+    );
+}
+
 #[test]
 fn a_base_that_failed_is_waited_for_and_the_timer_does_not_spin() {
     check(

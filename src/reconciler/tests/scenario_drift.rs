@@ -84,6 +84,48 @@ fn a_task_that_changes_each_time_is_flapping_and_is_not_corrected() {
 }
 
 #[test]
+fn what_is_known_of_a_task_goes_with_the_task_once_a_check_met_everything() {
+    check(
+        "
+        given poll 9h
+        declares web check 9h
+        0s tick
+            => fetch infra against nothing
+        1s fetched a first
+            => start 1 web apply main@a [new_revision] main@a is new
+        3s finished 1 changed h1 h2 found change:stamp@h1 change:stamp@h2
+            => start 2 web check main@a [verify] the last apply of main@a changed something: is anything left?
+        4s finished 2 drifted h1 h2 found change:stamp@h1 change:stamp@h2 blind:shell
+        5s hinted
+            => fetch infra against a
+        5s fetched b after a
+            => start 3 web apply main@b [new_revision] main@b is new, after main@a
+        8s finished 3 in_sync h1 h2 found same:page
+        9s alice asks web check on h1
+            => start 4 web check main@b on h1 [person] alice asked for a check on h1 of main@b
+        10s finished 4 in_sync h1 found same:page
+        10s drift web
+            -- h2 stamp flapping x1
+            -- task stamp flapping
+            -- task shell blind
+            -- nothing is to be corrected
+        11s alice asks web check
+            => start 5 web check main@b [person] alice asked for a check of main@b
+        12s finished 5 unreachable h1 h2:gone found same:page
+        12s drift web
+            -- h2 stamp flapping x1
+            -- task stamp flapping
+            -- nothing is to be corrected
+        13s alice asks web check
+            => start 6 web check main@b [person] alice asked for a check of main@b
+        14s finished 6 in_sync h1 h2 found same:page
+        14s drift web
+            -- nothing is to be corrected
+        ",
+    );
+}
+
+#[test]
 fn what_comes_back_is_recurring_and_is_corrected_only_so_often_a_day() {
     check(
         "

@@ -293,7 +293,7 @@ fn a_broken_declaration_is_shown_and_the_stacks_stay_as_known() {
         5s explain web
             -- nothing is owed: the next commit starts a run
             -- because it is measured against main@a
-            -- because b is newer, but its declaration cannot be used: driftless.yml is broken
+            -- because b is newer and is not followed: driftless.yml is broken
             -- because new commits are applied as they come (`apply: on_commit`)
             -- because main@a is applied on 1 host
             -- because the last apply, run 1 of main@a, succeeded 3s ago

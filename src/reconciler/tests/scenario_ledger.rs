@@ -105,7 +105,7 @@ fn a_run_that_was_cut_short_does_not_say_what_the_hosts_are() {
             => start 2 web apply main@b [new_revision] main@b is new, after main@a
         5s finished 2 failed no-stats h1:cut
         6s status
-            -- web out_of_sync (a, 0/2 hosts, 1 owed, 0 failed, next 35.7s): run 2 of main@b failed; retry in 29s
+            -- web out_of_sync (a, 0/2 hosts, 1 owed, 0 failed, next 35.7s): run 2 of main@b failed: ansible ended (exit status 250) without its recap: results are incomplete; retry in 29s
         7s alice asks web apply
             => start 3 web apply main@b [person] alice asked for an apply of main@b
         8s finished 3 timed_out h1:cut

@@ -116,7 +116,9 @@ impl Teller {
             ["sources"] => self.sources(),
             ["requests"] => {
                 let lines: Vec<String> = self.core().merge_requests().iter().map(forge::standing).collect();
-                lines.iter().for_each(|it| self.say(it));
+                for it in &lines {
+                    self.say(it);
+                }
             }
             ["explain", stack] => self.explain(stack),
             ["drift", stack] => self.drift(stack),

@@ -78,12 +78,11 @@ async fn nothing_is_added_to_what_somebody_may_have_got_already() {
     let tried = store.try_notification(id.clone()).await.expect("begun").expect("it is there");
     assert_eq!((tried.attempts, tried.state), (1, NotificationState::Pending));
     store.tell(Vec::new(), vec![queued("ops", 10, "two"), queued("ops", 10, "three")]).await.expect("kept");
-    let due = store.due_notifications(at(10)).await.expect("two");
-    let said: Vec<_> = due.iter().map(summaries).collect();
-    assert_eq!(said, [vec!["one"], vec!["two", "three"]]);
+    assert_eq!(due(&store, 10).await, [["one"]], "what comes later waits for it");
 
     let sent = Notification { state: NotificationState::Sent, ended_at: Some(at(11)), ..tried };
     store.put_notification(sent).await.expect("kept");
+    assert_eq!(due(&store, 10).await, [["two", "three"]]);
     assert_eq!(store.try_notification(id).await.expect("read"), None, "what was sent is not sent again");
     store.tell(Vec::new(), vec![queued("ops", 10, "four")]).await.expect("kept");
     assert_eq!(store.notifications(10).await.expect("all").len(), 2);
@@ -92,6 +91,87 @@ async fn nothing_is_added_to_what_somebody_may_have_got_already() {
         pending.into_iter().map(|(name, count)| (name.to_string(), count)).collect::<Vec<_>>(),
         [("ops".to_owned(), 1)]
     );
+}
+
+/// What is to be sent now, message by message.
+async fn due(store: &crate::store::Store, now: i64) -> Vec<Vec<String>> {
+    let due = store.due_notifications(at(now)).await.expect("read");
+    due.iter().map(|it| summaries(it).into_iter().map(str::to_owned).collect()).collect()
+}
+
+/// A try that did not arrive.
+async fn fails(store: &crate::store::Store, now: i64, next: i64) {
+    let first = store.due_notifications(at(now)).await.expect("read").remove(0);
+    let tried = store.try_notification(first.id).await.expect("begun").expect("it waits");
+    store.put_notification(Notification { next_try: at(next), ..tried }).await.expect("kept");
+}
+
+fn resolved(receiver: &str, due: i64, summary: &str) -> Queued {
+    let mut it = queued(receiver, due, summary);
+    it.notice.state = NoticeState::Resolved;
+    it
+}
+
+fn of(alert: &str, mut it: Queued) -> Queued {
+    it.notice.alert = Some(alert.parse().expect("an alert"));
+    it
+}
+
+#[tokio::test]
+async fn nobody_hears_something_newer_before_something_older() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    store
+        .tell(Vec::new(), vec![resolved("ops", 10, "over"), queued("night", 10, "night")])
+        .await
+        .expect("kept");
+    let ops =
+        store.due_notifications(at(10)).await.expect("two").into_iter().find(|it| summaries(it) == ["over"]);
+    let tried = store.try_notification(ops.expect("for ops").id).await.expect("begun").expect("it waits");
+    let away = Notification { next_try: at(40), ..tried };
+    store.put_notification(away.clone()).await.expect("kept");
+    store.tell(Vec::new(), vec![queued("ops", 20, "again")]).await.expect("kept");
+    assert_eq!(due(&store, 30).await, [["night"]], "another receiver does not wait");
+    assert_eq!(due(&store, 40).await, [["night"], ["over"]]);
+    let given_up = Notification { state: NotificationState::GivenUp, ended_at: Some(at(41)), ..away };
+    store.put_notification(given_up).await.expect("kept");
+    assert_eq!(due(&store, 41).await, [["night"], ["again"]]);
+}
+
+#[tokio::test]
+async fn what_a_receiver_refuses_for_good_keeps_back_only_what_tells_of_the_same() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    let queue = vec![
+        queued("ops", 10, "refused"),
+        resolved("ops", 20, "over"),
+        of("drift infra/web", queued("ops", 30, "another")),
+    ];
+    store.tell(Vec::new(), queue).await.expect("kept");
+    for (now, next) in [(100, 200), (200, 300)] {
+        fails(&store, now, next).await;
+        assert!(due(&store, now + 1).await.is_empty(), "it keeps back everything at first");
+    }
+    fails(&store, 300, 1000).await;
+    assert_eq!(due(&store, 301).await, [["another"]]);
+    assert_eq!(due(&store, 1000).await, [["refused"], ["another"]]);
+}
+
+#[tokio::test]
+async fn what_a_digest_would_tell_too_late_goes_along_with_what_is_newer() {
+    let dir = directory();
+    let (store, _) = open(&dir);
+    let queue = vec![queued("ops", 3600, "began"), of("drift infra/web", queued("ops", 3600, "another"))];
+    store.tell(Vec::new(), queue).await.expect("kept");
+    store.tell(Vec::new(), vec![resolved("ops", 20, "over")]).await.expect("kept");
+    assert_eq!(due(&store, 20).await, [["began", "over"]]);
+    let all = store.notifications(10).await.expect("all");
+    assert_eq!(all.iter().map(summaries).collect::<Vec<_>>(), [vec!["another"], vec!["began", "over"]]);
+
+    // A clock that was set back: what may have arrived already stays the first.
+    fails(&store, 20, 40).await;
+    store.tell(Vec::new(), vec![queued("ops", 5, "anew")]).await.expect("kept");
+    assert_eq!(due(&store, 40).await, [["began", "over"]]);
 }
 
 #[tokio::test]

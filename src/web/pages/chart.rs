@@ -229,14 +229,14 @@ fn check_words(check: &CheckCounts) -> String {
 /// `the last 12 checks: 1 host differs, at most 4 hosts; 100% seen, at least 90%`.
 fn trend_words(checks: &[(&RunMark, CheckCounts)], most: u32) -> String {
     let last = checks.last().map(|it| it.1).unwrap_or_default();
-    let least = checks.iter().map(|(_, it)| seen(it)).fold(1.0, f64::min);
+    let lowest = checks.iter().map(|(_, it)| seen(it)).fold(1.0, f64::min);
     let all = counted(checks.len(), "check");
     format!(
         "the last {all}: {}, at most {}; {} seen, at least {}",
         differ_words(last.differing_hosts),
         counted(most, "host"),
         percent(seen(&last)),
-        percent(least)
+        percent(lowest)
     )
 }
 

@@ -146,11 +146,10 @@ fn yaml(text: &str) -> String {
     quoted + "\""
 }
 
-#[test]
-fn tasks_hosts_and_outputs_stay_text() {
-    let strings = strings();
+/// Tasks that are called so and say so, and hosts with these names that are greeted.
+fn strange_tasks(strings: &[String]) -> String {
     let mut tasks = String::new();
-    for text in &strings {
+    for text in strings {
         let it = yaml(text);
         writeln!(
             tasks,
@@ -159,13 +158,20 @@ fn tasks_hosts_and_outputs_stay_text() {
         .expect("writing to a text");
     }
     tasks.push_str("    - name: Meet strangers\n      ansible.builtin.add_host:\n        name: \"{{ item }}\"\n        groups: [strangers]\n        ansible_connection: local\n      ignore_errors: true\n      loop:\n");
-    for text in &strings {
+    for text in strings {
         writeln!(tasks, "        - {}", yaml(text)).expect("writing to a text");
     }
     tasks.push_str(
         "- name: Strangers\n  hosts: strangers\n  gather_facts: false\n  tasks:\n    - name: Greet them\n      \
          ansible.builtin.debug:\n        msg: hello\n      changed_when: true\n",
     );
+    tasks
+}
+
+#[test]
+fn tasks_hosts_and_outputs_stay_text() {
+    let strings = strings();
+    let tasks = strange_tasks(&strings);
     let mut site = Site::new(&["web1"], &tasks);
     let commit = site.world.repository.commit("Say strange things");
     site.world.start();

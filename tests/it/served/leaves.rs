@@ -165,6 +165,15 @@ fn events(run: RunId) -> Vec<RunEvent> {
     all
 }
 
+/// How the run compares with the previews of what it applied.
+fn predictions(run: RunId) -> Vec<RunPrediction> {
+    let applied = merge_requests().into_iter().flat_map(|it| {
+        let of_run = it.facts.applied.into_values().filter(|it| it.run == run);
+        of_run.map(|applied| RunPrediction::new(&it.facts.seen, &applied)).collect::<Vec<_>>()
+    });
+    applied.collect()
+}
+
 /// The runs, as `GET /api/v1/runs/{run}` tells them.
 pub(super) fn run(asked: RunId) -> Option<RunView> {
     let run = Run::decided(spec(), at(0));
@@ -177,11 +186,7 @@ pub(super) fn run(asked: RunId) -> Option<RunView> {
     run.spec.run = asked;
     run.spec.stack = "infra/web".parse().expect("a stack");
     "ann asked for it, and nothing held it back".clone_into(&mut run.reason);
-    let applied = merge_requests().into_iter().flat_map(|it| {
-        let of_run = it.facts.applied.into_values().filter(|it| it.run == asked);
-        of_run.map(|applied| RunPrediction::new(&it.facts.seen, &applied)).collect::<Vec<_>>()
-    });
-    run.predictions = applied.collect();
+    run.predictions = predictions(asked);
     let ended =
         |outcome: Outcome, reason: Option<Reason>| Some(Ending { outcome, reason, notes: Vec::new() });
     run.ended_at = (asked != LIVE).then(|| at(131));

@@ -86,7 +86,7 @@ pub(super) fn stack_view(id: StackId) -> StackView {
 pub(super) fn fleet_stack(number: usize, hosts: usize) -> FleetStack {
     let mut stack = stack_view(format!("infra/stack-{number:02}").parse().expect("a stack")).stack;
     let overview = &mut stack.overview;
-    let calm = number % 4 != 0;
+    let calm = !number.is_multiple_of(4);
     overview.marks = (0..hosts)
         .map(|it| HostMark {
             host: HostName::new(format!("node{it:02}.stack-{number:02}.example.org")),

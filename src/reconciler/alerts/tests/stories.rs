@@ -1,6 +1,7 @@
 //! What a person on call would tell.
 
 use super::*;
+use crate::reconciler::LastApply;
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
@@ -54,8 +55,23 @@ fn stack() -> StackStatus {
     }
 }
 
-fn failed(letter: char) -> StackStatus {
-    StackStatus { failures: 1, attempted: Some(revision(letter)), ..stack() }
+fn apply(letter: char, run: u64, outcome: Option<Outcome>) -> LastApply {
+    LastApply {
+        stack: stack().id,
+        revision: revision(letter),
+        run: RunId(run),
+        outcome,
+        words: format!("2 of 3 hosts failed in run {run}"),
+    }
+}
+
+/// The last apply of the stack went so.
+fn went(letter: char, run: u64, outcome: Outcome) -> View {
+    View { applies: vec![apply(letter, run, Some(outcome))], ..calm() }
+}
+
+fn failed(letter: char) -> View {
+    went(letter, 7, Outcome::Failed)
 }
 
 fn drift(hosts: &[(&str, u32, Option<i64>)], heals: u64) -> DriftFacts {
@@ -80,6 +96,7 @@ fn calm() -> View {
         sources: vec![source()],
         stacks: vec![stack()],
         drift: vec![drift(&[], 0)],
+        applies: vec![apply('a', 1, Some(Outcome::Changed))],
         chain: Some(Ok(())),
         ..View::default()
     }
@@ -144,24 +161,19 @@ fn a_short_outage_is_told_to_nobody_but_an_attack_at_once() {
 #[test]
 fn a_failed_apply_is_over_only_once_one_succeeded() {
     let mut watch = Watch::new();
-    let last = LastEnd {
-        stack: stack().id,
-        mode: Mode::Apply,
-        run: RunId(7),
-        outcome: Outcome::Failed,
-        started_at: None,
-        ended_at: at(0),
-        succeeded_at: None,
-    };
-    let seen = |stack: StackStatus| View { stacks: vec![stack], last_ends: vec![last.clone()], ..calm() };
-    watch.see(0, &seen(failed('b')));
-    watch.see(100, &seen(StackStatus { failures: 2, ..failed('b') }));
+    watch.see(0, &failed('b'));
+    watch.see(100, &went('b', 8, Outcome::TimedOut));
     assert_eq!(watch.kept.told[0].notice.link, "/runs/7");
     // The fix is pushed and tried; it fails as well, which is news.
-    watch.see(200, &seen(failed('c')));
-    watch.see(300, &seen(failed('c')));
-    watch.see(400, &seen(stack()));
-    watch.see(460, &seen(stack()));
+    watch.see(200, &went('c', 9, Outcome::Errored));
+    watch.see(300, &went('c', 9, Outcome::Errored));
+    // Neither what goes on, nor what somebody ended, nor what did not reach all hosts is a success.
+    for (second, outcome) in [(310, None), (350, Some(Outcome::Cancelled)), (390, Some(Outcome::Unreachable))]
+    {
+        watch.see(second, &View { applies: vec![apply('d', 10, outcome)], ..calm() });
+    }
+    watch.see(400, &went('d', 11, Outcome::Changed));
+    watch.see(460, &went('d', 11, Outcome::Changed));
     assert_eq!(
         watch.kept.said(),
         [
@@ -170,39 +182,73 @@ fn a_failed_apply_is_over_only_once_one_succeeded() {
             "460 to ops: resolved apply_failed infra/web"
         ]
     );
+    let of = |letter: char| revision(letter).short();
+    assert_eq!(
+        watch.summaries(),
+        [
+            format!("the apply of {} to infra/web failed", of('b')),
+            format!("the apply of {} to infra/web could not run", of('c')),
+            format!("infra/web: the apply of {} succeeded", of('d'))
+        ]
+    );
 }
 
 #[test]
-fn an_apply_that_goes_on_is_no_success_yet() {
-    let policy = policy(&["ops"]);
-    let id: StackId = "infra/web".parse().unwrap();
-    let mut live = failed('c');
-    live.failures = 0;
-    let spec = RunSpec {
-        run: RunId(8),
-        stack: id,
-        revision: revision('c'),
-        mode: Mode::Apply,
-        trigger: Trigger::NewRevision,
-        merge_request: None,
-        requested_by: None,
-        failures_before: 0,
-        outside_window: None,
-        selection: Selection::Full,
-        playbook: "site.yml".to_owned(),
-        inventory: "hosts.ini".to_owned(),
-        limit: None,
-        tags: Vec::new(),
-        skip_tags: Vec::new(),
-        extra_vars: BTreeMap::new(),
-        forks: None,
-        debts: Vec::new(),
-        timeout: Span::from_mins(30),
-        runtime: RuntimeSpec::System,
-    };
-    live.live = Some(spec);
-    let sight = look(at(0), &View { stacks: vec![live], ..calm() }, &policy);
-    assert!(sight.unclear.contains(&"apply_failed infra/web".parse().unwrap()));
+fn who_does_not_answer_has_not_failed() {
+    let mut watch = Watch::new();
+    let away = |drift| View { drift: vec![drift], ..went('b', 7, Outcome::Unreachable) };
+    watch.see(0, &away(drift(&[("h9", 0, Some(0))], 0)));
+    watch.see(3599, &away(drift(&[("h9", 0, Some(0))], 0)));
+    assert!(watch.kept.told.is_empty());
+    watch.see(3600, &away(drift(&[("h9", 0, Some(0))], 0)));
+    assert_eq!(watch.kept.said(), ["3600 to ops: raised hosts_owed infra/web"]);
+}
+
+/// An hour later each line would be wrong in which something is said of what comes next.
+#[test]
+fn what_is_told_stays_true() {
+    let mut watch = Watch::new();
+    let hold = Hold { revision: revision('b'), since: at(-3600), reason: "anna cancelled run 7".to_owned() };
+    let reason = "held for 3s; retry in 20s; run 31 is live".to_owned();
+    let stacks = vec![StackStatus { reason, hold: Some(hold), ..stack() }];
+    let drift = vec![drift(&[("h1", 1, Some(-7200))], 0)];
+    watch.see(0, &View { stacks: stacks.clone(), drift, ..failed('b') });
+    watch.see(10, &View { stacks: stacks.clone(), ..calm() });
+    watch.see(60, &View { stacks, ..calm() });
+    assert_eq!(watch.kept.told.len(), 4 + 3, "{:?}", watch.kept.said());
+    for it in &watch.kept.told {
+        let said = [std::slice::from_ref(&it.notice.summary), &it.notice.details[..]].concat().join("\n");
+        for passes in ["for 3s", "in 20s", "is live"] {
+            assert!(!said.contains(passes), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_declared_wrongly_is_told_in_one_line_and_shown_in_others() {
+    let mut watch = Watch::new();
+    let report = "error: `stacks.web` has no `playbook`\n --> driftless.yml:2:3\n\n2 |   web: {}";
+    let problem = Failure::until_changed("`driftless.yml` cannot be used: `stacks.web` has no `playbook`")
+        .details(report)
+        .remedy("correct it");
+    let broken = SourceStatus { admitted: Some(revision('b').commit), problem: Some(problem), ..source() };
+    watch.see(0, &View { sources: vec![broken], ..calm() });
+    let notice = &watch.kept.told[0].notice;
+    assert_eq!(
+        notice.summary,
+        "bbbbbbbbbb of infra is not followed: `driftless.yml` cannot be used: `stacks.web` has no `playbook`"
+    );
+    assert_eq!(notice.details.len(), 1 + 3, "{:?}", notice.details);
+    assert!(notice.details.iter().all(|it| !it.contains('\n')), "{:?}", notice.details);
+}
+
+#[test]
+fn rewritten_history_is_told_once() {
+    let mut watch = Watch::new();
+    let problem = Failure::until_changed("history was rewritten").security();
+    let rewound = SourceStatus { waiting: Some(revision('d')), problem: Some(problem), ..source() };
+    watch.see(0, &View { sources: vec![rewound], ..calm() });
+    assert_eq!(watch.kept.said(), ["0 to ops: raised held infra"]);
 }
 
 #[test]
@@ -225,9 +271,8 @@ fn drift_that_was_healed_is_told_so() {
 #[test]
 fn what_only_reads_otherwise_is_not_written_again() {
     let mut watch = Watch::new();
-    watch.see(0, &View { stacks: vec![failed('b')], ..calm() });
-    let later = StackStatus { reason: "it is tried again in 3 s".to_owned(), ..failed('b') };
-    let sight = look(at(5), &View { stacks: vec![later], ..calm() }, &watch.policy);
+    watch.see(0, &failed('b'));
+    let sight = look(at(5), &went('b', 8, Outcome::Failed), &watch.policy);
     assert_eq!(watch.kept.look(at(5), &sight, &watch.policy), Telling::default());
 }
 
@@ -235,7 +280,7 @@ fn what_only_reads_otherwise_is_not_written_again() {
 fn what_flaps_is_told_once() {
     let mut watch = Watch::new();
     for minute in 0..60 {
-        watch.see(minute * 20, &View { stacks: vec![failed('b')], ..calm() });
+        watch.see(minute * 20, &failed('b'));
         watch.see(minute * 20 + 10, &calm());
     }
     assert_eq!(watch.kept.said(), ["0 to ops: raised apply_failed infra/web"]);
@@ -279,7 +324,7 @@ fn a_broken_chain_stays_told_while_nobody_verified_it_again() {
 #[test]
 fn a_stack_that_is_gone_is_not_waited_for() {
     let mut watch = Watch::new();
-    watch.see(0, &View { stacks: vec![failed('b')], ..calm() });
+    watch.see(0, &failed('b'));
     let gone = View { stacks: Vec::new(), drift: Vec::new(), ..calm() };
     watch.see(10, &gone);
     watch.see(40, &gone);
@@ -293,9 +338,9 @@ fn a_stack_that_is_gone_is_not_waited_for() {
 #[test]
 fn who_comes_later_is_told_of_what_is_there_and_who_goes_of_nothing() {
     let mut watch = Watch::new();
-    watch.see(0, &View { stacks: vec![failed('b')], ..calm() });
+    watch.see(0, &failed('b'));
     watch.policy = policy(&["new", "ops"]);
-    watch.see(10, &View { stacks: vec![failed('b')], ..calm() });
+    watch.see(10, &failed('b'));
     watch.policy = policy(&["new"]);
     watch.see(20, &calm());
     watch.see(60, &calm());
@@ -328,7 +373,7 @@ fn routes_say_who_and_when() {
         ],
         ..policy(&["pager", "mail"])
     };
-    let seen = View { stacks: vec![failed('b')], drift: vec![drift(&[("h1", 1, None)], 0)], ..calm() };
+    let seen = View { drift: vec![drift(&[("h1", 1, None)], 0)], ..failed('b') };
     watch.see(100, &seen);
     watch.see(3000, &View { drift: vec![drift(&[], 0)], ..seen.clone() });
     watch.see(3100, &View { drift: vec![drift(&[], 0)], ..seen });

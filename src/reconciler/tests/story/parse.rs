@@ -154,7 +154,7 @@ pub(super) fn failure(retry: &[&str]) -> Failure {
         ["until", "changed"] => Retry::UntilChanged,
         _ => panic!("not a retry: {retry:?}"),
     };
-    Failure { retry, message: "no route to host".to_owned(), remedy: None, security: false }
+    Failure { retry, ..Failure::soon("no route to host") }
 }
 
 pub(super) fn run_id(text: &str) -> RunId {
