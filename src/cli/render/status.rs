@@ -98,7 +98,8 @@ fn remarks(page: &mut Page, source: &SourceStatus) {
             0 | 1 => String::new(),
             times => format!(" ({times} times in a row)"),
         };
-        let what = format!("  {}: {}{again}", source.name, problem.message);
+        let first = format!("  {}: {}{again}", source.name, problem.message);
+        let what = [&[first], &problem.details[..]].concat().join("\n");
         page.problem(what, problem.remedy.as_deref());
     }
     if let Some(problem) = &source.forge_problem {

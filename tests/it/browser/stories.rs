@@ -116,11 +116,13 @@ fn why_a_commit_did_not_run_is_told() {
         told.contains("playbok").then_some(())
     });
     let browser = site.sign_in("anna", "viewer");
+    browser.shows("has no playbook");
+    browser.script("for (const it of document.querySelectorAll('details')) it.open = true", Vec::new());
     browser.shows("playbok");
     browser.goto(&format!("/sources/infra/commits/{broken}"));
     browser.shows("Break the declaration");
     browser.shows("nothing of it runs");
-    browser.shows("playbok");
+    browser.shows("has no playbook");
     browser.finish();
 }
 
