@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
@@ -31,11 +31,13 @@ pub(super) struct Sandboxes {
     search_path: String,
     /// What came of the newest try, by the user (`run_as`) that sandboxes are started as.
     found: Mutex<BTreeMap<Option<u32>, Availability>>,
+    /// How many checkouts were made for sandboxes.
+    made: AtomicU64,
 }
 
 impl Sandboxes {
     pub(super) fn new(search_path: String) -> Self {
-        Self { search_path, found: Mutex::default() }
+        Self { search_path, found: Mutex::default(), made: AtomicU64::new(0) }
     }
 }
 
@@ -111,10 +113,9 @@ pub(super) async fn listed(
     availability(tools, &sandbox).await?;
     let user = access::run_user(source)?;
     let owner = user.map_or(Owner::Same, |it| Owner::Group(it.gid));
-    let place = tools.places.checkout(&format!("preview-{}-{}", wanted.source, wanted.number));
-    if place.exists() {
-        tools.attic.put(place.clone());
-    }
+    // Another name each time: the last one's checkout may still wait to be removed.
+    let count = tools.sandboxes.made.fetch_add(1, Ordering::Relaxed);
+    let place = tools.places.checkout(&format!("preview-{}-{}-{count}", wanted.source, wanted.number));
     let checkout = tools.git.checkout(&wanted.source, result, &place, owner).await?;
     let mut listed = BTreeMap::new();
     for touched in &impact.stacks {
