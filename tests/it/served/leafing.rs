@@ -153,9 +153,11 @@ async fn acts_are_for_those_who_may_and_name_what_happens() {
         "{live}"
     );
     assert!(!page_for(Role::Viewer, &format!("/runs/{LIVE}")).await.contains("data-act"));
-    let request = page("/sources/infra/merge-requests/12").await;
+    let request = page_for(Role::Admin, "/sources/infra/merge-requests/12").await;
     assert!(request.contains("with production credentials, on 2 hosts") && request.contains("target moved"));
-    assert!(!page_for(Role::Viewer, "/sources/infra/merge-requests/12").await.contains("data-act"));
+    for role in [Role::Viewer, Role::Operator] {
+        assert!(!page_for(role, "/sources/infra/merge-requests/12").await.contains("data-act"));
+    }
     assert!(!page("/sources/infra/merge-requests/11").await.contains("data-act"), "it is merged");
 }
 
