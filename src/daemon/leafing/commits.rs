@@ -144,9 +144,10 @@ fn unusable(source: &SourceStatus) -> String {
     let newest = source.admitted.as_ref().map_or("", CommitHash::short);
     // Of several problems the source tells the first, and that its declaration is broken comes last.
     let is_told = source.fetch_failures == 0 && source.waiting.is_none() && source.refused.is_none();
-    let problem = source.problem.as_ref().filter(|_| is_told);
-    let problem = problem.map_or_else(String::new, |it| format!(": {it}"));
-    format!("the declaration of {newest} cannot be used{problem}")
+    match source.problem.as_ref().filter(|_| is_told) {
+        Some(problem) => format!("at {newest}, {problem}"),
+        None => format!("the declaration of {newest} cannot be used"),
+    }
 }
 
 fn signature(desk: &Desk, source: &SourceStatus, commit: &CommitHash, admitted: bool) -> String {
