@@ -44,10 +44,17 @@ impl World {
             promise!(all, "what was merged is applied and told", "{number}: {stacks:?}, told {told:?}");
             self.lived.note("applied report");
         }
+        promise!(
+            self.core.merge_requests().iter().any(|it| it.facts.seen.number == number),
+            "what is done stays readable",
+            "{number}"
+        );
+        self.now = later(self.now, Span::from_hours(8 * 24));
+        self.come_to_rest();
         // What was merged and taken back with its branch may still come back.
         let done: Vec<_> =
             self.core.merge_requests().into_iter().filter(|it| it.facts.landed.is_some()).collect();
-        promise!(done.is_empty(), "what is done is not followed any more", "{done:?}");
+        promise!(done.is_empty(), "what is done is not followed for longer than a week", "{done:?}");
     }
 
     /// What nobody can approve of is taken back, everything else gets its approvals or is closed.
