@@ -58,7 +58,7 @@ fleet_prepare() {
 fleet_start() {
   local name=$1
   SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 setsid systemd-nspawn --quiet --directory="$(fleet_place "$name")" \
-    --machine="dl-$name" --register=no --keep-unit --boot --resolv-conf=off --network-bridge="$fleet_bridge" \
+    --machine="$fleet_bridge-$name" --register=no --keep-unit --boot --resolv-conf=off --network-bridge="$fleet_bridge" \
     </dev/null >"$room/$name/console" 2>&1 &
   printf '%s\n' $! >"$room/$name/pid"
 }
