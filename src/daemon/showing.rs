@@ -42,7 +42,7 @@ pub(super) struct Showing {
     tools: Arc<Tools>,
     fleet: tokio::sync::Mutex<Option<(Instant, Arc<Fleet>)>>,
     pub(super) scraped: Scraped,
-    commits: Mutex<HashMap<(SourceName, CommitHash), Option<CommitLine>>>,
+    commits: Mutex<HashMap<(SourceName, CommitHash), CommitLine>>,
 }
 
 impl Showing {
@@ -103,8 +103,8 @@ impl Showing {
             known.clear();
         }
         for (source, line) in found {
-            known.insert((source.clone(), line.commit.clone()), Some(line.clone()));
-            lines.add(&source, Some(line));
+            known.insert((source.clone(), line.commit.clone()), line.clone());
+            lines.add(&source, line);
         }
     }
 }
@@ -125,10 +125,8 @@ fn read_lines(git: &Git, missing: Vec<(SourceName, Vec<CommitHash>)>) -> Vec<(So
 struct Lines(HashMap<SourceName, CommitLines>);
 
 impl Lines {
-    fn add(&mut self, source: &SourceName, line: Option<CommitLine>) {
-        if let Some(line) = line {
-            self.0.entry(source.clone()).or_default().insert(line.commit.clone(), line);
-        }
+    fn add(&mut self, source: &SourceName, line: CommitLine) {
+        self.0.entry(source.clone()).or_default().insert(line.commit.clone(), line);
     }
 
     fn of(&self, source: &SourceName, commits: impl IntoIterator<Item = CommitHash>) -> CommitLines {
